@@ -1,0 +1,5 @@
+//! One message over one route: attempts, verdict, report, transcript.
+
+mod report;
+
+pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};

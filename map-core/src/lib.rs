@@ -1,0 +1,19 @@
+//! Deliver an e-mail straight to the recipient's own mail server and say what happened.
+//!
+//! The modules stand in the order in which a message passes through them.
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod agent;
+pub mod delivery;
+pub mod message;
+pub mod net;
+pub mod protocol;
+pub mod route;
+pub mod smtp;
+
+pub use address::Mailbox;
+pub use agent::{Agent, Config, Job};
+pub use delivery::Report;
+pub use protocol::{MapReply, MapReplyCode};

@@ -1,0 +1,68 @@
+//! The two texts of a call: what no e-mail can carry is refused here, once.
+
+use std::sync::Arc;
+
+/// A subject: well-formed UTF-8 without NUL, CR or LF.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject(Arc<str>);
+
+/// A content: well-formed UTF-8 without NUL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(Arc<str>);
+
+/// What makes a text unfit for an e-mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// Not UTF-8.
+    #[error("the octet at position {0} is not UTF-8")]
+    IllFormed(usize),
+    /// CR or LF in a subject.
+    #[error("there is a line end at position {0}, and a subject is one line")]
+    LineEnd(usize),
+    /// NUL.
+    #[error("there is a NUL octet at position {0}, which no e-mail can carry")]
+    Nul(usize),
+}
+
+fn utf8_without_nul(octets: &[u8]) -> Result<&str, TextError> {
+    let text = std::str::from_utf8(octets).map_err(|error| TextError::IllFormed(error.valid_up_to()))?;
+    match memchr::memchr(0, octets) {
+        Some(position) => Err(TextError::Nul(position)),
+        None => Ok(text),
+    }
+}
+
+impl Subject {
+    /// Takes a subject as it came from the caller.
+    ///
+    /// # Errors
+    /// When it holds what a subject cannot.
+    pub fn parse(octets: &[u8]) -> Result<Self, TextError> {
+        let text = utf8_without_nul(octets)?;
+        match memchr::memchr2(b'\r', b'\n', octets) {
+            Some(position) => Err(TextError::LineEnd(position)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Content {
+    /// Takes a content as it came from the caller.
+    ///
+    /// # Errors
+    /// When it holds what no e-mail can carry.
+    pub fn parse(octets: &[u8]) -> Result<Self, TextError> {
+        utf8_without_nul(octets).map(|text| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

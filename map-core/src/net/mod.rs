@@ -1,0 +1,1 @@
+//! Sockets and deadlines: what drives the machine.
