@@ -1,0 +1,5 @@
+# Each target is a script of the same name; the scripts say what they do and set up what they miss.
+.PHONY: test lint
+
+test lint:
+	@scripts/$@
