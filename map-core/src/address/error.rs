@@ -1,0 +1,133 @@
+//! Why a text is no mailbox.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// Why a text is no mailbox. Each cause says what is wrong; its documentation says what to do about it.
+///
+/// A position counts characters from 1, in the text as it was given, outer blanks included.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailboxError {
+    /// What stands in brackets is no IP address in a form of RFC 5321 section 4.1.3. Write `[192.0.2.1]` or
+    /// `[IPv6:2001:db8::1]`; each IPv4 number has at most three digits, and `::` stands for two groups at least.
+    #[error("{0:?} is not an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]")]
+    AddressLiteral(String),
+    /// An IP address stands where a domain name belongs. Put it in brackets, as the text says.
+    #[error("{0} is an IP address, not a domain name; to mail to an address, write {lit}", lit = super::AddressLiteral(*.0))]
+    BareAddress(IpAddr),
+    /// A character that the grammar does not allow there. In a local part, most can be had by quoting it:
+    /// `"john smith"@example.com`. A comma or a second `@` in the domain mostly means that several addresses
+    /// were given where one belongs.
+    #[error("the character {character:?} at position {position} is not allowed in {part}")]
+    Character {
+        /// Which.
+        character: char,
+        /// Where: characters from 1.
+        position: usize,
+        /// In what.
+        part: Part,
+    },
+    /// A display name or angle brackets around the address. Give the address alone.
+    #[error("the address is in angle brackets; give it alone, without them and without a name")]
+    DisplayName,
+    /// The domain is longer than 255 octets as the wire carries it (RFC 5321 section 4.5.3.1.2).
+    #[error("the domain is {0} octets long, and 255 are allowed")]
+    DomainTooLong(usize),
+    /// Nothing but blanks and tabs, or nothing at all.
+    #[error("there is no address")]
+    Empty,
+    /// Nothing right of the `@`.
+    #[error("there is no domain behind the @")]
+    EmptyDomain,
+    /// Two dots in a row in a domain, or one at its beginning.
+    #[error("there is a dot too many in the domain, at position {0}")]
+    EmptyLabel(usize),
+    /// Nothing left of the `@`.
+    #[error("there is no name before the @")]
+    EmptyLocalPart,
+    /// `[tag:…]` with a tag other than `IPv6`: the General-address-literal of RFC 5321, for which no tag is
+    /// registered. There is no such network to deliver to.
+    #[error("there is no network known as {0:?} to deliver to; an address literal is IPv4 or IPv6")]
+    GeneralAddressLiteral(String),
+    /// A label of the domain begins or ends with a hyphen.
+    #[error("{0:?} begins or ends with a hyphen, which no part of a domain may")]
+    Hyphen(String),
+    /// The domain has characters beyond ASCII that IDNA (UTS 46) cannot turn into a name for the DNS: unassigned
+    /// or disallowed characters, a mix of writing directions, a label that grows longer than 63 octets.
+    #[error("{0:?} is not a domain name in any script")]
+    Idna(String),
+    /// A character in the domain that nobody sees, such as a soft hyphen or a zero width space. UTS 46 would drop
+    /// it; a name that is not quite the one that was given is refused instead. Mostly it was pasted: type the
+    /// domain again.
+    #[error("there is an invisible character, {character:?}, at position {position} in the domain")]
+    Invisible {
+        /// Which.
+        character: char,
+        /// Where: characters from 1.
+        position: usize,
+    },
+    /// A label of the domain is longer than 63 octets (RFC 1035 section 2.3.4).
+    #[error("{0:?} is longer than the 63 octets allowed between two dots of a domain")]
+    LabelTooLong(String),
+    /// A dot at the beginning or the end of the local part, or two in a row. Some providers hand out such names;
+    /// quoted, they can be mailed: `"john..smith"@example.com`.
+    #[error("there is a dot too many before the @, at position {0}")]
+    LocalPartDot(usize),
+    /// The local part is longer than 64 octets (RFC 5321 section 4.5.3.1.1).
+    #[error("what stands before the @ is {0} octets long, and 64 are allowed")]
+    LocalPartTooLong(usize),
+    /// No `@`.
+    #[error("there is no @ between a name and a domain")]
+    NoAt,
+    /// A local part beyond ASCII. It needs SMTPUTF8 (RFC 6531), which is not sent yet: ask for the ASCII address
+    /// that most of these mailboxes have as well.
+    #[error(
+        "the character {character:?} at position {position} is not ASCII, and before the @ only ASCII can be sent"
+    )]
+    NonAsciiLocalPart {
+        /// Which.
+        character: char,
+        /// Where: characters from 1.
+        position: usize,
+    },
+    /// The last label of the domain is a number. No top-level domain is one (RFC 3696 section 2), so the address
+    /// is a mistyped IP address or misses its end.
+    #[error("no domain ends in a number as this one does, {0:?}")]
+    NumericTopLevel(String),
+    /// A quoted string without its closing quote.
+    #[error("the quotation mark at position {0} is not closed")]
+    QuoteNotClosed(usize),
+    /// The whole address is longer than 254 octets, which with its brackets are the 256 of RFC 5321 section
+    /// 4.5.3.1.3.
+    #[error("the address is {0} octets long, and 254 are allowed")]
+    TooLong(usize),
+    /// A domain that ends in a dot. That is the DNS's way of writing, not the mail's: leave the dot away.
+    #[error("the domain ends in a dot")]
+    TrailingDot,
+    /// An IPv6 address in brackets without its tag. Write it as the text says.
+    #[error("the IPv6 address lacks its tag; write [IPv6:{0}]")]
+    UntaggedIpv6(std::net::Ipv6Addr),
+}
+
+/// What a character stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// Right of the `@`.
+    Domain,
+    /// Left of the `@`, not quoted.
+    LocalPart,
+    /// Left of the `@`, between quotation marks.
+    QuotedString,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Domain => "a domain",
+            Self::LocalPart => "the part before the @ unless it is quoted",
+            Self::QuotedString => "a quoted part before the @",
+        })
+    }
+}
