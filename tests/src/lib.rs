@@ -1,1 +1,6 @@
-//! To be written.
+//! What the tests that cross crates and languages have in common.
+
+#![forbid(unsafe_code)]
+
+pub mod confined;
+pub mod mail_server;

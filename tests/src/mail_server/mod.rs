@@ -1,0 +1,229 @@
+//! Real mail servers on loopback: Exim, OpenSMTPD, Postfix.
+//!
+//! Each runs from the Debian package that `scripts/setup` has unpacked, in mounts and process ids of its own: nothing
+//! of the machine is configured, nothing is installed, nothing stays. They take mail for `alice@example.test` and
+//! `bob@example.test`, in the clear, from anybody.
+
+mod exim;
+mod opensmtpd;
+mod postfix;
+
+use crate::confined::{Confined, wait_until};
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a server may take to start or to deliver. On an idle machine both are done in a fraction of a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `vmail`, to whom the Maildirs belong.
+const MAIL_UID: u32 = 5000;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Exim 4
+    Exim,
+    /// OpenSMTPD
+    OpenSmtpd,
+    /// Postfix
+    Postfix,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Exim, Self::OpenSmtpd, Self::Postfix];
+}
+
+/// What is particular to one server.
+struct Recipe {
+    /// The Debian package it comes from.
+    package: &'static str,
+    /// The accounts it wants to find, beside root and `vmail`.
+    accounts: &'static [&'static str],
+    /// Its configuration: file names below `/mnt/etc`, and texts.
+    files: Vec<(&'static str, String)>,
+    /// Shell commands that come before it.
+    prepare: &'static str,
+    /// The server, in the foreground.
+    command: &'static [&'static str],
+    /// What of its own files is worth reading when something goes wrong.
+    log: &'static str,
+}
+
+/// A running server; dropping it stops it and forgets its mail.
+#[derive(Debug)]
+pub struct MailServer {
+    // Before the directory, which it uses to the end.
+    confined: Confined,
+    dir: TempDir,
+    kind: Kind,
+    address: SocketAddr,
+    log: &'static str,
+}
+
+impl MailServer {
+    /// Starts a server and waits for its greeting. `None`, said on standard error, where this process may not make
+    /// namespaces: that needs root.
+    ///
+    /// # Panics
+    /// When the server is not there or does not start: with what it has written.
+    pub fn start(kind: Kind) -> Option<Self> {
+        if !Confined::is_possible() {
+            eprintln!("SKIPPED: {kind:?} needs namespaces, and these need root");
+            return None;
+        }
+        let address = unused_address();
+        let recipe = match kind {
+            Kind::Exim => exim::recipe(address),
+            Kind::OpenSmtpd => opensmtpd::recipe(address),
+            Kind::Postfix => postfix::recipe(address),
+        };
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../build/lab")
+            .join(recipe.package);
+        assert!(
+            package.join(".complete").exists(),
+            "{} is not unpacked in build/lab: run scripts/setup",
+            recipe.package
+        );
+        let dir = lay_out(&recipe);
+        let prepare = format!(
+            r#"
+mount --bind "{}" /mnt
+mount --bind "{}" /mnt/server
+for file in passwd group resolv.conf; do mount --bind /mnt/etc/$file /etc/$file; done
+{}
+"#,
+            dir.path().display(),
+            package.display(),
+            recipe.prepare
+        );
+        let confined = Confined::start(&prepare, recipe.command, &dir.path().join("output"))
+            .expect("unshare cannot be run: run scripts/setup");
+        let mut server = Self {
+            confined,
+            dir,
+            kind,
+            address,
+            log: recipe.log,
+        };
+        let mut ended = false;
+        let greeted = wait_until(PATIENCE, || {
+            ended = matches!(server.confined.ended(), Ok(Some(_)));
+            ended || server.greets()
+        });
+        assert!(greeted && !ended, "{kind:?} does not start:\n{}", server.logs());
+        Some(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Which server it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The Maildir of one of its users.
+    pub fn maildir(&self, user: &str) -> PathBuf {
+        self.dir.path().join("mail").join(user)
+    }
+
+    /// What it has delivered to a user so far, as it stands on the disk: octets exact, in no order.
+    ///
+    /// # Panics
+    /// When the Maildir cannot be read.
+    pub fn mails(&self, user: &str) -> Vec<Vec<u8>> {
+        let Ok(entries) = fs::read_dir(self.maildir(user).join("new")) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| fs::read(entry.expect("a readable Maildir").path()).expect("a readable mail"))
+            .collect()
+    }
+
+    /// Waits until it has delivered `count` mails to a user.
+    ///
+    /// # Panics
+    /// When it does not: with its log.
+    pub fn wait_for_mails(&self, user: &str, count: usize) -> Vec<Vec<u8>> {
+        let delivered = || fs::read_dir(self.maildir(user).join("new")).map_or(0, Iterator::count);
+        assert!(
+            wait_until(PATIENCE, || delivered() >= count),
+            "{:?} has delivered {} mails of {count} to {user}:\n{}",
+            self.kind,
+            delivered(),
+            self.logs()
+        );
+        self.mails(user)
+    }
+
+    /// What it has written: for the message of a test that fails.
+    pub fn logs(&self) -> String {
+        let own = fs::read(self.dir.path().join(self.log)).unwrap_or_default();
+        format!("{}\n{}", self.confined.output(), String::from_utf8_lossy(&own))
+    }
+
+    fn greets(&self) -> bool {
+        let Ok(mut connection) = TcpStream::connect(self.address) else {
+            return false;
+        };
+        let mut first = [0; 4];
+        connection.set_read_timeout(Some(PATIENCE)).is_ok()
+            && connection.read_exact(&mut first).is_ok()
+            && first == *b"220 "
+    }
+}
+
+/// A loopback address that no other test uses, and a port that is free on it.
+fn unused_address() -> SocketAddr {
+    static SERVERS: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, high | 64, low, SERVERS.fetch_add(1, Ordering::Relaxed));
+    let probe = TcpListener::bind((IpAddr::from(address), 0)).expect("a free port on loopback");
+    probe.local_addr().expect("the address of a listener")
+}
+
+/// The directory that the server sees as `/mnt`.
+fn lay_out(recipe: &Recipe) -> TempDir {
+    let dir = TempDir::new().expect("a directory for temporary files");
+    let root = dir.path();
+    // Daemons look into it that are not root.
+    fs::set_permissions(root, Permissions::from_mode(0o755)).expect("permissions");
+    for name in ["etc", "server", "mail", "spool"] {
+        fs::create_dir(root.join(name)).expect("a directory");
+    }
+    chown(root.join("mail"), Some(MAIL_UID), Some(MAIL_UID)).expect("owner of the Maildirs");
+    let mut passwd = vec![
+        "root:x:0:0::/:/bin/sh".to_owned(),
+        "nobody:x:65534:65534::/:/bin/false".to_owned(),
+    ];
+    let mut group = vec!["root:x:0:".to_owned(), "nogroup:x:65534:".to_owned()];
+    for (account, id) in ["vmail"].iter().chain(recipe.accounts).zip(MAIL_UID..) {
+        passwd.push(format!("{account}:x:{id}:{id}::/:/bin/false"));
+        group.push(format!("{account}:x:{id}:"));
+    }
+    let write = |name: &str, text: &str| {
+        fs::write(root.join("etc").join(name), text).expect("a file of the configuration");
+    };
+    write("passwd", &(passwd.join("\n") + "\n"));
+    write("group", &(group.join("\n") + "\n"));
+    // They ask for the name of the client; a resolver that is not there says at once that it is not.
+    write(
+        "resolv.conf",
+        "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    );
+    for (name, text) in &recipe.files {
+        write(name, text);
+    }
+    dir
+}
