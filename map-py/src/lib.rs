@@ -1,1 +1,43 @@
-//! To be written.
+//! The Python door: `mapagent._native`, the Rust half of the package `mapagent`. Nothing but translation.
+//!
+//! What Python programmers see is documented where they look: in the docstrings and in `_native.pyi`.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "docstrings are read in Python, where backticks are no markup"
+)]
+
+mod agent;
+mod config;
+mod mailbox;
+mod report;
+mod text;
+mod wait;
+
+/// The private half of `mapagent`; import that instead.
+// Sound without the GIL: every class is frozen, and what it holds is `Sync` by Rust's own check.
+#[pyo3::pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::agent::{Agent, configure, send_report};
+    #[pymodule_export]
+    use crate::mailbox::Mailbox;
+    #[pymodule_export]
+    use crate::report::{Attempt, Outcome, RecipientReport, Report};
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name Python expects")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    use pyo3::prelude::*;
+
+    /// Every reply as `(name, number)`: what `mapagent.Reply` is tested against.
+    #[pyfunction]
+    fn replies() -> Vec<(&'static str, i32)> {
+        map_core::MapReplyCode::ALL
+            .iter()
+            .map(|code| (code.name(), *code as i32))
+            .collect()
+    }
+}

@@ -1,0 +1,104 @@
+"""Deliver an e-mail straight to the recipient's own mail server, and learn exactly what happened.
+
+    >>> import mapagent
+    >>> mapagent.send("cxw@example.org", "bob", "test", "test content.")
+    <Reply.RE_INVALID_FORMAT: 2>
+
+`send` answers with one reply of the Mail Agent Protocol; `send_report` and `Agent.send` with everything behind it.
+"""
+
+from ._errors import (
+    CancelledError,
+    ConnectRefusedError,
+    ContentRefusedError,
+    DomainError,
+    FieldError,
+    HelloRefusedError,
+    InternalError,
+    MapError,
+    MisuseError,
+    PortBlockedError,
+    RecipientRefusedError,
+    RefusedError,
+    SenderRefusedError,
+    SendInterrupted,
+    UncertainError,
+    UnreachableError,
+)
+from ._native import (
+    Agent,
+    Attempt,
+    Mailbox,
+    Outcome,
+    RecipientReport,
+    Report,
+    __version__,
+    configure,
+    send_report,
+)
+from ._reply import Reply
+
+RE_SUCCESS = Reply.RE_SUCCESS
+RE_NO_EMPTY = Reply.RE_NO_EMPTY
+RE_INVALID_FORMAT = Reply.RE_INVALID_FORMAT
+RE_DNS_FAIL = Reply.RE_DNS_FAIL
+RE_SERVER_UNREACH = Reply.RE_SERVER_UNREACH
+RE_PORT_BLOCKED = Reply.RE_PORT_BLOCKED
+RE_BADREPLY = Reply.RE_BADREPLY
+RE_SERVICE_DENIED = Reply.RE_SERVICE_DENIED
+RE_UNCERTAIN = Reply.RE_UNCERTAIN
+RE_CANCELLED = Reply.RE_CANCELLED
+RE_INTERNAL = Reply.RE_INTERNAL
+RE_MISUSE = Reply.RE_MISUSE
+
+__all__ = [
+    "RE_BADREPLY",
+    "RE_CANCELLED",
+    "RE_DNS_FAIL",
+    "RE_INTERNAL",
+    "RE_INVALID_FORMAT",
+    "RE_MISUSE",
+    "RE_NO_EMPTY",
+    "RE_PORT_BLOCKED",
+    "RE_SERVER_UNREACH",
+    "RE_SERVICE_DENIED",
+    "RE_SUCCESS",
+    "RE_UNCERTAIN",
+    "Agent",
+    "Attempt",
+    "CancelledError",
+    "ConnectRefusedError",
+    "ContentRefusedError",
+    "DomainError",
+    "FieldError",
+    "HelloRefusedError",
+    "InternalError",
+    "Mailbox",
+    "MapError",
+    "MisuseError",
+    "Outcome",
+    "PortBlockedError",
+    "RecipientRefusedError",
+    "RecipientReport",
+    "RefusedError",
+    "Reply",
+    "Report",
+    "SendInterrupted",
+    "SenderRefusedError",
+    "UncertainError",
+    "UnreachableError",
+    "__version__",
+    "configure",
+    "send",
+    "send_report",
+]
+
+
+def send(from_: str, to: str, subject: str, content: str) -> Reply:
+    """Send one mail and wait for its reply. It does not raise for what becomes of a mail.
+
+    RE_SUCCESS is 0, and so is false: compare, `send(…) is mapagent.RE_SUCCESS`.
+
+    Ctrl-C cancels the send and raises SendInterrupted, a KeyboardInterrupt that carries the report.
+    """
+    return send_report(from_, to, subject, content).reply

@@ -1,0 +1,234 @@
+//! `Agent`, and the default agent behind `mapagent.send`.
+
+use crate::config::Keywords;
+use crate::report::Report;
+use crate::text::octets;
+use crate::wait::wait;
+use arc_swap::ArcSwapOption;
+use map_core::protocol::Fields;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyMapping, PyString};
+use std::sync::Arc;
+
+/// Delivers mail by a configuration of its own. Safe to use from many threads at once.
+///
+/// dns_servers: the DNS servers to ask, such as `["127.0.0.1:5300"]`; the system's when None.
+/// smtp_port: the port of mail hosts.
+/// hello_name: the name behind EHLO; the machine's own when None.
+/// deadline: seconds that one send may take in all, the DNS included; None for no limit but those of the exchange.
+/// allow_loopback: take mail hosts on loopback: tests and the sandbox.
+/// public_only: refuse mail hosts in private networks.
+/// require_mx: take no domain without an MX record.
+/// timeouts: seconds for single steps, such as `{"connect": 5}`; the names are connect, greeting, hello, mail,
+///     rcpt, data, content, final_reply, quit and start.
+///
+/// Raises ValueError for a setting that cannot be.
+#[pyclass(frozen, module = "mapagent")]
+pub(crate) struct Agent {
+    /// None once it is closed. Swapped without a lock: a lock that another thread held at the moment of a fork would
+    /// stay locked in the child for ever.
+    made: ArcSwapOption<Made>,
+}
+
+/// The core's agent and the process it was made in.
+struct Made {
+    agent: map_core::Agent,
+    process: u32,
+}
+
+impl Made {
+    fn new(config: map_core::Config) -> Arc<Self> {
+        Arc::new(Self {
+            agent: map_core::Agent::new(config),
+            process: std::process::id(),
+        })
+    }
+}
+
+#[pymethods]
+impl Agent {
+    #[new]
+    #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
+        public_only=false, require_mx=false, timeouts=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "they are keywords in Python"
+    )]
+    fn new(
+        dns_servers: Option<Vec<String>>,
+        smtp_port: i64,
+        hello_name: Option<&str>,
+        deadline: Option<Bound<'_, PyAny>>,
+        allow_loopback: bool,
+        public_only: bool,
+        require_mx: bool,
+        timeouts: Option<Bound<'_, PyMapping>>,
+    ) -> PyResult<Self> {
+        let config = Keywords {
+            dns_servers,
+            smtp_port,
+            hello_name,
+            deadline,
+            allow_loopback,
+            public_only,
+            require_mx,
+            timeouts,
+        }
+        .into_config()?;
+        Ok(Self {
+            made: ArcSwapOption::new(Some(Made::new(config))),
+        })
+    }
+
+    /// Sends one mail and waits for its report.
+    ///
+    /// It does not raise for what becomes of a mail: the report says that. Ctrl-C cancels the send and raises
+    /// SendInterrupted, which carries the report.
+    #[pyo3(signature = (from_, to, subject, content))]
+    fn send(
+        &self,
+        py: Python<'_>,
+        from_: &Bound<'_, PyString>,
+        to: &Bound<'_, PyString>,
+        subject: &Bound<'_, PyString>,
+        content: &Bound<'_, PyString>,
+    ) -> PyResult<Py<Report>> {
+        let made = self.made_here()?;
+        send_by(
+            py,
+            &made.agent,
+            &Texts {
+                from_,
+                to,
+                subject,
+                content,
+            },
+        )
+    }
+
+    /// Takes no more mail. A send under way in another thread goes on to its report.
+    fn close(&self, py: Python<'_>) {
+        let made = self.made.swap(None);
+        py.detach(|| drop(made));
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
+        self.close(py);
+    }
+
+    fn __repr__(&self) -> &'static str {
+        match *self.made.load() {
+            Some(_) => "<mapagent.Agent>",
+            None => "<mapagent.Agent, closed>",
+        }
+    }
+
+    fn __reduce__(&self) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err(
+            "an Agent cannot be pickled: make one in each process",
+        ))
+    }
+}
+
+impl Agent {
+    /// The core's agent of this process: made anew, by the same configuration, in a forked child.
+    fn made_here(&self) -> PyResult<Arc<Made>> {
+        let made = self
+            .made
+            .load_full()
+            .ok_or_else(|| PyRuntimeError::new_err("this Agent is closed"))?;
+        if made.process == std::process::id() {
+            return Ok(made);
+        }
+        let anew = Made::new(made.agent.config().clone());
+        self.made.store(Some(Arc::clone(&anew)));
+        Ok(anew)
+    }
+}
+
+/// Sends one mail by the default agent and waits for its report.
+#[pyfunction]
+#[pyo3(signature = (from_, to, subject, content))]
+pub(crate) fn send_report(
+    py: Python<'_>,
+    from_: &Bound<'_, PyString>,
+    to: &Bound<'_, PyString>,
+    subject: &Bound<'_, PyString>,
+    content: &Bound<'_, PyString>,
+) -> PyResult<Py<Report>> {
+    send_by(
+        py,
+        &map_core::agent::default_agent(),
+        &Texts {
+            from_,
+            to,
+            subject,
+            content,
+        },
+    )
+}
+
+/// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
+#[pyfunction]
+#[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
+    public_only=false, require_mx=false, timeouts=None))]
+#[expect(
+    clippy::too_many_arguments,
+    clippy::fn_params_excessive_bools,
+    reason = "they are keywords in Python"
+)]
+pub(crate) fn configure(
+    dns_servers: Option<Vec<String>>,
+    smtp_port: i64,
+    hello_name: Option<&str>,
+    deadline: Option<Bound<'_, PyAny>>,
+    allow_loopback: bool,
+    public_only: bool,
+    require_mx: bool,
+    timeouts: Option<Bound<'_, PyMapping>>,
+) -> PyResult<()> {
+    let config = Keywords {
+        dns_servers,
+        smtp_port,
+        hello_name,
+        deadline,
+        allow_loopback,
+        public_only,
+        require_mx,
+        timeouts,
+    }
+    .into_config()?;
+    map_core::agent::configure_default(config);
+    Ok(())
+}
+
+/// The four texts of a call.
+struct Texts<'a, 'py> {
+    from_: &'a Bound<'py, PyString>,
+    to: &'a Bound<'py, PyString>,
+    subject: &'a Bound<'py, PyString>,
+    content: &'a Bound<'py, PyString>,
+}
+
+fn send_by(py: Python<'_>, agent: &map_core::Agent, texts: &Texts<'_, '_>) -> PyResult<Py<Report>> {
+    let from = octets(texts.from_)?;
+    let to = octets(texts.to)?;
+    let subject = octets(texts.subject)?;
+    let content = octets(texts.content)?;
+    let fields = Fields {
+        from: &from,
+        to: &to,
+        subject: &subject,
+        content: &content,
+    };
+    // Detached here, too: a large content is checked and copied.
+    let job = py.detach(|| agent.submit(fields));
+    wait(py, job, texts.from_)
+}
