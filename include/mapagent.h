@@ -1,0 +1,901 @@
+/*
+ * mapagent.h - deliver an e-mail straight to the recipient's own mail server, and learn what happened.
+ *
+ *     #include <mapagent.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         map_reply reply = map_send("cxw@apple.com", "407184933@qq.com", "test", "test content.");
+ *
+ *         puts(map_last_reply());             // RE_SUCCESS.
+ *         if (reply != RE_SUCCESS)
+ *             puts(map_last_advice());        // what happened, and what to do
+ *         return reply;
+ *     }
+ *
+ *     cc send.c $(pkg-config --cflags --libs mapagent)
+ *
+ * The same with settings of its own and with the report:
+ *
+ *     map_config *config = map_config_new();
+ *     map_config_set_deadline_ms(config, 60 * 1000);
+ *     map_agent *agent = map_agent_new(config);
+ *     map_config_free(config);
+ *
+ *     map_report *report;
+ *     map_agent_send(agent, from, to, subject, content, &report);
+ *     if (map_report_delivered(report, MAP_SUMMARY) == MAP_NO && map_report_is_transient(report, MAP_SUMMARY))
+ *         try_again_later();
+ *     map_report_free(report);
+ *     map_agent_free(agent);
+ *
+ * Conventions
+ *
+ *   Handles    All types are opaque. What a function named ..._new returns, and what it writes as an output, is yours: free
+ *              it with the function its comment names. ..._free(NULL) does nothing. Using a handle after it was freed is
+ *              undefined behaviour, as with free().
+ *   Strings    In: UTF-8, ended by a NUL; functions named ..._n take a length instead. The library keeps no pointer of
+ *              yours after a call. Out: ended by a NUL; borrowed, as the comment says, never to be freed by you.
+ *   NULL       An empty field where a mail is sent. Everywhere else a required argument that is NULL is RE_MISUSE from a
+ *              function that returns a map_reply, NULL from one that returns a handle, and "nothing there" from one
+ *              that reads a report.
+ *   Outputs    Written only on success, but for the report of a send, which is always written.
+ *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
+ *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
+ *   Processes  After fork() the child can use everything but its parent's agents and sessions.
+ *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. Its worker
+ *              threads block all signals. It stays loaded after dlclose().
+ *   Older code A program compiled with this header runs with every later library of the same SONAME.
+ */
+
+
+#ifndef MAPAGENT_H
+#define MAPAGENT_H
+
+/* Made by cbindgen from map-ffi/src: do not edit, run `make header`. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; map_version() tells the library's. */
+#define MAPAGENT_VERSION_MAJOR 0
+#define MAPAGENT_VERSION_MINOR 1
+#define MAPAGENT_VERSION_PATCH 0
+#define MAPAGENT_VERSION "0.1.0"
+#define MAPAGENT_VERSION_NUMBER \
+    (MAPAGENT_VERSION_MAJOR * 1000000 + MAPAGENT_VERSION_MINOR * 1000 + MAPAGENT_VERSION_PATCH)
+
+/* The recipient index that stands for all recipients in one. */
+#define MAP_SUMMARY SIZE_MAX
+
+/* Before every function. Define MAP_API yourself to override it. */
+#ifndef MAP_API
+#if defined(_WIN32) && !defined(MAPAGENT_STATIC)
+#define MAP_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define MAP_API __attribute__((visibility("default")))
+#else
+#define MAP_API
+#endif
+#endif
+
+
+/**
+ * The replies of the Mail Agent Protocol. Every send ends in exactly one of them.
+ *
+ * The numbers never change and are never used again. Later versions may add replies: handle a value that you do not
+ * know as a failure of which nothing else is known, and print map_last_reply().
+ */
+enum map_reply
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The recipient's server accepted the mail. In other calls: done.
+     */
+    RE_SUCCESS = 0,
+    /**
+     * Fields are empty; map_last_reply() names them all.
+     */
+    RE_NO_EMPTY = 1,
+    /**
+     * An address is not one, or a field holds what no e-mail can carry.
+     */
+    RE_INVALID_FORMAT = 2,
+    /**
+     * The recipient's domain takes no mail, or its DNS is out of order.
+     */
+    RE_DNS_FAIL = 3,
+    /**
+     * There is nobody to talk to: no answer, refused, lost before the content was sent.
+     */
+    RE_SERVER_UNREACH = 4,
+    /**
+     * Outgoing port 25 is blocked here or by the provider.
+     */
+    RE_PORT_BLOCKED = 5,
+    /**
+     * The server answered with a reply code that was not the expected one.
+     */
+    RE_BADREPLY = 6,
+    /**
+     * The server refuses the mail: 550, or another permanent refusal for a reason of policy.
+     */
+    RE_SERVICE_DENIED = 7,
+    /**
+     * The whole content may have reached the server, and its final reply did not come. The mail may or may not be
+     * delivered: sending it again may deliver it twice.
+     */
+    RE_UNCERTAIN = 64,
+    /**
+     * The caller cancelled before the content was sent.
+     */
+    RE_CANCELLED = 65,
+    /**
+     * A fault inside the library; map_last_advice() says which.
+     */
+    RE_INTERNAL = 66,
+    /**
+     * The library was called wrongly; map_last_reply() says how.
+     */
+    RE_MISUSE = 67,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_reply map_reply;
+#else
+typedef int32_t map_reply;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The answer to a question that has no answer at times.
+ */
+enum map_answer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No.
+     */
+    MAP_NO = 0,
+    /**
+     * Yes.
+     */
+    MAP_YES = 1,
+    /**
+     * It cannot be told.
+     */
+    MAP_UNKNOWN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_answer map_answer;
+#else
+typedef int32_t map_answer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How far a delivery, or an attempt, came. Later versions may add stages: the numbers do not tell their order.
+ */
+enum map_stage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The client's checks; nothing was asked of anybody.
+     */
+    MAP_STAGE_CHECK = 0,
+    /**
+     * The DNS.
+     */
+    MAP_STAGE_ROUTE = 1,
+    /**
+     * Connecting.
+     */
+    MAP_STAGE_CONNECT = 2,
+    /**
+     * The server's greeting.
+     */
+    MAP_STAGE_GREETING = 3,
+    /**
+     * EHLO or HELO.
+     */
+    MAP_STAGE_HELLO = 4,
+    /**
+     * MAIL.
+     */
+    MAP_STAGE_MAIL = 5,
+    /**
+     * RCPT.
+     */
+    MAP_STAGE_RCPT = 6,
+    /**
+     * DATA.
+     */
+    MAP_STAGE_DATA = 7,
+    /**
+     * The content and its final reply.
+     */
+    MAP_STAGE_CONTENT = 8,
+    /**
+     * None of these.
+     */
+    MAP_STAGE_OTHER = 255,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_stage map_stage;
+#else
+typedef int32_t map_stage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How an attempt ended.
+ */
+enum map_attempt_outcome
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The host took the mail.
+     */
+    MAP_ATTEMPT_ACCEPTED = 0,
+    /**
+     * It did not.
+     */
+    MAP_ATTEMPT_FAILED = 1,
+    /**
+     * Nobody knows.
+     */
+    MAP_ATTEMPT_UNCERTAIN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_attempt_outcome map_attempt_outcome;
+#else
+typedef int32_t map_attempt_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The deadlines of the exchange, for map_config_set_timeout_ms(). Later versions may add some.
+ */
+enum map_timeout
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Connecting to one address: 15 s.
+     */
+    MAP_TIMEOUT_CONNECT = 0,
+    /**
+     * The server's greeting: 300 s.
+     */
+    MAP_TIMEOUT_GREETING = 1,
+    /**
+     * The reply to EHLO or HELO: 300 s.
+     */
+    MAP_TIMEOUT_HELLO = 2,
+    /**
+     * The reply to MAIL: 300 s.
+     */
+    MAP_TIMEOUT_MAIL = 3,
+    /**
+     * The reply to RCPT: 300 s.
+     */
+    MAP_TIMEOUT_RCPT = 4,
+    /**
+     * The reply to DATA: 120 s.
+     */
+    MAP_TIMEOUT_DATA = 5,
+    /**
+     * The content, without progress: 180 s.
+     */
+    MAP_TIMEOUT_CONTENT = 6,
+    /**
+     * The final reply to the content: 600 s. Making it shorter makes RE_UNCERTAIN more frequent.
+     */
+    MAP_TIMEOUT_FINAL_REPLY = 7,
+    /**
+     * The reply to QUIT: 2 s.
+     */
+    MAP_TIMEOUT_QUIT = 8,
+    /**
+     * From the start to the first octet of content: 300 s.
+     */
+    MAP_TIMEOUT_START = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_timeout map_timeout;
+#else
+typedef int32_t map_timeout;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Delivers mail by a configuration of its own. Made by map_agent_new(), freed by map_agent_free().
+ *
+ * Any number of threads may use it at once; freeing it is for one thread, after the others are done with it. A child
+ * that fork() makes must not use its parent's agent: it is answered RE_MISUSE there, and may only free it. (map_send()
+ * and its kin work in a child.)
+ */
+typedef struct map_agent map_agent;
+
+/**
+ * How an agent delivers. Made by map_config_new(), freed by map_config_free().
+ *
+ * One thread at a time may change it. An agent takes a copy: changing or freeing it later does not matter to the agent.
+ */
+typedef struct map_config map_config;
+
+/**
+ * What happened to a mail: a summary, the same for each recipient, every attempt. Freed by map_report_free().
+ *
+ * It never changes, so any number of threads may read it at once. Every string in it is borrowed until the report is
+ * freed.
+ */
+typedef struct map_report map_report;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Sends one e-mail to the recipient's own mail server and waits for the reply.
+ *
+ * The four strings are UTF-8 and NUL-terminated. NULL is an empty field. Nothing is sent unless all four are in order.
+ * Any number of threads may call it at once. It can take minutes: see map_config_set_deadline_ms().
+ *
+ * @param from    the sender's address: "cxw@apple.com".
+ * @param to      the recipient's address.
+ * @param subject one line.
+ * @param content plain text, with any line ends.
+ * @return RE_SUCCESS when the recipient's server has accepted the mail. Else why not; map_last_reply() prints the reply
+ *         with what it carries, map_last_advice() says what to do.
+ */
+MAP_API
+map_reply map_send(const char *from,
+                   const char *to,
+                   const char *subject,
+                   const char *content);
+
+/**
+ * As map_send(), with the report of what happened.
+ *
+ * @param from    the sender's address.
+ * @param to      the recipient's address.
+ * @param subject one line.
+ * @param content plain text.
+ * @param report  always written, whatever the reply is; free it with map_report_free(). It becomes NULL when there is no
+ *                report, which happens only with RE_INTERNAL and RE_MISUSE. May be NULL: no report is wanted.
+ * @return as map_send().
+ */
+MAP_API
+map_reply map_send_report(const char *from,
+                          const char *to,
+                          const char *subject,
+                          const char *content,
+                          map_report **report);
+
+/**
+ * As map_send_report(), with the content's length, for a content that is not NUL-terminated.
+ *
+ * @param from           the sender's address.
+ * @param to             the recipient's address.
+ * @param subject        one line.
+ * @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
+ * @param content_length in octets; 0 if content is NULL.
+ * @param report         as for map_send_report().
+ * @return as map_send().
+ */
+MAP_API
+map_reply map_send_report_n(const char *from,
+                            const char *to,
+                            const char *subject,
+                            const char *content,
+                            size_t content_length,
+                            map_report **report);
+
+/**
+ * Sets how map_send(), map_send_report() and map_send_report_n() deliver from now on, in all threads. Calls under way
+ * keep what they began with.
+ *
+ * @param config required; copied.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_configure_default(const map_config *config);
+
+/**
+ * This thread's last reply as MAP prints it, with what it carries: "RE_BADREPLY: <554>."
+ *
+ * Set by every function that returns a map_reply and by every function named ..._new.
+ *
+ * @return never NULL; empty if there was no call yet. Borrowed until this thread's next call of a function of this
+ *         library, or its end.
+ */
+MAP_API
+const char *map_last_reply(void);
+
+/**
+ * A sentence for a person about this thread's last reply: what happened, and what to do next. English, UTF-8.
+ *
+ * Set together with map_last_reply().
+ *
+ * @return never NULL; empty if there is nothing to say. Borrowed until this thread's next call of a function of this
+ *         library, or its end.
+ */
+MAP_API
+const char *map_last_advice(void);
+
+/**
+ * The name of a reply: "RE_SUCCESS".
+ *
+ * @param reply any number, so that a value from a newer library can be passed, too.
+ * @return a static string; never NULL, "RE_UNKNOWN" for a number that is no reply.
+ */
+MAP_API const char *map_reply_name(int32_t reply);
+
+/**
+ * May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
+ *
+ * RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY and RE_SERVICE_DENIED have temporary and lasting causes, so the answer for
+ * them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN it is MAP_NO, because sending again may deliver
+ * twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
+ *
+ * @param reply any number.
+ * @return MAP_NO or MAP_UNKNOWN; MAP_UNKNOWN for a number that is no reply. No reply is always worth a repeat, so
+ *         MAP_YES does not occur today: compare with MAP_NO before giving up.
+ */
+MAP_API
+map_answer map_reply_is_transient(int32_t reply);
+
+/**
+ * Makes a configuration with the defaults: the system's resolver, port 25, the deadlines of RFC 5321, no loopback.
+ *
+ * @return free with map_config_free(); NULL only with RE_INTERNAL in map_last_reply().
+ */
+MAP_API
+map_config *map_config_new(void);
+
+/**
+ * Frees a configuration.
+ *
+ * @param config may be NULL: nothing happens.
+ */
+MAP_API void map_config_free(map_config *config);
+
+/**
+ * Asks these DNS servers instead of the system's.
+ *
+ * @param config  required.
+ * @param servers IP addresses with or without a port, separated by commas or blanks: "127.0.0.1:5300, [::1]:53". An
+ *                empty string goes back to the system's resolver.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_dns_servers(map_config *config,
+                                     const char *servers);
+
+/**
+ * Connects to this port of the mail hosts instead of port 25: for tests, and for the sandbox.
+ *
+ * @param config required.
+ * @param port   1 to 65535.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API map_reply map_config_set_smtp_port(map_config *config, int32_t port);
+
+/**
+ * Introduces itself to mail hosts by this name (the argument of EHLO).
+ *
+ * @param config required.
+ * @param name   a domain name ("mail.example.org") or an address literal ("[192.0.2.1]"); an empty string goes back to
+ *               the machine's own name. Large receivers want a name whose address is the one you send from.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_hello_name(map_config *config,
+                                    const char *name);
+
+/**
+ * Sets how long one send may take in all, DNS included. Without it only the deadlines of map_config_set_timeout_ms()
+ * hold, and a slow server can keep a send for many minutes.
+ *
+ * @param config       required.
+ * @param milliseconds at most a year; 0 for no deadline in all.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_deadline_ms(map_config *config,
+                                     uint64_t milliseconds);
+
+/**
+ * Sets one deadline of the exchange.
+ *
+ * @param config       required.
+ * @param which        one of enum map_timeout.
+ * @param milliseconds 1 to a year.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API map_reply map_config_set_timeout_ms(map_config *config, int32_t which, uint64_t milliseconds);
+
+/**
+ * Allows mail hosts on the loopback interface: for tests, and for the sandbox. Refused by default, because a program
+ * that mails wherever a stranger's DNS points must not be steered into services that trust loopback.
+ *
+ * @param config required.
+ * @param allow  0 for no, anything else for yes.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_config_set_allow_loopback(map_config *config,
+                                        int32_t allow);
+
+/**
+ * Refuses mail hosts in private address ranges, too.
+ *
+ * @param config      required.
+ * @param public_only 0 for no (the default), anything else for yes.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_config_set_public_only(map_config *config, int32_t public_only);
+
+/**
+ * Takes a domain without an MX record for one that receives no mail: the letter of MAP 3.5. By default its own address
+ * is tried, as RFC 5321 section 5.1 says.
+ *
+ * @param config  required.
+ * @param require 0 for no (the default), anything else for yes.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_config_set_require_mx(map_config *config,
+                                    int32_t require);
+
+/**
+ * Makes an agent. It starts no thread and opens nothing before its first send.
+ *
+ * @param config required; copied.
+ * @return free with map_agent_free(); NULL with the reason in map_last_reply().
+ */
+MAP_API map_agent *map_agent_new(const map_config *config);
+
+/**
+ * Frees an agent.
+ *
+ * @param agent may be NULL: nothing happens.
+ */
+MAP_API void map_agent_free(map_agent *agent);
+
+/**
+ * As map_send_report(), by this agent.
+ *
+ * @param agent   required.
+ * @param from    the sender's address.
+ * @param to      the recipient's address.
+ * @param subject one line.
+ * @param content plain text.
+ * @param report  as for map_send_report().
+ * @return as map_send().
+ */
+MAP_API
+map_reply map_agent_send(const map_agent *agent,
+                         const char *from,
+                         const char *to,
+                         const char *subject,
+                         const char *content,
+                         map_report **report);
+
+/**
+ * As map_send_report_n(), by this agent.
+ *
+ * @param agent          required.
+ * @param from           the sender's address.
+ * @param to             the recipient's address.
+ * @param subject        one line.
+ * @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
+ * @param content_length in octets; 0 if content is NULL.
+ * @param report         as for map_send_report().
+ * @return as map_send().
+ */
+MAP_API
+map_reply map_agent_send_n(const map_agent *agent,
+                           const char *from,
+                           const char *to,
+                           const char *subject,
+                           const char *content,
+                           size_t content_length,
+                           map_report **report);
+
+/**
+ * Frees a report and every string borrowed from it.
+ *
+ * @param report may be NULL: nothing happens.
+ */
+MAP_API void map_report_free(map_report *report);
+
+/**
+ * How many recipients the report speaks of: at least one.
+ *
+ * @param report NULL has none.
+ */
+MAP_API size_t map_report_recipient_count(const map_report *report);
+
+/**
+ * The recipient's address as it was given, without outer blanks.
+ *
+ * @param report    the report.
+ * @param recipient 0 to map_report_recipient_count() - 1, or MAP_SUMMARY: all of them in one, the worst one's part.
+ * @return NULL if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_recipient(const map_report *report,
+                                 size_t recipient);
+
+/**
+ * The reply of MAP.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return RE_MISUSE if there is no such recipient.
+ */
+MAP_API map_reply map_report_reply(const map_report *report, size_t recipient);
+
+/**
+ * The reply as MAP prints it: "RE_BADREPLY: <554>."
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_text(const map_report *report, size_t recipient);
+
+/**
+ * A sentence for a person: what happened, and what to do next. English, UTF-8.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_advice(const map_report *report, size_t recipient);
+
+/**
+ * Is the mail with the recipient's server?
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), or if there is no such recipient.
+ */
+MAP_API
+map_answer map_report_delivered(const map_report *report,
+                                size_t recipient);
+
+/**
+ * Is it worth sending the same mail again later, unchanged?
+ *
+ * False for RE_UNCERTAIN and RE_PORT_BLOCKED, too, which want a decision first.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return false if there is no such recipient.
+ */
+MAP_API bool map_report_is_transient(const map_report *report, size_t recipient);
+
+/**
+ * How long to wait before sending again, if there is a hint.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return milliseconds; 0 if there is no hint or no such recipient.
+ */
+MAP_API uint64_t map_report_retry_after_ms(const map_report *report, size_t recipient);
+
+/**
+ * The SMTP reply code that decided, such as 250 or 550.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return -1 if none did, or if there is no such recipient.
+ */
+MAP_API int32_t map_report_code(const map_report *report, size_t recipient);
+
+/**
+ * The enhanced status code (RFC 3463), such as "5.1.1": the server's, or the library's own for a local failure.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if there is none, or no such recipient. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_enhanced(const map_report *report,
+                                size_t recipient);
+
+/**
+ * What the server said in the reply that decided: its own octets, lines joined by a line feed.
+ *
+ * It may hold anything, NUL and terminal escapes included. Do not print it as it is, and do not trust it.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @param length    becomes the length in octets when there is a text, and is left alone when there is none. May be NULL.
+ * @return NULL if there is none, or no such recipient. A NUL follows the octets. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_server_text(const map_report *report,
+                                   size_t recipient,
+                                   size_t *length);
+
+/**
+ * How far the mail came.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return MAP_STAGE_OTHER if there is no such recipient.
+ */
+MAP_API map_stage map_report_stage(const map_report *report, size_t recipient);
+
+/**
+ * The name of the mail host that decided.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if none did, or if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_host(const map_report *report, size_t recipient);
+
+/**
+ * The address of the mail host that decided, such as "192.0.2.1" or "2001:db8::1".
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if none did, or if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_address(const map_report *report, size_t recipient);
+
+/**
+ * The Message-ID of the mail, without its angle brackets.
+ *
+ * @param report the report.
+ * @return NULL if no mail was made of the fields. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_message_id(const map_report *report);
+
+/**
+ * The dialogue as the MAP document prints it, "C:", "S:" and "SS:" at the head of its lines, each ended by a line feed.
+ * What servers said is escaped. Made at the first call.
+ *
+ * @param report the report.
+ * @return NULL only if report is. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_transcript(const map_report *report);
+
+/**
+ * How many warnings there are: what is odd but did not decide.
+ *
+ * @param report NULL has none.
+ */
+MAP_API size_t map_report_warning_count(const map_report *report);
+
+/**
+ * One warning, for a person.
+ *
+ * @param report  the report.
+ * @param warning 0 to map_report_warning_count() - 1.
+ * @return NULL if there is no such warning. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_warning(const map_report *report, size_t warning);
+
+/**
+ * How many addresses of mail hosts were tried.
+ *
+ * @param report NULL has none.
+ */
+MAP_API size_t map_report_attempt_count(const map_report *report);
+
+/**
+ * The name of the mail host of an attempt. The attempts stand in the order in which they were made.
+ *
+ * @param report  the report.
+ * @param attempt 0 to map_report_attempt_count() - 1.
+ * @return NULL if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_attempt_host(const map_report *report, size_t attempt);
+
+/**
+ * The address of an attempt.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return NULL if no address was found for the host, or if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_attempt_address(const map_report *report,
+                                       size_t attempt);
+
+/**
+ * How an attempt ended, for a person: a phrase.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return NULL if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_attempt_detail(const map_report *report, size_t attempt);
+
+/**
+ * How an attempt ended.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return MAP_ATTEMPT_UNCERTAIN if there is no such attempt.
+ */
+MAP_API map_attempt_outcome map_report_attempt_outcome(const map_report *report, size_t attempt);
+
+/**
+ * How far an attempt came.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return MAP_STAGE_OTHER if there is no such attempt.
+ */
+MAP_API map_stage map_report_attempt_stage(const map_report *report, size_t attempt);
+
+/**
+ * The SMTP reply code that ended an attempt.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return -1 if none did, or if there is no such attempt.
+ */
+MAP_API int32_t map_report_attempt_code(const map_report *report, size_t attempt);
+
+/**
+ * How long an attempt took.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return milliseconds; 0 if there is no such attempt.
+ */
+MAP_API uint64_t map_report_attempt_duration_ms(const map_report *report, size_t attempt);
+
+/**
+ * A word for a stage: "check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data", "content".
+ *
+ * @param stage any number.
+ * @return a static string; never NULL, "other" for a number that is none of the stages.
+ */
+MAP_API const char *map_stage_name(int32_t stage);
+
+/**
+ * The version of the library that is running, such as "0.1.0".
+ *
+ * MAPAGENT_VERSION is the version of the header the program was compiled with.
+ *
+ * @return a static string; never NULL.
+ */
+MAP_API const char *map_version(void);
+
+/**
+ * The version of the library that is running as a number that grows: major * 1000000 + minor * 1000 + patch.
+ *
+ * MAPAGENT_VERSION_NUMBER is the same for the header.
+ */
+MAP_API uint32_t map_version_number(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MAPAGENT_H */

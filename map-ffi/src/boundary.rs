@@ -1,0 +1,222 @@
+//! The wall between C and Rust: no panic passes it, and what a call had to say stays readable behind it.
+
+use crate::reply::map_reply;
+use crate::text::c_text;
+use map_core::agent::ConfigError;
+use map_core::{MapReply, Report};
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a call has to say: a reply, and a sentence for a person.
+pub(crate) struct Answer {
+    reply: MapReply,
+    advice: String,
+}
+
+impl Answer {
+    /// The call did what it was asked to, and there is nothing more to say.
+    pub(crate) fn done() -> Self {
+        Self {
+            reply: MapReply::Success,
+            advice: String::new(),
+        }
+    }
+
+    /// The caller used the interface wrongly.
+    pub(crate) fn misuse(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self {
+            advice: format!("the program called the library wrongly: {what}"),
+            reply: MapReply::Misuse(what),
+        }
+    }
+
+    /// An argument that is required is not there.
+    pub(crate) fn missing(argument: &str) -> Self {
+        Self::misuse(format!("{argument} is NULL"))
+    }
+}
+
+impl From<&Report> for Answer {
+    fn from(report: &Report) -> Self {
+        Self {
+            reply: report.reply().clone(),
+            advice: report.summary().advice().to_owned(),
+        }
+    }
+}
+
+impl From<ConfigError> for Answer {
+    fn from(error: ConfigError) -> Self {
+        Self::misuse(error.to_string())
+    }
+}
+
+/// What the last call of this thread had to say, as C reads it.
+struct Last {
+    line: CString,
+    advice: CString,
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// How many exported functions this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// What the panic that is being caught said.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs the body of an exported function that answers with a reply, and remembers the answer for this thread.
+pub(crate) fn replying(body: impl FnOnce() -> Answer) -> map_reply {
+    let said = catch(|| {
+        let answer = body();
+        let last = Last {
+            line: c_text(answer.reply.to_string()),
+            advice: c_text(answer.advice),
+        };
+        (map_reply::from(answer.reply.code()), last)
+    });
+    match said {
+        Ok((reply, last)) => {
+            remember(last);
+            reply
+        }
+        Err(fault) => {
+            remember_fault(&fault);
+            map_reply::RE_INTERNAL
+        }
+    }
+}
+
+/// Runs the body of an exported function that makes something: a handle, or an answer that says why there is none.
+pub(crate) fn making<T>(body: impl FnOnce() -> Result<T, Answer>) -> *mut T {
+    let mut made = std::ptr::null_mut();
+    replying(|| match body() {
+        Ok(object) => {
+            made = crate::pointer::give(object);
+            Answer::done()
+        }
+        Err(answer) => answer,
+    });
+    made
+}
+
+/// Runs the body of an exported function that only reads or frees; its fallback after a panic.
+pub(crate) fn guarded<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    catch(body).unwrap_or_else(|fault| {
+        remember_fault(&fault);
+        fallback
+    })
+}
+
+/// This thread's last reply as MAP prints it, and the sentence with it.
+pub(crate) fn with_last<T>(read: impl FnOnce(Option<(&CStr, &CStr)>) -> T) -> T {
+    LAST.with(|last| {
+        read(
+            last.borrow()
+                .as_ref()
+                .map(|last| (last.line.as_c_str(), last.advice.as_c_str())),
+        )
+    })
+}
+
+/// A panic caught at the boundary; what it said.
+struct Fault(String);
+
+fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Fault> {
+    hold_the_tongue_of_panics();
+    DEPTH.with(|depth| depth.set(depth.get().saturating_add(1)));
+    // Unwind safety: what the body was changing is given up by the fallback, and handles of C's are changed only by
+    // assignments that are done or not done.
+    let result = panic::catch_unwind(AssertUnwindSafe(body));
+    DEPTH.with(|depth| depth.set(depth.get().saturating_sub(1)));
+    result.map_err(|_| Fault(PANIC.with(RefCell::take).unwrap_or_else(|| "a panic".to_owned())))
+}
+
+fn remember(last: Last) {
+    // In a thread that is ending there is no place left to remember in, and nobody to read it.
+    let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
+}
+
+fn remember_fault(fault: &Fault) {
+    // Spelled here, because printing a reply may be what panicked.
+    remember(Last {
+        line: c"RE_INTERNAL.".to_owned(),
+        advice: c_text(format!(
+            "a fault inside the library, please report it: {}",
+            fault.0
+        )),
+    });
+}
+
+/// A library must not write to the standard error of its host, and a panic does. The hook belongs to this library's own
+/// copy of the Rust runtime, so the host's is not touched. Panics outside of exported functions are none of ours.
+fn hold_the_tongue_of_panics() {
+    // An atomic and not a `Once`: a child forked while another thread is inside a `Once` would wait for ever.
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+        if DEPTH.with(Cell::get) > 0 {
+            PANIC.with(|said| *said.borrow_mut() = Some(info.to_string()));
+        } else {
+            previous(info);
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last() -> (String, String) {
+        let text = |text: &CStr| text.to_string_lossy().into_owned();
+        with_last(|last| last.map(|(line, advice)| (text(line), text(advice)))).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_panic_becomes_a_reply_that_says_what_and_where() {
+        assert_eq!(replying(|| panic!("the sky fell")), map_reply::RE_INTERNAL);
+        let (line, advice) = last();
+        assert_eq!(line, "RE_INTERNAL.");
+        assert!(
+            advice.contains("the sky fell") && advice.contains("boundary.rs"),
+            "{advice}"
+        );
+    }
+
+    #[test]
+    fn a_panic_of_a_getter_becomes_its_fallback() {
+        assert_eq!(guarded(7, || panic!("again")), 7);
+        assert_eq!(last().0, "RE_INTERNAL.");
+    }
+
+    #[test]
+    fn a_panic_while_making_gives_no_handle() {
+        let made: *mut u8 = making(|| panic!("not made"));
+        assert!(made.is_null());
+        assert_eq!(last().0, "RE_INTERNAL.");
+    }
+
+    #[test]
+    fn misuse_says_what_is_wrong() {
+        let made: *mut u8 = making(|| Err(Answer::missing("config")));
+        assert!(made.is_null());
+        let (line, advice) = last();
+        assert_eq!(line, "RE_MISUSE: <config is NULL>.");
+        assert!(advice.ends_with("config is NULL"), "{advice}");
+    }
+
+    #[test]
+    fn each_thread_remembers_its_own() {
+        replying(|| Answer::missing("config"));
+        std::thread::spawn(|| assert_eq!(last(), Default::default()))
+            .join()
+            .ok();
+        assert_eq!(last().0, "RE_MISUSE: <config is NULL>.");
+    }
+}

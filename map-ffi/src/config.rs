@@ -1,0 +1,275 @@
+//! How an agent delivers.
+
+use crate::boundary::{Answer, guarded, making, replying};
+use crate::pointer;
+use crate::reply::map_reply;
+use map_core::Config;
+use map_core::agent::Timeout;
+use std::ffi::c_char;
+use std::time::Duration;
+
+/// How an agent delivers. Made by map_config_new(), freed by map_config_free().
+///
+/// One thread at a time may change it. An agent takes a copy: changing or freeing it later does not matter to the agent.
+#[derive(Debug)]
+pub struct map_config {
+    config: Config,
+}
+
+impl map_config {
+    /// What the handle stands for.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+/// The deadlines of the exchange, for map_config_set_timeout_ms(). Later versions may add some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum map_timeout {
+    /// Connecting to one address: 15 s.
+    MAP_TIMEOUT_CONNECT = 0,
+    /// The server's greeting: 300 s.
+    MAP_TIMEOUT_GREETING = 1,
+    /// The reply to EHLO or HELO: 300 s.
+    MAP_TIMEOUT_HELLO = 2,
+    /// The reply to MAIL: 300 s.
+    MAP_TIMEOUT_MAIL = 3,
+    /// The reply to RCPT: 300 s.
+    MAP_TIMEOUT_RCPT = 4,
+    /// The reply to DATA: 120 s.
+    MAP_TIMEOUT_DATA = 5,
+    /// The content, without progress: 180 s.
+    MAP_TIMEOUT_CONTENT = 6,
+    /// The final reply to the content: 600 s. Making it shorter makes RE_UNCERTAIN more frequent.
+    MAP_TIMEOUT_FINAL_REPLY = 7,
+    /// The reply to QUIT: 2 s.
+    MAP_TIMEOUT_QUIT = 8,
+    /// From the start to the first octet of content: 300 s.
+    MAP_TIMEOUT_START = 9,
+}
+
+/// The deadline that a number from C names; an enumeration is never taken from C, because it may hold any number.
+fn timeout(which: i32) -> Option<Timeout> {
+    const ALL: [(map_timeout, Timeout); 10] = [
+        (map_timeout::MAP_TIMEOUT_CONNECT, Timeout::Connect),
+        (map_timeout::MAP_TIMEOUT_GREETING, Timeout::Greeting),
+        (map_timeout::MAP_TIMEOUT_HELLO, Timeout::Hello),
+        (map_timeout::MAP_TIMEOUT_MAIL, Timeout::Mail),
+        (map_timeout::MAP_TIMEOUT_RCPT, Timeout::Rcpt),
+        (map_timeout::MAP_TIMEOUT_DATA, Timeout::Data),
+        (map_timeout::MAP_TIMEOUT_CONTENT, Timeout::Content),
+        (map_timeout::MAP_TIMEOUT_FINAL_REPLY, Timeout::FinalReply),
+        (map_timeout::MAP_TIMEOUT_QUIT, Timeout::Quit),
+        (map_timeout::MAP_TIMEOUT_START, Timeout::Start),
+    ];
+    ALL.iter()
+        .find(|(number, _)| *number as i32 == which)
+        .map(|(_, timeout)| *timeout)
+}
+
+/// Makes a configuration with the defaults: the system's resolver, port 25, the deadlines of RFC 5321, no loopback.
+///
+/// @return free with map_config_free(); NULL only with RE_INTERNAL in map_last_reply().
+#[unsafe(no_mangle)]
+pub extern "C" fn map_config_new() -> *mut map_config {
+    making(|| {
+        Ok(map_config {
+            config: Config::new(),
+        })
+    })
+}
+
+/// Frees a configuration.
+///
+/// @param config may be NULL: nothing happens.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_free(config: *mut map_config) {
+    guarded((), || {
+        // SAFETY: the caller passes NULL or a handle that it has not freed.
+        drop(unsafe { pointer::take(config) });
+    });
+}
+
+/// Asks these DNS servers instead of the system's.
+///
+/// @param config  required.
+/// @param servers IP addresses with or without a port, separated by commas or blanks: "127.0.0.1:5300, [::1]:53". An
+///                empty string goes back to the system's resolver.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_dns_servers(
+    config: *mut map_config,
+    servers: *const c_char,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
+        let (config, servers) = unsafe { (pointer::exclusive(config), text(servers, "servers")) };
+        change(config, servers, |config, servers| {
+            let servers = servers
+                .split([',', ' ', '\t'])
+                .filter(|server| !server.is_empty());
+            config.parse_dns_servers(servers).map_err(Answer::from)
+        })
+    })
+}
+
+/// Connects to this port of the mail hosts instead of port 25: for tests, and for the sandbox.
+///
+/// @param config required.
+/// @param port   1 to 65535.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_smtp_port(config: *mut map_config, port: i32) -> map_reply {
+    replying(|| {
+        let port =
+            u16::try_from(port).map_err(|_| Answer::misuse(format!("{port} is not a port: 1 to 65535")));
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, port, |config, port| {
+            config.set_smtp_port(port).map_err(Answer::from)
+        })
+    })
+}
+
+/// Introduces itself to mail hosts by this name (the argument of EHLO).
+///
+/// @param config required.
+/// @param name   a domain name ("mail.example.org") or an address literal ("[192.0.2.1]"); an empty string goes back to
+///               the machine's own name. Large receivers want a name whose address is the one you send from.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_hello_name(
+    config: *mut map_config,
+    name: *const c_char,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
+        let (config, name) = unsafe { (pointer::exclusive(config), text(name, "name")) };
+        change(config, name, |config, name| {
+            config
+                .set_hello_name((!name.is_empty()).then_some(name))
+                .map_err(Answer::from)
+        })
+    })
+}
+
+/// Sets how long one send may take in all, DNS included. Without it only the deadlines of map_config_set_timeout_ms()
+/// hold, and a slow server can keep a send for many minutes.
+///
+/// @param config       required.
+/// @param milliseconds at most a year; 0 for no deadline in all.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_deadline_ms(config: *mut map_config, milliseconds: u64) -> map_reply {
+    replying(|| {
+        let deadline = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, Ok(deadline), |config, deadline| {
+            config.set_deadline(deadline).map_err(Answer::from)
+        })
+    })
+}
+
+/// Sets one deadline of the exchange.
+///
+/// @param config       required.
+/// @param which        one of enum map_timeout.
+/// @param milliseconds 1 to a year.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_timeout_ms(
+    config: *mut map_config,
+    which: i32,
+    milliseconds: u64,
+) -> map_reply {
+    replying(|| {
+        let which = timeout(which).ok_or_else(|| Answer::misuse(format!("{which} is not a map_timeout")));
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, which, |config, which| {
+            config
+                .set_timeout(which, Duration::from_millis(milliseconds))
+                .map_err(Answer::from)
+        })
+    })
+}
+
+/// Allows mail hosts on the loopback interface: for tests, and for the sandbox. Refused by default, because a program
+/// that mails wherever a stranger's DNS points must not be steered into services that trust loopback.
+///
+/// @param config required.
+/// @param allow  0 for no, anything else for yes.
+/// @return RE_SUCCESS, or RE_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_allow_loopback(config: *mut map_config, allow: i32) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, Ok(allow != 0), |config, allow| {
+            config.set_allow_loopback(allow);
+            Ok(())
+        })
+    })
+}
+
+/// Refuses mail hosts in private address ranges, too.
+///
+/// @param config      required.
+/// @param public_only 0 for no (the default), anything else for yes.
+/// @return RE_SUCCESS, or RE_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_public_only(config: *mut map_config, public_only: i32) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, Ok(public_only != 0), |config, public_only| {
+            config.set_public_only(public_only);
+            Ok(())
+        })
+    })
+}
+
+/// Takes a domain without an MX record for one that receives no mail: the letter of MAP 3.5. By default its own address
+/// is tried, as RFC 5321 section 5.1 says.
+///
+/// @param config  required.
+/// @param require 0 for no (the default), anything else for yes.
+/// @return RE_SUCCESS, or RE_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_require_mx(config: *mut map_config, require: i32) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, Ok(require != 0), |config, require| {
+            config.set_require_mx(require);
+            Ok(())
+        })
+    })
+}
+
+/// Applies a setting that was understood to a configuration that is there.
+fn change<V>(
+    config: Option<&mut map_config>,
+    value: Result<V, Answer>,
+    set: impl FnOnce(&mut Config, V) -> Result<(), Answer>,
+) -> Answer {
+    let Some(config) = config else {
+        return Answer::missing("config");
+    };
+    match value.and_then(|value| set(&mut config.config, value)) {
+        Ok(()) => Answer::done(),
+        Err(answer) => answer,
+    }
+}
+
+/// A setting that is a text.
+///
+/// # Safety
+/// `string` is NULL or points to a NUL-terminated string that nobody changes while `'a` lasts.
+unsafe fn text<'a>(string: *const c_char, argument: &str) -> Result<&'a str, Answer> {
+    // SAFETY: as the caller vouches.
+    let octets = unsafe { pointer::string(string) }.ok_or_else(|| Answer::missing(argument))?;
+    std::str::from_utf8(octets).map_err(|_| Answer::misuse(format!("{argument} is not UTF-8")))
+}

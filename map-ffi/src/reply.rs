@@ -1,0 +1,188 @@
+//! The replies of MAP as C sees them.
+
+use crate::boundary::{guarded, with_last};
+use crate::text::c_text;
+use map_core::MapReplyCode;
+use std::ffi::{CString, c_char};
+use std::sync::LazyLock;
+
+/// The replies of the Mail Agent Protocol. Every send ends in exactly one of them.
+///
+/// The numbers never change and are never used again. Later versions may add replies: handle a value that you do not
+/// know as a failure of which nothing else is known, and print map_last_reply().
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum map_reply {
+    /// The recipient's server accepted the mail. In other calls: done.
+    RE_SUCCESS = 0,
+    /// Fields are empty; map_last_reply() names them all.
+    RE_NO_EMPTY = 1,
+    /// An address is not one, or a field holds what no e-mail can carry.
+    RE_INVALID_FORMAT = 2,
+    /// The recipient's domain takes no mail, or its DNS is out of order.
+    RE_DNS_FAIL = 3,
+    /// There is nobody to talk to: no answer, refused, lost before the content was sent.
+    RE_SERVER_UNREACH = 4,
+    /// Outgoing port 25 is blocked here or by the provider.
+    RE_PORT_BLOCKED = 5,
+    /// The server answered with a reply code that was not the expected one.
+    RE_BADREPLY = 6,
+    /// The server refuses the mail: 550, or another permanent refusal for a reason of policy.
+    RE_SERVICE_DENIED = 7,
+    /// The whole content may have reached the server, and its final reply did not come. The mail may or may not be
+    /// delivered: sending it again may deliver it twice.
+    RE_UNCERTAIN = 64,
+    /// The caller cancelled before the content was sent.
+    RE_CANCELLED = 65,
+    /// A fault inside the library; map_last_advice() says which.
+    RE_INTERNAL = 66,
+    /// The library was called wrongly; map_last_reply() says how.
+    RE_MISUSE = 67,
+}
+
+impl From<MapReplyCode> for map_reply {
+    fn from(code: MapReplyCode) -> Self {
+        match code {
+            MapReplyCode::Success => Self::RE_SUCCESS,
+            MapReplyCode::NoEmpty => Self::RE_NO_EMPTY,
+            MapReplyCode::InvalidFormat => Self::RE_INVALID_FORMAT,
+            MapReplyCode::DnsFail => Self::RE_DNS_FAIL,
+            MapReplyCode::ServerUnreach => Self::RE_SERVER_UNREACH,
+            MapReplyCode::PortBlocked => Self::RE_PORT_BLOCKED,
+            MapReplyCode::BadReply => Self::RE_BADREPLY,
+            MapReplyCode::ServiceDenied => Self::RE_SERVICE_DENIED,
+            MapReplyCode::Uncertain => Self::RE_UNCERTAIN,
+            MapReplyCode::Cancelled => Self::RE_CANCELLED,
+            MapReplyCode::Misuse => Self::RE_MISUSE,
+            // A code that the core has and C has not would be a fault of ours; the test below finds it.
+            MapReplyCode::Internal | _ => Self::RE_INTERNAL,
+        }
+    }
+}
+
+/// The answer to a question that has no answer at times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum map_answer {
+    /// No.
+    MAP_NO = 0,
+    /// Yes.
+    MAP_YES = 1,
+    /// It cannot be told.
+    MAP_UNKNOWN = 2,
+}
+
+/// This thread's last reply as MAP prints it, with what it carries: "RE_BADREPLY: <554>."
+///
+/// Set by every function that returns a map_reply and by every function named ..._new.
+///
+/// @return never NULL; empty if there was no call yet. Borrowed until this thread's next call of a function of this
+///         library, or its end.
+#[unsafe(no_mangle)]
+pub extern "C" fn map_last_reply() -> *const c_char {
+    guarded(c"".as_ptr(), || {
+        with_last(|last| last.map_or(c"", |(line, _)| line).as_ptr())
+    })
+}
+
+/// A sentence for a person about this thread's last reply: what happened, and what to do next. English, UTF-8.
+///
+/// Set together with map_last_reply().
+///
+/// @return never NULL; empty if there is nothing to say. Borrowed until this thread's next call of a function of this
+///         library, or its end.
+#[unsafe(no_mangle)]
+pub extern "C" fn map_last_advice() -> *const c_char {
+    guarded(c"".as_ptr(), || {
+        with_last(|last| last.map_or(c"", |(_, advice)| advice).as_ptr())
+    })
+}
+
+/// The name of a reply: "RE_SUCCESS".
+///
+/// @param reply any number, so that a value from a newer library can be passed, too.
+/// @return a static string; never NULL, "RE_UNKNOWN" for a number that is no reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn map_reply_name(reply: i32) -> *const c_char {
+    guarded(c"RE_UNKNOWN".as_ptr(), || {
+        known(reply).map_or(c"RE_UNKNOWN", |known| &known.name).as_ptr()
+    })
+}
+
+/// May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
+///
+/// RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY and RE_SERVICE_DENIED have temporary and lasting causes, so the answer for
+/// them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN it is MAP_NO, because sending again may deliver
+/// twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
+///
+/// @param reply any number.
+/// @return MAP_NO or MAP_UNKNOWN; MAP_UNKNOWN for a number that is no reply. No reply is always worth a repeat, so
+///         MAP_YES does not occur today: compare with MAP_NO before giving up.
+#[unsafe(no_mangle)]
+pub extern "C" fn map_reply_is_transient(reply: i32) -> map_answer {
+    const LASTING: [MapReplyCode; 8] = [
+        MapReplyCode::Success,
+        MapReplyCode::NoEmpty,
+        MapReplyCode::InvalidFormat,
+        MapReplyCode::PortBlocked,
+        MapReplyCode::Uncertain,
+        MapReplyCode::Cancelled,
+        MapReplyCode::Internal,
+        MapReplyCode::Misuse,
+    ];
+    guarded(map_answer::MAP_UNKNOWN, || {
+        if LASTING.iter().any(|code| *code as i32 == reply) {
+            map_answer::MAP_NO
+        } else {
+            map_answer::MAP_UNKNOWN
+        }
+    })
+}
+
+/// The texts of one reply, NUL-terminated.
+struct Known {
+    code: MapReplyCode,
+    name: CString,
+}
+
+fn known(reply: i32) -> Option<&'static Known> {
+    static ALL: LazyLock<Vec<Known>> = LazyLock::new(|| {
+        let known = |code: MapReplyCode| Known {
+            code,
+            name: c_text(code.name()),
+        };
+        MapReplyCode::ALL.into_iter().map(known).collect()
+    });
+    ALL.iter().find(|known| known.code as i32 == reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    fn name(reply: i32) -> String {
+        // SAFETY: a static string, or one of ours.
+        unsafe { CStr::from_ptr(map_reply_name(reply)) }
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    #[test]
+    fn every_reply_of_the_core_has_its_number_and_its_name_in_c() {
+        for code in MapReplyCode::ALL {
+            let reply = map_reply::from(code);
+            assert_eq!(reply as i32, code as i32);
+            assert_eq!(format!("{reply:?}"), code.name());
+            assert_eq!(name(reply as i32), code.name());
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_reply_is_said_to_be_none() {
+        for number in [-1, 8, 63, 68, i32::MIN, i32::MAX] {
+            assert_eq!(name(number), "RE_UNKNOWN");
+            assert_eq!(map_reply_is_transient(number), map_answer::MAP_UNKNOWN);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The one call.
+
+use crate::boundary::{Answer, replying};
+use crate::config::map_config;
+use crate::pointer::{self, Counted};
+use crate::reply::map_reply;
+use crate::report::map_report;
+use map_core::Agent;
+use map_core::agent::{configure_default, default_agent};
+use map_core::protocol::Fields;
+use std::ffi::c_char;
+
+/// Sends one e-mail to the recipient's own mail server and waits for the reply.
+///
+/// The four strings are UTF-8 and NUL-terminated. NULL is an empty field. Nothing is sent unless all four are in order.
+/// Any number of threads may call it at once. It can take minutes: see map_config_set_deadline_ms().
+///
+/// @param from    the sender's address: "cxw@apple.com".
+/// @param to      the recipient's address.
+/// @param subject one line.
+/// @param content plain text, with any line ends.
+/// @return RE_SUCCESS when the recipient's server has accepted the mail. Else why not; map_last_reply() prints the reply
+///         with what it carries, map_last_advice() says what to do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_send(
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: NULL or NUL-terminated strings, which the caller leaves alone until this call returns.
+        let fields = unsafe { fields(from, to, subject, content) };
+        Answer::from(&default_agent().submit(fields).wait())
+    })
+}
+
+/// As map_send(), with the report of what happened.
+///
+/// @param from    the sender's address.
+/// @param to      the recipient's address.
+/// @param subject one line.
+/// @param content plain text.
+/// @param report  always written, whatever the reply is; free it with map_report_free(). It becomes NULL when there is no
+///                report, which happens only with RE_INTERNAL and RE_MISUSE. May be NULL: no report is wanted.
+/// @return as map_send().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_send_report(
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+    report: *mut *mut map_report,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: NULL or NUL-terminated strings, which the caller leaves alone until this call returns; and a place for
+        // the report.
+        unsafe {
+            deliver(
+                || Ok((default_agent(), fields(from, to, subject, content))),
+                report,
+            )
+        }
+    })
+}
+
+/// As map_send_report(), with the content's length, for a content that is not NUL-terminated.
+///
+/// @param from           the sender's address.
+/// @param to             the recipient's address.
+/// @param subject        one line.
+/// @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
+/// @param content_length in octets; 0 if content is NULL.
+/// @param report         as for map_send_report().
+/// @return as map_send().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_send_report_n(
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+    content_length: usize,
+    report: *mut *mut map_report,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: NULL or NUL-terminated strings, and as many octets of content as said, all of which the caller leaves
+        // alone until this call returns; and a place for the report.
+        unsafe {
+            deliver(
+                || {
+                    Ok((
+                        default_agent(),
+                        fields_n(from, to, subject, content, content_length)?,
+                    ))
+                },
+                report,
+            )
+        }
+    })
+}
+
+/// Sets how map_send(), map_send_report() and map_send_report_n() deliver from now on, in all threads. Calls under way
+/// keep what they began with.
+///
+/// @param config required; copied.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_configure_default(config: *const map_config) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, which nobody changes meanwhile, as the header asks.
+        let Some(config) = (unsafe { pointer::shared(config) }) else {
+            return Answer::missing("config");
+        };
+        configure_default(config.config().clone());
+        Answer::done()
+    })
+}
+
+/// Sends, writes the report and answers. The report is NULL until there is one, even if a panic passes through here.
+///
+/// # Safety
+/// `report` is NULL or can be written.
+pub(crate) unsafe fn deliver<'a>(
+    prepare: impl FnOnce() -> Result<(Agent, Fields<'a>), Answer>,
+    report: *mut *mut map_report,
+) -> Answer {
+    // SAFETY: as the caller vouches.
+    unsafe { pointer::write(report, std::ptr::null_mut()) };
+    let (agent, fields) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(answer) => return answer,
+    };
+    let outcome = agent.submit(fields).wait();
+    let answer = Answer::from(&outcome);
+    if !report.is_null() {
+        // SAFETY: as the caller vouches.
+        unsafe { pointer::write(report, pointer::give(map_report::new(outcome))) };
+    }
+    answer
+}
+
+/// The four fields of a call; NULL is an empty one.
+///
+/// # Safety
+/// Each is NULL or points to a NUL-terminated string that nobody changes while `'a` lasts.
+pub(crate) unsafe fn fields<'a>(
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+) -> Fields<'a> {
+    // SAFETY: as the caller vouches.
+    let field = |string| unsafe { pointer::string(string) }.unwrap_or_default();
+    Fields {
+        from: field(from),
+        to: field(to),
+        subject: field(subject),
+        content: field(content),
+    }
+}
+
+/// The same with a content that is counted.
+///
+/// # Safety
+/// As [`fields`], and `content` is NULL or points to as many octets as said.
+pub(crate) unsafe fn fields_n<'a>(
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+    content_length: usize,
+) -> Result<Fields<'a>, Answer> {
+    // SAFETY: as the caller vouches.
+    let (fields, content) = unsafe {
+        (
+            fields(from, to, subject, std::ptr::null()),
+            pointer::counted(content, content_length),
+        )
+    };
+    match content {
+        Counted::Octets(content) => Ok(Fields { content, ..fields }),
+        Counted::Null => Err(Answer::misuse(format!(
+            "content is NULL and content_length is {content_length}, not 0"
+        ))),
+        Counted::TooLong => Err(Answer::misuse(format!(
+            "content_length {content_length} is more than memory can hold"
+        ))),
+    }
+}
