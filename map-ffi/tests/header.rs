@@ -35,7 +35,6 @@ fn the_comments_of_the_header_speak_c() -> Result<(), Box<dyn Error>> {
         "# Panics",
         "Option",
         "Result<",
-        "::",
         "`None`",
         "[`",
         "&str",
