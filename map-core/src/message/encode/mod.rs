@@ -1,0 +1,196 @@
+//! Bodies as they go over the wire: which transfer encoding a text takes, and encoders that are read from.
+//!
+//! An encoder pulls from the caller's text and holds one block of a few thousand octets, whatever the text's
+//! length.
+
+mod base64;
+mod line_ends;
+mod quoted_printable;
+
+use self::base64::Base64;
+use self::line_ends::{LineEnds, lines};
+use self::quoted_printable::QuotedPrintable;
+use super::{Content, Source};
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::OnceLock;
+
+/// `Content-Transfer-Encoding` (RFC 2045 section 6) of a generated body.
+///
+/// All three give 7-bit lines, so no host has to offer 8BITMIME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// The text itself.
+    SevenBit,
+    /// A text that a person can still read on the wire.
+    QuotedPrintable,
+    /// A text in another script.
+    Base64,
+}
+
+impl Encoding {
+    /// As the header field names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::QuotedPrintable => "quoted-printable",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// A text as a body: its line ends made CRLF, a missing last one added, in the encoding it needs.
+pub(super) struct TextBody {
+    content: Content,
+    encoding: Encoding,
+    normalised: u64,
+    octets: OnceLock<u64>,
+}
+
+impl TextBody {
+    /// Looks the text through once and chooses its encoding.
+    pub(super) fn new(content: Content) -> Self {
+        let findings = Findings::of(content.as_str().as_bytes());
+        Self {
+            encoding: findings.encoding(),
+            normalised: findings.normalised,
+            content,
+            octets: OnceLock::new(),
+        }
+    }
+
+    /// The encoding it takes.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+}
+
+impl Source for TextBody {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let content = self.content.clone();
+        Ok(match self.encoding {
+            Encoding::SevenBit => Box::new(LineEnds::new(content)),
+            Encoding::QuotedPrintable => Box::new(Blocks::new(QuotedPrintable::new(content))),
+            Encoding::Base64 => Box::new(Blocks::new(Base64::new(LineEnds::new(content)))),
+        })
+    }
+
+    fn octets(&self) -> Option<u64> {
+        Some(*self.octets.get_or_init(|| match self.encoding {
+            Encoding::SevenBit => self.normalised,
+            Encoding::QuotedPrintable => QuotedPrintable::new(self.content.clone()).count(),
+            Encoding::Base64 => base64::encoded_octets(self.normalised),
+        }))
+    }
+}
+
+/// Without the text, which may be of any length and is nobody else's business.
+impl fmt::Debug for TextBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextBody")
+            .field("encoding", &self.encoding)
+            .field("normalised", &self.normalised)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a text holds that bears on its encoding.
+#[derive(Debug, Default)]
+struct Findings {
+    /// Octets of the text after its line ends were made CRLF and a missing last one was added.
+    normalised: u64,
+    /// Octets that 7bit must not carry, or should not.
+    unfit: usize,
+    /// Octets that quoted-printable must escape.
+    escaped: usize,
+    /// Octets that it need not.
+    literal: usize,
+    longest_line: usize,
+    /// A line that something on the way may change: one that ends in blanks, or begins like a line of an mbox.
+    fragile: bool,
+}
+
+// https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
+// > Each line of characters MUST be no more than 998 characters
+const MAX_LINE: usize = 998;
+
+impl Findings {
+    fn of(text: &[u8]) -> Self {
+        let mut findings = Self::default();
+        for line in lines(text) {
+            findings.normalised += (line.len() + 2) as u64;
+            findings.longest_line = findings.longest_line.max(line.len());
+            findings.fragile |= matches!(line.last(), Some(b' ' | b'\t')) || line.starts_with(b"From ");
+            let unfit = line
+                .iter()
+                .filter(|&&octet| octet != b'\t' && !(b' '..=b'~').contains(&octet))
+                .count();
+            findings.unfit += unfit;
+            findings.escaped += unfit;
+            findings.literal += line.len() - unfit;
+        }
+        let equals_signs = memchr::memchr_iter(b'=', text).count();
+        findings.escaped += equals_signs;
+        findings.literal -= equals_signs;
+        findings
+    }
+
+    /// The control characters are legal in 7bit, all but NUL; but a terminal obeys them, relays take offence at
+    /// them, and a form feed at the start of a line has been taken for an end of message. Trailing blanks are cut
+    /// off by some relays, and `From ` at the start of a line becomes `>From ` in a mailbox file
+    /// (<https://www.rfc-editor.org/rfc/rfc2049#section-3>).
+    ///
+    /// An escaped octet takes three in quoted-printable, and every octet four thirds in base64: they are equal when
+    /// one octet in six is escaped.
+    fn encoding(&self) -> Encoding {
+        if self.unfit == 0 && self.longest_line <= MAX_LINE && !self.fragile {
+            Encoding::SevenBit
+        } else if self.escaped.saturating_mul(5) <= self.literal {
+            Encoding::QuotedPrintable
+        } else {
+            Encoding::Base64
+        }
+    }
+}
+
+/// An encoder that works block by block.
+trait Encode {
+    /// Appends the next octets to `block`, or nothing at the end.
+    fn encode(&mut self, block: &mut Vec<u8>) -> io::Result<()>;
+}
+
+/// About how many octets an encoder makes at a time.
+const BLOCK: usize = 8 * 1024;
+
+/// An encoder that can be read from.
+struct Blocks<E> {
+    encoder: E,
+    block: Vec<u8>,
+    taken: usize,
+}
+
+impl<E> Blocks<E> {
+    fn new(encoder: E) -> Self {
+        Self {
+            encoder,
+            block: Vec::new(),
+            taken: 0,
+        }
+    }
+}
+
+impl<E: Encode> Read for Blocks<E> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.block.len() && !out.is_empty() {
+            self.block.clear();
+            self.taken = 0;
+            self.encoder.encode(&mut self.block)?;
+        }
+        let read = self.block[self.taken..].as_ref().read(out)?;
+        self.taken += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests;
