@@ -1,7 +1,9 @@
 //! The replies of MAP 3.5 and ours.
 
+use super::quote;
 use crate::smtp::ReplyCode;
 use std::fmt;
+use std::str::FromStr;
 
 /// The number of a reply, as C and Python see it. Numbers never change; 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,7 +36,23 @@ pub enum MapReplyCode {
     Misuse = 67,
 }
 
-/// One reply of MAP with what it carries. `Display` prints it as MAP does: `RE_BADREPLY: <554>.`
+/// One reply of MAP with what it carries.
+///
+/// `Display` prints it as MAP does, `RE_BADREPLY: <554>.`, always on one line: in what stands between the angle
+/// brackets, control characters, line separators, characters that turn or hide text and a blank at the end are
+/// written `\\u{…}` with their number in hexadecimal, and so is a backslash that stands before `u{`. Nothing else
+/// is changed. `FromStr` reads it back as an equal value; it takes the scan's `RE_SEVICE_DENIED` and the blank
+/// before `>` in MAP A.4 for what they mean, and does not mind blanks and line ends around the reply.
+///
+/// # Example
+/// ```
+/// use map_core::MapReply;
+///
+/// let reply = MapReply::InvalidFormat("a\nb".into());
+/// assert_eq!(reply.to_string(), r"RE_INVALID_FORMAT: <a\u{a}b>.");
+/// assert_eq!(reply.to_string().parse(), Ok(reply));
+/// assert_eq!("RE_SEVICE_DENIED.".parse(), Ok(MapReply::ServiceDenied));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MapReply {
@@ -50,7 +68,7 @@ pub enum MapReply {
     ServerUnreach,
     /// Outgoing port 25 is blocked.
     PortBlocked,
-    /// A reply code that was not the expected one.
+    /// A reply code that was not the expected one; printed with three digits.
     BadReply(ReplyCode),
     /// 550, or another 5yz for a reason of policy.
     ServiceDenied,
@@ -64,7 +82,7 @@ pub enum MapReply {
     Misuse(String),
 }
 
-/// Which of the four fields are empty.
+/// Which of the four fields are empty. `Display` names them as MAP A.2 does, each followed by a comma: `To, Content,`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EmptyFields {
     /// From
@@ -131,10 +149,208 @@ impl MapReplyCode {
             Self::Misuse => "RE_MISUSE",
         }
     }
+
+    /// The code with this name; `RE_SEVICE_DENIED`, as MAP 3.5 heads its seventh reply, is one of them.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = if name == "RE_SEVICE_DENIED" {
+            Self::ServiceDenied.name()
+        } else {
+            name
+        };
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// The code with this number.
+    pub fn from_i32(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| *code as i32 == number)
+    }
+
+    /// What it means: a sentence for a person who knows no more than this code.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Success => "The recipient's mail server accepted the message.",
+            Self::NoEmpty => {
+                "Sender, recipient, subject and content must all be filled in; nothing was sent."
+            }
+            Self::InvalidFormat => {
+                "An address is not a valid one, or a text holds what no e-mail can carry; nothing was sent."
+            }
+            Self::DnsFail => {
+                "The recipient's domain takes no mail, or its name could not be looked up; nothing was sent."
+            }
+            Self::ServerUnreach => {
+                "No mail server of the recipient's domain could be talked to; nothing was sent."
+            }
+            Self::PortBlocked => {
+                "This computer or its Internet provider blocks outgoing mail (TCP port 25); nothing was sent."
+            }
+            Self::BadReply => {
+                "The recipient's mail server did not accept the message; its reply code says why."
+            }
+            Self::ServiceDenied => {
+                "The recipient's mail server refused the message, mostly for a reason of policy: an unknown \
+                 mailbox, or a sending address it does not trust."
+            }
+            Self::Uncertain => {
+                "The whole message may have reached the recipient's mail server, which then fell silent; \
+                 sending it again may deliver it twice."
+            }
+            Self::Cancelled => {
+                "The sending was cancelled before the message was handed over; nothing was sent."
+            }
+            Self::Internal => "There is a fault in the mail library itself; the report says where.",
+            Self::Misuse => "The library was called in a way it does not allow; nothing was sent.",
+        }
+    }
+}
+
+/// Why a text is no reply of MAP.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapReplyError {
+    /// What stands between the angle brackets does not fit the reply.
+    #[error("{0} cannot carry {1:?}")]
+    Argument(&'static str, String),
+    /// No final full stop, or angle brackets missing or too many.
+    #[error("{0:?} does not have the form RE_NAME. or RE_NAME: <…>.")]
+    Form(String),
+    /// A name that no reply has.
+    #[error("there is no reply {0:?}")]
+    Name(String),
 }
 
 impl fmt::Display for MapReply {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.code().name();
+        match self {
+            Self::NoEmpty(fields) => write!(f, "{name}: <{fields}>."),
+            Self::BadReply(code) => write!(f, "{name}: <{code}>."),
+            Self::InvalidFormat(text) | Self::DnsFail(text) | Self::Misuse(text) => {
+                write!(f, "{name}: <{}>.", quote::OneLine(text))
+            }
+            Self::Success
+            | Self::ServerUnreach
+            | Self::PortBlocked
+            | Self::ServiceDenied
+            | Self::Uncertain
+            | Self::Cancelled
+            | Self::Internal => write!(f, "{name}."),
+        }
+    }
+}
+
+impl FromStr for MapReply {
+    type Err = MapReplyError;
+
+    /// # Errors
+    /// What keeps it from being a reply.
+    fn from_str(text: &str) -> Result<Self, MapReplyError> {
+        let text = text.trim_matches([' ', '\t', '\r', '\n']);
+        let form = || MapReplyError::Form(text.into());
+        let body = text.strip_suffix('.').ok_or_else(form)?;
+        let (name, argument) = match body.split_once(':') {
+            None => (body, None),
+            Some((name, rest)) => {
+                let bracketed = rest.trim_start_matches([' ', '\t']).strip_prefix('<');
+                (
+                    name,
+                    Some(
+                        bracketed
+                            .and_then(|rest| rest.strip_suffix('>'))
+                            .ok_or_else(form)?,
+                    ),
+                )
+            }
+        };
+        let code = MapReplyCode::from_name(name).ok_or_else(|| MapReplyError::Name(name.into()))?;
+        let Some(argument) = argument else {
+            return Self::plain(code).ok_or_else(form);
+        };
+        let unfit = || MapReplyError::Argument(code.name(), argument.into());
+        let text = || quote::parse_one_line(argument).ok_or_else(unfit);
+        match code {
+            MapReplyCode::NoEmpty => EmptyFields::parse(argument).map(Self::NoEmpty).ok_or_else(unfit),
+            MapReplyCode::InvalidFormat => text().map(Self::InvalidFormat),
+            MapReplyCode::DnsFail => text().map(Self::DnsFail),
+            MapReplyCode::Misuse => text().map(Self::Misuse),
+            MapReplyCode::BadReply => reply_code(argument).map(Self::BadReply).ok_or_else(unfit),
+            _ => Err(form()),
+        }
+    }
+}
+
+impl MapReply {
+    /// The reply of a code that carries nothing.
+    pub(super) fn plain(code: MapReplyCode) -> Option<Self> {
+        Some(match code {
+            MapReplyCode::Success => Self::Success,
+            MapReplyCode::ServerUnreach => Self::ServerUnreach,
+            MapReplyCode::PortBlocked => Self::PortBlocked,
+            MapReplyCode::ServiceDenied => Self::ServiceDenied,
+            MapReplyCode::Uncertain => Self::Uncertain,
+            MapReplyCode::Cancelled => Self::Cancelled,
+            MapReplyCode::Internal => Self::Internal,
+            MapReplyCode::NoEmpty
+            | MapReplyCode::InvalidFormat
+            | MapReplyCode::DnsFail
+            | MapReplyCode::BadReply
+            | MapReplyCode::Misuse => return None,
+        })
+    }
+}
+
+fn reply_code(text: &str) -> Option<ReplyCode> {
+    let text = text.trim_end_matches(' ');
+    let digits = text.len() == 3 && text.bytes().all(|octet| octet.is_ascii_digit());
+    digits.then(|| text.parse().ok().map(ReplyCode))?
+}
+
+impl EmptyFields {
+    /// True when at least one is.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+
+    /// The names of those that are, in the order of MAP A.2.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let fields = [
+            ("From", self.from),
+            ("To", self.to),
+            ("Subject", self.subject),
+            ("Content", self.content),
+        ];
+        fields
+            .into_iter()
+            .filter_map(|(name, empty)| empty.then_some(name))
+    }
+}
+
+impl fmt::Display for EmptyFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.names().enumerate() {
+            write!(f, "{}{name},", if index == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl EmptyFields {
+    fn parse(text: &str) -> Option<Self> {
+        let mut empty = Self::default();
+        let text = text.trim_matches(' ');
+        if text.is_empty() {
+            return Some(empty);
+        }
+        for name in text.strip_suffix(',')?.split(',') {
+            let field = match name.trim_start_matches(' ') {
+                "From" => &mut empty.from,
+                "To" => &mut empty.to,
+                "Subject" => &mut empty.subject,
+                "Content" => &mut empty.content,
+                _ => return None,
+            };
+            *field = true;
+        }
+        Some(empty)
     }
 }
