@@ -1,6 +1,24 @@
 //! From a domain to mail hosts and their addresses, in order.
+//!
+//! [`find`] asks the DNS for the mail exchangers of a domain and gives a [`Route`]: the hosts to try, in order.
+//! [`addresses`] does the same for one of those hosts. Both see the DNS through the trait [`Resolver`], so that the
+//! rules are tested without a network.
+//!
+//! What the DNS says falls into three: it answered and there is something to try; it answered and there is nothing
+//! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The
+//! third is never taken for the second: a name server that is down must not bounce a mail.
 
-use crate::address::Domain;
+mod find;
+mod host_name;
+mod target;
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_with};
+pub use host_name::HostName;
+
+use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -65,7 +83,10 @@ pub enum LookupError {
     /// A CNAME loop, or a chain longer than 8.
     #[error("the name is an alias that leads nowhere")]
     AliasLoop,
-    /// The server said so: SERVFAIL, REFUSED or another code.
+    /// This machine's DNS configuration cannot be read, or names no server; the reason.
+    #[error("the system's DNS configuration cannot be used: {0}")]
+    Configuration(String),
+    /// The server said so: SERVFAIL, REFUSED or another code; or what it sent was no answer to the question.
     #[error("the DNS server answered {0}")]
     Failed(String),
     /// Nobody answered.
@@ -88,11 +109,23 @@ pub trait Resolver: Send + Sync + std::fmt::Debug {
     fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a>;
 }
 
+impl LookupError {
+    /// Worth asking again later: the DNS could not be asked, or did not answer the question.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::AliasLoop | Self::Bogus | Self::Configuration(_) | Self::Failed(_) | Self::NoAnswer => true,
+            Self::NoData | Self::NxDomain => false,
+        }
+    }
+}
+
 /// A mail host of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MxHost {
     /// Where to find its addresses.
     pub target: Target,
+    /// The domain itself, because it has no MX record (RFC 5321 section 5.1).
+    pub implicit: bool,
     /// The preference of its MX record; 0 for an implicit one.
     pub preference: u16,
     /// What was proved of the MX set.
@@ -105,7 +138,18 @@ pub enum Target {
     /// By an address literal.
     Address(IpAddr),
     /// By name.
-    Name(Domain),
+    Name(HostName),
+}
+
+/// As the report and the transcript name the host.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V4(address)) => write!(f, "[{address}]"),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[IPv6:{address}]"),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
 }
 
 /// The hosts to try, in order; at least one.
@@ -114,6 +158,16 @@ pub struct Route {
     /// In the order in which to try them: sorted by preference, equal ones shuffled.
     pub hosts: Vec<MxHost>,
     /// MX records that were left out, and why, for the report.
+    pub dropped: Vec<Dropped>,
+}
+
+/// What [`addresses`] found for one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostAddresses {
+    /// The addresses in the order in which to try them, at least one; or why there is none.
+    pub found: Result<Vec<IpAddr>, RouteError>,
+    /// Addresses that were left out, or a family that could not be asked for, and why, for the report.
     pub dropped: Vec<Dropped>,
 }
 
@@ -142,6 +196,9 @@ pub enum RouteError {
     /// A look-up failed.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// The name of an MX record has no address.
+    #[error("its mail exchanger has no address")]
+    NoAddress,
     /// Neither MX nor address.
     #[error("it has neither a mail exchanger nor an address")]
     NoMailHost,
@@ -151,14 +208,56 @@ pub enum RouteError {
     /// RFC 7505.
     #[error("it declares that it accepts no mail")]
     NullMx,
+    /// More MX records, or more addresses, than are looked at.
+    #[error("there are more of them than are tried")]
+    TooMany,
+}
+
+impl RouteError {
+    /// Worth sending again later, unchanged: a look-up that failed says nothing about the domain.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Lookup(error) => error.is_transient(),
+            Self::AddressAsExchange
+            | Self::BadExchange
+            | Self::ForbiddenTarget
+            | Self::NoAddress
+            | Self::NoMailHost
+            | Self::NoMx
+            | Self::NullMx
+            | Self::TooMany => false,
+        }
+    }
+
+    /// The one error of a domain none of whose hosts can be tried: the first transient one, since another try may
+    /// find that host; else, when an address was there and was refused, that; else the first.
+    ///
+    /// `None` for no errors at all.
+    ///
+    /// ```
+    /// use map_core::route::{LookupError, RouteError};
+    ///
+    /// let errors = [RouteError::NoAddress, RouteError::Lookup(LookupError::NoAnswer)];
+    /// assert!(RouteError::join(&errors).unwrap().is_transient());
+    /// assert_eq!(RouteError::join(&errors[..1]), Some(RouteError::NoAddress));
+    /// ```
+    pub fn join<'a>(errors: impl IntoIterator<Item = &'a RouteError>) -> Option<RouteError> {
+        let weight = |error: &RouteError| match error {
+            error if error.is_transient() => 0,
+            Self::ForbiddenTarget => 1,
+            _ => 2,
+        };
+        // `min_by_key` gives the first of equals: the host that was preferred.
+        errors.into_iter().min_by_key(|error| weight(error)).cloned()
+    }
 }
 
 /// Which addresses are allowed and what counts as a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Loopback and the like may be connected to (tests, the sandbox).
+    /// Loopback addresses may be connected to (tests, the sandbox).
     pub allow_loopback: bool,
-    /// Private ranges are refused too.
+    /// Private ranges, and whatever else is not reached over the Internet, are refused too.
     pub public_only: bool,
     /// No implicit MX: the letter of MAP 3.5.
     pub require_mx: bool,
