@@ -2,20 +2,25 @@
 //!
 //! [`find`] asks the DNS for the mail exchangers of a domain and gives a [`Route`]: the hosts to try, in order.
 //! [`addresses`] does the same for one of those hosts. Both see the DNS through the trait [`Resolver`], so that the
-//! rules are tested without a network.
+//! rules are tested without a network; [`HickoryResolver`] is the real one.
 //!
 //! What the DNS says falls into three: it answered and there is something to try; it answered and there is nothing
 //! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The
 //! third is never taken for the second: a name server that is down must not bounce a mail.
 
 mod find;
+mod hickory;
 mod host_name;
+mod system;
 mod target;
 
+#[cfg(test)]
+pub(crate) mod dns_server;
 #[cfg(test)]
 pub(crate) mod fake;
 
 pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_with};
+pub use hickory::HickoryResolver;
 pub use host_name::HostName;
 
 use std::fmt;
