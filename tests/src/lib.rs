@@ -5,3 +5,4 @@
 pub mod confined;
 pub mod corpus;
 pub mod mail_server;
+pub mod samples;
