@@ -1,15 +1,27 @@
 //! Replies of RFC 5321 section 4.2 and the enhanced status codes of RFC 3463.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A three-digit reply code, 000 to 999 as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReplyCode(pub u16);
 
-impl fmt::Display for ReplyCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:03}", self.0)
-    }
+/// What the first digit of a reply code says (RFC 5321 section 4.2.1), in the order of the digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// 1yz; SMTP has no command that may be answered so.
+    PositivePreliminary,
+    /// 2yz: done.
+    PositiveCompletion,
+    /// 3yz: go on.
+    PositiveIntermediate,
+    /// 4yz: not now.
+    TransientNegative,
+    /// 5yz: no.
+    PermanentNegative,
+    /// A first digit without a meaning: 0, 6 to 9.
+    Undefined,
 }
 
 /// `class.subject.detail` of RFC 3463.
@@ -23,12 +35,6 @@ pub struct EnhancedStatusCode {
     pub detail: u16,
 }
 
-impl fmt::Display for EnhancedStatusCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
-    }
-}
-
 /// A whole reply, one line or many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -38,4 +44,188 @@ pub struct Reply {
     pub enhanced: Option<EnhancedStatusCode>,
     /// The text of each line behind code and separator, unaltered.
     pub lines: Vec<Vec<u8>>,
+}
+
+impl ReplyCode {
+    /// What the first digit says.
+    ///
+    /// ```
+    /// use map_core::smtp::{ReplyCode, Severity};
+    /// assert_eq!(ReplyCode(421).severity(), Severity::TransientNegative);
+    /// assert_eq!(ReplyCode(99).severity(), Severity::Undefined);
+    /// ```
+    pub fn severity(self) -> Severity {
+        match self.0 / 100 {
+            1 => Severity::PositivePreliminary,
+            2 => Severity::PositiveCompletion,
+            3 => Severity::PositiveIntermediate,
+            4 => Severity::TransientNegative,
+            5 => Severity::PermanentNegative,
+            _ => Severity::Undefined,
+        }
+    }
+}
+
+impl Severity {
+    /// 4yz and 5yz.
+    pub fn is_negative(self) -> bool {
+        matches!(self, Self::TransientNegative | Self::PermanentNegative)
+    }
+}
+
+impl EnhancedStatusCode {
+    /// `class.subject.detail`
+    pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
+        Self {
+            class,
+            subject,
+            detail,
+        }
+    }
+
+    /// Reads the code at the beginning of a reply's text: `status-code SP text`, or the code alone.
+    ///
+    /// `None` when there is none, and when its class is not the first digit of `code`.
+    ///
+    /// ```
+    /// use map_core::smtp::{EnhancedStatusCode, ReplyCode};
+    /// let code = EnhancedStatusCode::at_start_of(b"5.1.1 no such user", ReplyCode(550));
+    /// assert_eq!(code, Some(EnhancedStatusCode::BAD_MAILBOX));
+    /// assert_eq!(EnhancedStatusCode::at_start_of(b"2.1.5 ok", ReplyCode(550)), None);
+    /// ```
+    pub fn at_start_of(text: &[u8], code: ReplyCode) -> Option<Self> {
+        let word = text.split(|octet| *octet == b' ').next()?;
+        let mut numbers = word.split(|octet| *octet == b'.');
+        let class = number(numbers.next()?)?;
+        let subject = number(numbers.next()?)?;
+        let detail = number(numbers.next()?)?;
+        if numbers.next().is_some() || class != code.0 / 100 || !matches!(class, 2 | 4 | 5) {
+            return None;
+        }
+        Some(Self {
+            class: u8::try_from(class).ok()?,
+            subject,
+            detail,
+        })
+    }
+}
+
+/// RFC 3463 section 2, <https://www.rfc-editor.org/rfc/rfc3463#section-2>:
+/// > subject = 1*3digit
+/// > detail = 1*3digit
+///
+/// and without leading zeros.
+fn number(digits: &[u8]) -> Option<u16> {
+    let well_formed = match digits {
+        [b'0'..=b'9'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() <= 2 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !well_formed {
+        return None;
+    }
+    Some(
+        digits
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')),
+    )
+}
+
+impl Reply {
+    /// A reply from its code and the text of its lines; the enhanced status code is read from the first.
+    pub fn new(code: ReplyCode, lines: Vec<Vec<u8>>) -> Self {
+        let enhanced = lines
+            .first()
+            .and_then(|text| EnhancedStatusCode::at_start_of(text, code));
+        Self {
+            code,
+            enhanced,
+            lines,
+        }
+    }
+
+    /// What the first digit says.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    /// The text of all lines, joined by LF, unaltered otherwise; untrusted octets.
+    pub fn octets(&self) -> Vec<u8> {
+        self.lines.join(&b'\n')
+    }
+
+    /// The text of all lines, joined by LF; octets that are not UTF-8 become U+FFFD. Untrusted: escape it
+    /// where it is shown.
+    ///
+    /// ```
+    /// use map_core::smtp::{Reply, ReplyCode};
+    /// let reply = Reply::new(ReplyCode(250), vec![b"mx.example".to_vec(), b"SIZE".to_vec()]);
+    /// assert_eq!(reply.text(), "mx.example\nSIZE");
+    /// ```
+    pub fn text(&self) -> String {
+        match String::from_utf8_lossy(&self.octets()) {
+            Cow::Borrowed(text) => text.to_owned(),
+            Cow::Owned(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for ReplyCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}", self.0)
+    }
+}
+
+impl fmt::Display for EnhancedStatusCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enhanced_status_code_counts_only_in_its_own_class() {
+        let table: [(&[u8], u16, Option<EnhancedStatusCode>); 15] = [
+            (b"5.1.1 no", 550, Some(EnhancedStatusCode::new(5, 1, 1))),
+            (b"5.1.1", 550, Some(EnhancedStatusCode::new(5, 1, 1))),
+            (b"4.7.999 wait", 451, Some(EnhancedStatusCode::new(4, 7, 999))),
+            (
+                b"2.0.0 Ok: queued as 42",
+                250,
+                Some(EnhancedStatusCode::new(2, 0, 0)),
+            ),
+            (b"2.1.5 ok", 550, None),
+            (b"5.1.1 no", 450, None),
+            (b"3.0.0 go", 354, None),
+            (b"5.1", 550, None),
+            (b"5.1.1.1", 550, None),
+            (b"5.01.1", 550, None),
+            (b"5.1.1000", 550, None),
+            (b"5..1", 550, None),
+            (b" 5.1.1", 550, None),
+            (b"5.1.1\tno", 550, None),
+            (b"", 550, None),
+        ];
+        for (text, code, expected) in table {
+            let found = EnhancedStatusCode::at_start_of(text, ReplyCode(code));
+            assert_eq!(found, expected, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn codes_print_three_digits() {
+        assert_eq!(ReplyCode(7).to_string(), "007");
+        assert_eq!(ReplyCode(550).to_string(), "550");
+        assert_eq!(EnhancedStatusCode::NULL_MX.to_string(), "5.1.10");
+    }
+
+    #[test]
+    fn text_keeps_what_is_utf8_and_marks_what_is_not() {
+        let reply = Reply::new(ReplyCode(550), vec![b"caf\xe9".to_vec(), "né".into()]);
+        assert_eq!(reply.text(), "caf\u{fffd}\nné");
+        assert_eq!(reply.octets(), b"caf\xe9\nn\xc3\xa9");
+    }
 }

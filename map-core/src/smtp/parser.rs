@@ -1,0 +1,171 @@
+//! Octets to replies, whatever the pieces in which they arrive.
+//!
+//! RFC 5321 section 4.2, <https://www.rfc-editor.org/rfc/rfc5321#section-4.2>:
+//!
+//! ```text
+//! Reply-line     = *( Reply-code "-" [ textstring ] CRLF )
+//!                  Reply-code [ SP textstring ] CRLF
+//! Reply-code     = %x32-35 %x30-35 %x30-39
+//! textstring     = 1*(%d09 / %d32-126) ; HT, SP, Printable US-ASCII
+//! ```
+//!
+//! Read more widely than that where it cannot lie:
+//! - any three digits are a code: a 1yz or 6yz is a reply, and what it is worth is decided by who awaits it;
+//! - a text may hold any octet but LF;
+//! - LF without CR ends a line too, as some small servers write it. The code stands before it, so the verdict
+//!   of the line is the same in either reading; what a stray LF inside a text would split off is no reply or
+//!   one that nobody asked for, and both end the session.
+//!
+//! Everything else is not SMTP, and is found at the first octet that shows it.
+
+use super::{Reply, ReplyCode};
+
+/// Octets of a line, its end included.
+const MAX_LINE: usize = 2_048;
+/// Lines of a reply.
+const MAX_LINES: usize = 128;
+/// Octets of a reply, line ends included.
+const MAX_REPLY: usize = 16_384;
+/// Octets of a code and its separator.
+const PREFIX: usize = 4;
+
+/// Puts replies together from the octets of a connection.
+///
+/// # Example
+/// ```
+/// use map_core::smtp::{ReplyCode, ReplyParser};
+/// let mut parser = ReplyParser::default();
+/// let mut octets: &[u8] = b"250-mx.example\r\n250 SIZE\r\n354 ";
+/// let reply = parser.parse(&mut octets)?.expect("a whole reply");
+/// assert_eq!(reply.code, ReplyCode::OK);
+/// assert_eq!(reply.lines, [b"mx.example".to_vec(), b"SIZE".to_vec()]);
+/// assert_eq!(parser.parse(&mut octets)?, None);
+/// # Ok::<(), map_core::smtp::ReplyError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    /// The three digits of the first line, once there.
+    code: Option<[u8; 3]>,
+    /// The text of the lines before the one that is being read.
+    lines: Vec<Vec<u8>>,
+    /// The line that is being read, from its code on.
+    line: Vec<u8>,
+    /// Octets of this reply so far.
+    octets: usize,
+}
+
+/// Why octets are no SMTP reply. Nothing that follows them can be trusted: the connection has to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// A line of a reply has another code than its first.
+    #[error("two codes in one reply")]
+    CodeChanged,
+    /// A line of more than 2,048 octets.
+    #[error("a reply line of more than 2048 octets")]
+    LineTooLong,
+    /// A line that does not begin with three digits and then a blank, a hyphen or its end.
+    #[error("a line without a reply code")]
+    NoCode,
+    /// More than 16,384 octets.
+    #[error("a reply of more than 16384 octets")]
+    ReplyTooLong,
+    /// More than 128 lines.
+    #[error("a reply of more than 128 lines")]
+    TooManyLines,
+}
+
+impl ReplyParser {
+    /// Takes octets up to the end of one reply from the front of `input`; `None` when all were taken and the
+    /// reply is not whole yet.
+    ///
+    /// # Errors
+    /// When the octets are no SMTP reply, or more than the limits allow. The parser is of no use afterwards.
+    pub fn parse(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, ReplyError> {
+        while let Some((&octet, rest)) = input.split_first() {
+            if self.line.len() < PREFIX {
+                *input = rest;
+                self.take_of_prefix(octet)?;
+            } else {
+                let length = memchr::memchr(b'\n', input).map_or(input.len(), |at| at + 1);
+                let (taken, rest) = input.split_at(length);
+                *input = rest;
+                self.take_of_text(taken)?;
+            }
+            if self.line.last() == Some(&b'\n')
+                && let Some(reply) = self.end_line()
+            {
+                return Ok(Some(reply));
+            }
+        }
+        Ok(None)
+    }
+
+    /// True when a reply has begun and is not whole.
+    pub fn is_within_reply(&self) -> bool {
+        self.octets > 0
+    }
+
+    fn take_of_prefix(&mut self, octet: u8) -> Result<(), ReplyError> {
+        if self.lines.len() >= MAX_LINES {
+            return Err(ReplyError::TooManyLines);
+        }
+        let at = self.line.len();
+        if at + 1 < PREFIX {
+            if !octet.is_ascii_digit() {
+                return Err(ReplyError::NoCode);
+            }
+            // RFC 5321 section 4.2.1, https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
+            // > In a multiline reply, the reply code on each of the lines MUST be the same.
+            if self.code.is_some_and(|code| code.get(at) != Some(&octet)) {
+                return Err(ReplyError::CodeChanged);
+            }
+        } else if !matches!(octet, b' ' | b'-' | b'\r' | b'\n') {
+            return Err(ReplyError::NoCode);
+        }
+        self.count(1)?;
+        self.line.push(octet);
+        Ok(())
+    }
+
+    fn take_of_text(&mut self, octets: &[u8]) -> Result<(), ReplyError> {
+        // Behind a bare code only its line end may stand.
+        if self.line.len() == PREFIX && self.line.last() == Some(&b'\r') && octets.first() != Some(&b'\n') {
+            return Err(ReplyError::NoCode);
+        }
+        if self.line.len().saturating_add(octets.len()) > MAX_LINE {
+            return Err(ReplyError::LineTooLong);
+        }
+        self.count(octets.len())?;
+        self.line.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn count(&mut self, octets: usize) -> Result<(), ReplyError> {
+        self.octets = self.octets.saturating_add(octets);
+        if self.octets > MAX_REPLY {
+            Err(ReplyError::ReplyTooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The line that is being read has its end; the reply, if it was the last.
+    fn end_line(&mut self) -> Option<Reply> {
+        let line = std::mem::take(&mut self.line);
+        let code = *self.code.get_or_insert(*line.first_chunk()?);
+        let more = line.get(3) == Some(&b'-');
+        let text = line.get(PREFIX..).unwrap_or_default();
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        self.lines.push(text.strip_suffix(b"\r").unwrap_or(text).to_vec());
+        if more {
+            return None;
+        }
+        let value = code
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+        let lines = std::mem::take(&mut self.lines);
+        *self = Self::default();
+        Some(Reply::new(ReplyCode(value), lines))
+    }
+}
