@@ -1,14 +1,25 @@
 //! The exchange: a machine without I/O.
 
+mod capabilities;
+mod codes;
+mod command;
+mod connection;
+mod parser;
+mod ready;
 mod reply;
+mod stuffing;
+mod transaction;
+mod transmit;
 
-pub use reply::{EnhancedStatusCode, Reply, ReplyCode};
+pub use capabilities::Capabilities;
+pub use connection::Connection;
+pub use parser::{ReplyError, ReplyParser};
+pub use reply::{EnhancedStatusCode, Reply, ReplyCode, Severity};
 
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
-use bytes::Bytes;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Names a mail transaction on a connection; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,25 +119,6 @@ pub enum Stage {
     Rset,
     /// QUIT
     Quit,
-}
-
-/// What the server announced.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// RFC 2920
-    pub pipelining: bool,
-    /// RFC 1870: announced at all, and a limit unless none or 0.
-    pub size: Option<Option<u64>>,
-    /// RFC 6152
-    pub eight_bit_mime: bool,
-    /// RFC 6531
-    pub smtputf8: bool,
-    /// RFC 3030
-    pub chunking: bool,
-    /// RFC 3207
-    pub starttls: bool,
-    /// RFC 2034
-    pub enhanced_status_codes: bool,
 }
 
 /// What became of one recipient of a transaction.
@@ -239,59 +231,4 @@ pub enum Event {
     Finished(TransactionId),
     /// Nothing more will happen: close the transport.
     Closed,
-}
-
-/// One transport connection and the mail transactions queued on it.
-#[derive(Debug)]
-pub struct Connection {}
-
-impl Connection {
-    /// A connection that has just been made and awaits its greeting.
-    pub fn new(_config: Config, _now: Instant) -> Self {
-        todo!()
-    }
-    /// Queues a transaction.
-    pub fn submit(&mut self, _tx: TransactionId, _envelope: Envelope, _body: BodyInfo, _now: Instant) {
-        todo!()
-    }
-    /// No more transactions will come: QUIT goes with the last content.
-    pub fn quit(&mut self, _now: Instant) {
-        todo!()
-    }
-    /// Gives up: every open transaction ends now, by the side of the commit point it stands on.
-    pub fn abort(&mut self, _why: Abort, _now: Instant) {
-        todo!()
-    }
-    /// Octets arrived.
-    pub fn handle_bytes(&mut self, _octets: &[u8], _now: Instant) {
-        todo!()
-    }
-    /// A block of content, as asked by `NeedContent`.
-    pub fn handle_content(&mut self, _tx: TransactionId, _block: Bytes, _last: bool, _now: Instant) {
-        todo!()
-    }
-    /// [`Self::poll_deadline`] has passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
-    }
-    /// The transport is gone: `None` for a plain end of file.
-    pub fn handle_closed(&mut self, _error: Option<io::ErrorKind>, _now: Instant) {
-        todo!()
-    }
-    /// What to write next, for one `writev`; empty when there is nothing.
-    pub fn poll_transmit<'a>(&'a self, _slices: &mut Vec<IoSlice<'a>>) {
-        todo!()
-    }
-    /// So many octets of it were given to the system.
-    pub fn transmitted(&mut self, _octets: usize, _now: Instant) {
-        todo!()
-    }
-    /// The next event.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
-    }
-    /// When to call [`Self::handle_timeout`].
-    pub fn poll_deadline(&self) -> Option<Instant> {
-        todo!()
-    }
 }

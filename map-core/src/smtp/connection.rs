@@ -1,0 +1,566 @@
+//! The connection: its phases before and behind [`Ready`], and the verbs that lead to them.
+
+use super::capabilities::Capabilities;
+use super::command::Command;
+use super::ready::Ready;
+use super::transaction::Transaction;
+use super::transmit::{Owed, Wire};
+use super::{
+    Abort, BodyInfo, Config, Envelope, Event, Hello, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity,
+    Stage, TransactionId,
+};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One transport connection and the mail transactions queued on it.
+///
+/// # Calling order
+/// 1. [`Connection::new`] when the transport is connected; [`submit`](Self::submit) as many transactions as
+///    there are, at any time; [`quit`](Self::quit) when there will be no more.
+/// 2. Then in a loop: take every event from [`poll_event`](Self::poll_event) and answer each `NeedContent` with
+///    one [`handle_content`](Self::handle_content); write what [`poll_transmit`](Self::poll_transmit) shows and
+///    say with [`transmitted`](Self::transmitted) how much the system took; wait for octets, for room to write
+///    or for [`poll_deadline`](Self::poll_deadline), and hand over what came with
+///    [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed) or
+///    [`handle_timeout`](Self::handle_timeout).
+/// 3. `Closed` is the last event. Behind it every verb does nothing.
+///
+/// `transmitted` has to be called before anything that was read after the write is handed over, and all that
+/// can be read is handed over before more is written: only so is a reply that nobody asked for told from one
+/// that was asked for. After a failed write, what can still be read is handed over before `handle_closed`.
+///
+/// Any other order is harmless to the program, and an outcome is never better than what happened.
+///
+/// # Example
+/// ```
+/// use map_core::smtp::{BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Outcome, TransactionId};
+/// use std::time::Instant;
+///
+/// /// Takes what the machine wants to write, as a socket would.
+/// fn written(connection: &mut Connection) -> String {
+///     let mut slices = Vec::new();
+///     connection.poll_transmit(&mut slices);
+///     let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+///     connection.transmitted(octets.len(), Instant::now());
+///     String::from_utf8(octets).unwrap()
+/// }
+///
+/// let now = Instant::now();
+/// let config = Config {
+///     hello_name: "client.example".parse().unwrap(),
+///     hello: Hello::Ehlo,
+///     deadlines: Deadlines::default(),
+/// };
+/// let envelope = Envelope {
+///     reverse_path: map_core::Mailbox::try_from("a@client.example").unwrap().into(),
+///     forward_paths: vec![map_core::Mailbox::try_from("b@mx.example").unwrap().into()],
+/// };
+/// let mut connection = Connection::new(config, now);
+/// connection.submit(TransactionId(1), envelope, BodyInfo { size: Some(4) }, now);
+/// connection.quit(now);
+///
+/// connection.handle_bytes(b"220 mx.example\r\n", now);
+/// assert_eq!(written(&mut connection), "EHLO client.example\r\n");
+/// connection.handle_bytes(b"250-mx.example\r\n250 PIPELINING\r\n", now);
+/// assert_eq!(
+///     written(&mut connection),
+///     "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n"
+/// );
+/// connection.handle_bytes(b"250 ok\r\n250 ok\r\n354 go on\r\n", now);
+/// connection.handle_content(TransactionId(1), "hi\r\n".into(), true, now);
+/// assert_eq!(written(&mut connection), "hi\r\n.\r\nQUIT\r\n");
+/// connection.handle_bytes(b"250 queued as 42\r\n221 bye\r\n", now);
+///
+/// let events: Vec<Event> = std::iter::from_fn(|| connection.poll_event()).collect();
+/// assert!(events.iter().any(|event| {
+///     matches!(event, Event::Recipient { index: 0, outcome: Outcome::Accepted(reply), .. }
+///         if reply.text() == "queued as 42")
+/// }));
+/// assert_eq!(events.last(), Some(&Event::Closed));
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    core: Core,
+    parser: ReplyParser,
+    phase: Phase,
+}
+
+/// What all phases share.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) config: Config,
+    pub(super) events: VecDeque<Event>,
+    pub(super) wire: Wire,
+    /// Submitted and not begun.
+    pub(super) waiting: VecDeque<Transaction>,
+    /// The caller has said so: QUIT when there is nothing else to do.
+    pub(super) no_more: bool,
+}
+
+/// Where the session is. A later STARTTLS and AUTH have their phases between the two replies to EHLO and
+/// `Ready`.
+#[derive(Debug)]
+pub(super) enum Phase {
+    ExpectGreeting(ExpectGreeting),
+    ExpectEhloReply(ExpectEhloReply),
+    ExpectHeloReply(ExpectHeloReply),
+    Ready(Ready),
+    ExpectDataReply(ExpectDataReply),
+    ExpectQuitReply(ExpectQuitReply),
+    /// Over, and the event that says so is not taken.
+    Closed,
+    /// Over, and told.
+    Gone,
+}
+
+/// Nothing may be sent yet.
+#[derive(Debug)]
+pub(super) struct ExpectGreeting;
+
+#[derive(Debug)]
+pub(super) struct ExpectEhloReply;
+
+#[derive(Debug)]
+pub(super) struct ExpectHeloReply {
+    /// The refusal of EHLO, if that was tried.
+    ehlo: Option<Arc<Reply>>,
+}
+
+/// The session has failed while the reply to a DATA sent ahead is owed. QUIT waits for it: behind a 354 it would
+/// be content.
+#[derive(Debug)]
+pub(super) struct ExpectDataReply {
+    until: Option<Instant>,
+}
+
+/// The session has failed, and QUIT is queued or sent.
+#[derive(Debug)]
+pub(super) struct ExpectQuitReply {
+    until: Option<Instant>,
+}
+
+/// Why a session ends early.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Lost(Loss),
+    Refused { stage: Stage, reply: Arc<Reply> },
+    Unexpected { stage: Stage, reply: Arc<Reply> },
+}
+
+impl Connection {
+    /// A connection that has just been made and awaits its greeting.
+    pub fn new(config: Config, now: Instant) -> Self {
+        let core = Core {
+            config,
+            events: VecDeque::new(),
+            wire: Wire::new(now),
+            waiting: VecDeque::new(),
+            no_more: false,
+        };
+        Self {
+            core,
+            parser: ReplyParser::default(),
+            phase: Phase::ExpectGreeting(ExpectGreeting),
+        }
+    }
+
+    /// Queues a transaction. If the session is already ending, its recipients are `Lost` at once.
+    pub fn submit(&mut self, tx: TransactionId, envelope: Envelope, body: BodyInfo, now: Instant) {
+        let mut transaction = Transaction::new(tx, envelope, body);
+        match &mut self.phase {
+            Phase::Gone => {}
+            Phase::ExpectGreeting(_) | Phase::ExpectEhloReply(_) | Phase::ExpectHeloReply(_) => {
+                self.core.waiting.push_back(transaction);
+            }
+            Phase::Ready(ready) if !self.core.is_quitting() => {
+                self.core.waiting.push_back(transaction);
+                ready.send_more(&mut self.core, now);
+            }
+            Phase::Ready(_) | Phase::ExpectDataReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
+                let outcome = Outcome::Lost {
+                    stage: Stage::Mail,
+                    why: Loss::Closed,
+                };
+                transaction.end(&outcome, &mut self.core.events);
+            }
+        }
+    }
+
+    /// No more transactions will come: QUIT goes with the last content.
+    pub fn quit(&mut self, now: Instant) {
+        self.core.no_more = true;
+        if let Phase::Ready(ready) = &mut self.phase {
+            ready.send_more(&mut self.core, now);
+        }
+    }
+
+    /// Gives up: every open transaction ends now, by the side of the commit point it stands on. `Closed` follows
+    /// at once; a QUIT would make whoever cancels wait.
+    pub fn abort(&mut self, why: Abort, now: Instant) {
+        self.step(|phase, core| phase.end(&Ending::Lost(Loss::Aborted(why)), core, now));
+    }
+
+    /// Octets arrived.
+    pub fn handle_bytes(&mut self, octets: &[u8], now: Instant) {
+        let mut rest = octets;
+        while !self.is_over() {
+            match self.parser.parse(&mut rest) {
+                Ok(Some(reply)) => self.step(|phase, core| phase.handle_reply(Arc::new(reply), core, now)),
+                Ok(None) => return,
+                Err(_) => self.step(|phase, core| phase.end(&Ending::Lost(Loss::NotSmtp), core, now)),
+            }
+        }
+    }
+
+    /// A block of content, as asked by [`Event::NeedContent`]; `last` if nothing follows it. An empty block is
+    /// one too.
+    ///
+    /// Lines end in CRLF. A bare CR or LF never leaves: the transaction ends as `Lost` with
+    /// [`Abort::ContentUnreadable`], and so does the connection, for the server waits for content.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the block is given away: slices of it are queued"
+    )]
+    pub fn handle_content(&mut self, tx: TransactionId, block: Bytes, last: bool, now: Instant) {
+        self.step(|phase, core| match phase {
+            Phase::Ready(ready) => ready.handle_content(tx, &block, last, core, now),
+            other if core.is_waiting(tx) => {
+                other.end(&Ending::Lost(Loss::Aborted(Abort::ContentUnreadable)), core, now)
+            }
+            other => other,
+        });
+    }
+
+    /// [`Self::poll_deadline`] has passed. Before that, nothing happens.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_deadline().is_some_and(|deadline| now >= deadline) {
+            self.step(|phase, core| phase.handle_timeout(core, now));
+        }
+    }
+
+    /// The transport is gone: `None` for a plain end of file.
+    pub fn handle_closed(&mut self, error: Option<io::ErrorKind>, now: Instant) {
+        let why = error.map_or(Loss::Closed, Loss::Reset);
+        self.step(|phase, core| phase.end(&Ending::Lost(why), core, now));
+    }
+
+    /// What to write next, for one `writev`; empty when there is nothing.
+    pub fn poll_transmit<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+        self.core.wire.slices(slices);
+    }
+
+    /// So many octets of it were given to the system. With the last of a content's end mark the commit point
+    /// is passed.
+    pub fn transmitted(&mut self, octets: usize, now: Instant) {
+        let mut left = octets;
+        while let Some(owed) = self.core.wire.transmitted(&mut left, now, &mut self.core.events) {
+            if let Phase::Ready(ready) = &mut self.phase {
+                ready.handle_sent(owed);
+            }
+        }
+        if let Phase::Ready(ready) = &mut self.phase {
+            ready.ask_for_content(&mut self.core);
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.core.events.pop_front() {
+            return Some(event);
+        }
+        if matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Gone;
+            return Some(Event::Closed);
+        }
+        None
+    }
+
+    /// When to call [`Self::handle_timeout`]; `None` when nothing is waited for.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        let taking_content = match &self.phase {
+            Phase::ExpectDataReply(ExpectDataReply { until })
+            | Phase::ExpectQuitReply(ExpectQuitReply { until }) => return *until,
+            Phase::Closed | Phase::Gone => return None,
+            Phase::Ready(ready) => ready.is_taking_content(),
+            Phase::ExpectGreeting(_) | Phase::ExpectEhloReply(_) | Phase::ExpectHeloReply(_) => false,
+        };
+        self.core
+            .wire
+            .deadline(&self.core.config.deadlines, taking_content)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closed | Phase::Gone)
+    }
+
+    /// Every transition goes through here.
+    fn step(&mut self, transition: impl FnOnce(Phase, &mut Core) -> Phase) {
+        if self.is_over() {
+            return;
+        }
+        // What stands here meanwhile would end the session if a transition were ever cut short.
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        self.phase = transition(phase, &mut self.core);
+    }
+}
+
+impl Phase {
+    fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Self {
+        let owed = core.wire.answered(now);
+        let (stage, tx) = match (owed, &self) {
+            (Some(owed), _) => (owed.stage(), owed.transaction()),
+            (None, Self::Ready(ready)) => (ready.awaits(core), ready.first_transaction()),
+            (None, phase) => (phase.awaits(core), None),
+        };
+        core.events.push_back(Event::Received {
+            stage,
+            tx,
+            reply: Arc::clone(&reply),
+        });
+        core.wire.announce_front(&mut core.events);
+        match (self, owed) {
+            (Self::ExpectGreeting(phase), Some(_)) => phase.handle_reply(reply, core, now),
+            (Self::ExpectEhloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
+            (Self::ExpectHeloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
+            (Self::Ready(ready), Some(owed)) => ready.handle_reply(owed, &reply, core, now),
+            (Self::Ready(ready), None) => ready.handle_unasked(reply, core, now),
+            (Self::ExpectDataReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
+            (Self::ExpectQuitReply(_), Some(Owed::Quit)) => Self::close(core),
+            // The verdict stands, whatever else is said.
+            (phase @ (Self::ExpectDataReply(_) | Self::ExpectQuitReply(_)), _) => phase,
+            (phase, _) if reply.severity().is_negative() => {
+                phase.end(&Ending::Refused { stage, reply }, core, now)
+            }
+            (phase, _) => phase.end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+
+    fn handle_timeout(self, core: &mut Core, now: Instant) -> Self {
+        match self {
+            Self::Ready(_) if core.wire.awaited() == Some(Owed::Quit) => Self::close(core),
+            phase => phase.end(&Ending::Lost(Loss::TimedOut), core, now),
+        }
+    }
+
+    /// The session is over, whatever the phase.
+    fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Self {
+        let stage = match &self {
+            Self::Ready(_) => Stage::Mail,
+            phase => phase.awaits(core),
+        };
+        match self {
+            Self::Ready(ready) => ready.end(ending, core, now),
+            Self::ExpectGreeting(_) | Self::ExpectEhloReply(_) => {
+                Self::end_before_ready(&ending.outcome(stage), ending, core, now)
+            }
+            Self::ExpectHeloReply(ExpectHeloReply { ehlo }) => {
+                let outcome = match (ending, ehlo) {
+                    (Ending::Lost(Loss::Aborted(_)), _) | (_, None) => ending.outcome(stage),
+                    // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
+                    (Ending::Lost(_), Some(reply)) => Outcome::Refused {
+                        stage: Stage::Ehlo,
+                        reply,
+                    },
+                    _ => ending.outcome(stage),
+                };
+                Self::end_before_ready(&outcome, ending, core, now)
+            }
+            Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
+            Self::Gone => Self::Gone,
+        }
+    }
+
+    fn end_before_ready(outcome: &Outcome, ending: &Ending, core: &mut Core, now: Instant) -> Self {
+        core.wire.announce_all(&mut core.events);
+        // RFC 5321 section 3.1, https://www.rfc-editor.org/rfc/rfc5321#section-3.1: the client speaks after the
+        // greeting. A host that has not greeted is not told QUIT.
+        let greeted = core.wire.awaited() != Some(Owed::Greeting);
+        core.end_waiting(outcome);
+        if greeted && ending.allows_quit() {
+            Self::take_leave(core, now)
+        } else {
+            Self::close(core)
+        }
+    }
+
+    /// Nothing more is said: the transport is to be closed.
+    pub(super) fn close(core: &mut Core) -> Self {
+        core.wire.announce_all(&mut core.events);
+        core.wire.drop_unsent();
+        Self::Closed
+    }
+
+    /// QUIT, and a short wait.
+    ///
+    /// RFC 5321 section 4.1.1.10, <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.10>:
+    /// > The sender MUST NOT intentionally close the transmission channel until it sends a QUIT command, and it
+    /// > SHOULD wait until it receives the reply (even if there was an error response to a previous command).
+    pub(super) fn take_leave(core: &mut Core, now: Instant) -> Self {
+        core.wire.drop_unbegun();
+        core.wire.restart(now);
+        let until = core.wire.after(core.config.deadlines.quit);
+        Self::take_leave_until(until, core, now)
+    }
+
+    fn take_leave_until(until: Option<Instant>, core: &mut Core, now: Instant) -> Self {
+        if core.wire.pending().any(Owed::may_open_content) {
+            return Self::ExpectDataReply(ExpectDataReply { until });
+        }
+        if !core.is_quitting() {
+            core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
+        }
+        Self::ExpectQuitReply(ExpectQuitReply { until })
+    }
+
+    fn awaits(&self, core: &Core) -> Stage {
+        match self {
+            Self::ExpectGreeting(_) => Stage::Greeting,
+            Self::ExpectEhloReply(_) => Stage::Ehlo,
+            Self::ExpectHeloReply(_) => Stage::Helo,
+            Self::Ready(ready) => ready.awaits(core),
+            Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => Stage::Quit,
+        }
+    }
+}
+
+impl ExpectGreeting {
+    fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let stage = Stage::Greeting;
+        match (reply.severity(), core.config.hello) {
+            (Severity::PositiveCompletion, Hello::Ehlo) => {
+                core.wire.send(
+                    Command::Ehlo(&core.config.hello_name).to_octets(),
+                    Owed::Ehlo,
+                    now,
+                );
+                Phase::ExpectEhloReply(ExpectEhloReply)
+            }
+            (Severity::PositiveCompletion, Hello::Helo) => ExpectHeloReply::send(None, core, now),
+            (severity, _) if severity.is_negative() => {
+                Phase::ExpectGreeting(self).end(&Ending::Refused { stage, reply }, core, now)
+            }
+            _ => Phase::ExpectGreeting(self).end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+}
+
+impl ExpectEhloReply {
+    fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let stage = Stage::Ehlo;
+        match reply.severity() {
+            Severity::PositiveCompletion => Ready::begin(Capabilities::of_ehlo(&reply), core, now),
+            // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: a server that does not
+            // know EHLO still knows HELO.
+            Severity::PermanentNegative => ExpectHeloReply::send(Some(reply), core, now),
+            Severity::TransientNegative => {
+                Phase::ExpectEhloReply(self).end(&Ending::Refused { stage, reply }, core, now)
+            }
+            _ => Phase::ExpectEhloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+}
+
+impl ExpectHeloReply {
+    fn send(ehlo: Option<Arc<Reply>>, core: &mut Core, now: Instant) -> Phase {
+        core.wire.send(
+            Command::Helo(&core.config.hello_name).to_octets(),
+            Owed::Helo,
+            now,
+        );
+        Phase::ExpectHeloReply(Self { ehlo })
+    }
+
+    fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let stage = Stage::Helo;
+        match reply.severity() {
+            Severity::PositiveCompletion => Ready::begin(Capabilities::default(), core, now),
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                Phase::ExpectHeloReply(self).end(&Ending::Refused { stage, reply }, core, now)
+            }
+            _ => Phase::ExpectHeloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+}
+
+impl ExpectDataReply {
+    fn handle_reply(self, owed: Owed, reply: &Reply, core: &mut Core, now: Instant) -> Phase {
+        match (owed.may_open_content(), reply.severity()) {
+            (true, Severity::PositiveIntermediate) => Phase::close(core),
+            _ => Phase::take_leave_until(self.until, core, now),
+        }
+    }
+}
+
+impl Core {
+    /// QUIT is queued, sent or waiting for its answer.
+    pub(super) fn is_quitting(&self) -> bool {
+        self.wire.pending().any(|owed| owed == Owed::Quit)
+    }
+
+    pub(super) fn is_waiting(&self, tx: TransactionId) -> bool {
+        self.waiting.iter().any(|transaction| transaction.id() == tx)
+    }
+
+    /// Every recipient of the transactions that were not begun gets this outcome.
+    pub(super) fn end_waiting(&mut self, outcome: &Outcome) {
+        for mut transaction in std::mem::take(&mut self.waiting) {
+            transaction.end(outcome, &mut self.events);
+        }
+    }
+}
+
+impl Ending {
+    /// For the transaction that stands at `awaited`.
+    pub(super) fn outcome(&self, awaited: Stage) -> Outcome {
+        match self {
+            Self::Lost(why) => Outcome::Lost {
+                stage: awaited,
+                why: why.clone(),
+            },
+            Self::Refused { stage, reply } => Outcome::Refused {
+                stage: *stage,
+                reply: Arc::clone(reply),
+            },
+            Self::Unexpected { stage, reply } => Outcome::Unexpected {
+                stage: *stage,
+                reply: Arc::clone(reply),
+            },
+        }
+    }
+
+    /// For a transaction that has not had its turn. A 421 is for everybody; another refusal was not meant for it.
+    pub(super) fn for_bystander(&self) -> Outcome {
+        let stage = Stage::Mail;
+        match self {
+            Self::Lost(why) => Outcome::Lost {
+                stage,
+                why: why.clone(),
+            },
+            Self::Refused { reply, .. } if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
+                Outcome::Refused {
+                    stage,
+                    reply: Arc::clone(reply),
+                }
+            }
+            Self::Refused { .. } => Outcome::Lost {
+                stage,
+                why: Loss::Closed,
+            },
+            Self::Unexpected { reply, .. } => Outcome::Lost {
+                stage,
+                why: Loss::Nonsense(Arc::clone(reply)),
+            },
+        }
+    }
+
+    /// True when the server still listens and understands: it answered, or is only slow.
+    pub(super) fn allows_quit(&self) -> bool {
+        match self {
+            Self::Lost(why) => matches!(why, Loss::TimedOut),
+            Self::Refused { .. } | Self::Unexpected { .. } => true,
+        }
+    }
+}

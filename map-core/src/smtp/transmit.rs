@@ -1,0 +1,278 @@
+//! What is to be sent, and which replies what was sent has made the server owe us.
+//!
+//! The two queues are kept apart. A command waits in the first until its last octet was given to the system;
+//! only then may a reply to it be awaited, and it moves to the second. So a reply that arrives while the second
+//! queue is empty is one that nobody asked for, however near its command may be, and is never taken for the
+//! answer to something the server cannot have read.
+//!
+//! With PIPELINING the sender runs ahead of the replies. It may, because the server answers in order
+//! (RFC 2920 section 3.2, <https://www.rfc-editor.org/rfc/rfc2920#section-3.2>) and because nothing is sent
+//! ahead whose sending depends on a reply that is still owed: the content waits for every reply before it.
+
+use super::{Deadlines, Event, Stage, TransactionId};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+/// Slices of one write; the system takes 1,024 at most.
+const MAX_SLICES: usize = 256;
+
+/// A reply the server owes, by what it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// The connection itself.
+    Greeting,
+    Ehlo,
+    Helo,
+    /// RSET, for the transaction behind it.
+    Rset,
+    Mail(TransactionId),
+    /// RCPT, with the recipient's index in the envelope.
+    Rcpt(TransactionId, usize),
+    Data(TransactionId),
+    /// The content with its end mark: the final reply.
+    Content(TransactionId),
+    /// A dot alone, where DATA was answered 354 and no recipient was accepted.
+    LoneDot(TransactionId),
+    Quit,
+}
+
+impl Owed {
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::Greeting => Stage::Greeting,
+            Self::Ehlo => Stage::Ehlo,
+            Self::Helo => Stage::Helo,
+            Self::Rset => Stage::Rset,
+            Self::Mail(_) => Stage::Mail,
+            Self::Rcpt(..) => Stage::Rcpt,
+            Self::Data(_) => Stage::Data,
+            Self::Content(_) | Self::LoneDot(_) => Stage::Content,
+            Self::Quit => Stage::Quit,
+        }
+    }
+
+    pub(super) fn transaction(self) -> Option<TransactionId> {
+        match self {
+            Self::Greeting | Self::Ehlo | Self::Helo | Self::Rset | Self::Quit => None,
+            Self::Mail(tx) | Self::Rcpt(tx, _) | Self::Data(tx) | Self::Content(tx) | Self::LoneDot(tx) => {
+                Some(tx)
+            }
+        }
+    }
+
+    /// True when the server may answer 354 and then reads content, not commands.
+    pub(super) fn may_open_content(self) -> bool {
+        matches!(self, Self::Data(_))
+    }
+}
+
+/// Octets to send.
+#[derive(Debug)]
+struct Segment {
+    octets: Bytes,
+    /// What is sent whole with the last of them.
+    completes: Option<Owed>,
+}
+
+/// Both queues, and since when the server, or the way to it, is being waited for.
+#[derive(Debug)]
+pub(super) struct Wire {
+    unsent: VecDeque<Segment>,
+    /// Octets of the first segment that are already sent.
+    written: usize,
+    /// Octets in `unsent`, those of `written` not counted.
+    queued: usize,
+    owed: VecDeque<Owed>,
+    /// How many at the front of `owed` were told as [`Event::Sent`].
+    announced: usize,
+    since: Instant,
+}
+
+impl Wire {
+    /// Nothing was sent, and the greeting is owed.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            unsent: VecDeque::new(),
+            written: 0,
+            queued: 0,
+            owed: VecDeque::from([Owed::Greeting]),
+            announced: 1,
+            since: now,
+        }
+    }
+
+    /// Queues a command, or the last octets of the content.
+    pub(super) fn send(&mut self, octets: Bytes, completes: Owed, now: Instant) {
+        self.push(octets, Some(completes), now);
+    }
+
+    /// Queues octets of the content that are not the last.
+    pub(super) fn send_part(&mut self, octets: Bytes, now: Instant) {
+        self.push(octets, None, now);
+    }
+
+    fn push(&mut self, octets: Bytes, completes: Option<Owed>, now: Instant) {
+        if self.is_quiet() {
+            self.since = now;
+        }
+        self.queued = self.queued.saturating_add(octets.len());
+        self.unsent.push_back(Segment { octets, completes });
+    }
+
+    /// What to write next.
+    pub(super) fn slices<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+        let mut skip = self.written;
+        for segment in self.unsent.iter().take(MAX_SLICES) {
+            slices.push(IoSlice::new(segment.octets.get(skip..).unwrap_or_default()));
+            skip = 0;
+        }
+    }
+
+    /// Takes from `octets`, which were sent, up to the end of a command or content; that one, when it is whole
+    /// now and its reply is owed.
+    pub(super) fn transmitted(
+        &mut self,
+        octets: &mut usize,
+        now: Instant,
+        events: &mut VecDeque<Event>,
+    ) -> Option<Owed> {
+        if *octets > 0 && self.owed.is_empty() {
+            self.since = now;
+        }
+        while let Some(segment) = self.unsent.front() {
+            let left = segment.octets.len().saturating_sub(self.written);
+            let step = left.min(*octets);
+            *octets -= step;
+            self.written += step;
+            self.queued = self.queued.saturating_sub(step);
+            if step < left {
+                return None;
+            }
+            self.written = 0;
+            if let Some(completed) = self.unsent.pop_front().and_then(|segment| segment.completes) {
+                self.owed.push_back(completed);
+                self.announce_front(events);
+                return Some(completed);
+            }
+        }
+        None
+    }
+
+    /// A reply was read: what it answers, unless nobody asked for it.
+    pub(super) fn answered(&mut self, now: Instant) -> Option<Owed> {
+        let owed = self.owed.pop_front()?;
+        self.announced = self.announced.saturating_sub(1);
+        self.since = now;
+        Some(owed)
+    }
+
+    /// Tells what was sent in the order command, reply, command, reply, whatever was sent ahead: a command is
+    /// told when the replies before it were read.
+    pub(super) fn announce_front(&mut self, events: &mut VecDeque<Event>) {
+        if self.announced == 0 {
+            self.announce(1, events);
+        }
+    }
+
+    /// Tells everything that was sent, since no more replies will count.
+    pub(super) fn announce_all(&mut self, events: &mut VecDeque<Event>) {
+        self.announce(self.owed.len(), events);
+    }
+
+    fn announce(&mut self, upto: usize, events: &mut VecDeque<Event>) {
+        for owed in self.owed.iter().take(upto).skip(self.announced) {
+            events.push_back(Event::Sent {
+                stage: owed.stage(),
+                tx: owed.transaction(),
+            });
+        }
+        self.announced = self.announced.max(upto.min(self.owed.len()));
+    }
+
+    /// Drops what was not begun. A command that was begun is sent to its end, or the next would be a part of it.
+    pub(super) fn drop_unbegun(&mut self) {
+        self.unsent.truncate(usize::from(self.written > 0));
+        self.queued = self
+            .unsent
+            .front()
+            .map_or(0, |segment| segment.octets.len() - self.written);
+    }
+
+    /// Drops everything that was not sent.
+    pub(super) fn drop_unsent(&mut self) {
+        self.unsent.clear();
+        self.written = 0;
+        self.queued = 0;
+    }
+
+    /// Nothing to send and no reply owed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.unsent.is_empty() && self.owed.is_empty()
+    }
+
+    /// Octets that wait to be sent.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// What is waited for: the first reply owed, or else what is being sent.
+    pub(super) fn awaited(&self) -> Option<Owed> {
+        self.pending().next()
+    }
+
+    /// Every reply that is owed or will be, in order.
+    pub(super) fn pending(&self) -> impl Iterator<Item = Owed> {
+        self.owed
+            .iter()
+            .copied()
+            .chain(self.unsent.iter().filter_map(|segment| segment.completes))
+    }
+
+    /// When waiting is over, if something is waited for. `taking_content`: the content has the word, even if
+    /// none of it is here to be sent.
+    pub(super) fn deadline(&self, deadlines: &Deadlines, taking_content: bool) -> Option<Instant> {
+        let patience = match (self.owed.front(), self.unsent.front()) {
+            (Some(Owed::Content(_) | Owed::LoneDot(_)), _) => deadlines.final_reply,
+            (Some(owed), _) => deadlines.of(owed.stage()),
+            (None, Some(_)) => deadlines.of(self.awaited().map_or(Stage::Content, Owed::stage)),
+            (None, None) if taking_content => deadlines.content,
+            (None, None) => return None,
+        };
+        self.after(patience)
+    }
+
+    /// That much later than the last progress.
+    pub(super) fn after(&self, patience: Duration) -> Option<Instant> {
+        self.since.checked_add(patience)
+    }
+
+    /// Something moved: waiting begins anew, unless a reply is owed, which has one deadline as a whole.
+    pub(super) fn progressed(&mut self, now: Instant) {
+        if self.owed.is_empty() {
+            self.since = now;
+        }
+    }
+
+    /// Waiting begins anew.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.since = now;
+    }
+}
+
+impl Deadlines {
+    /// How long the reply to a step may take, or the step itself to be written.
+    fn of(&self, stage: Stage) -> Duration {
+        match stage {
+            Stage::Greeting => self.greeting,
+            Stage::Ehlo | Stage::Helo => self.hello,
+            // RSET has no time of its own in RFC 5321; it opens the transaction as MAIL does.
+            Stage::Mail | Stage::Rset => self.mail,
+            Stage::Rcpt => self.rcpt,
+            Stage::Data => self.data,
+            Stage::Content => self.content,
+            Stage::Quit => self.quit,
+        }
+    }
+}
