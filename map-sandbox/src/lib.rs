@@ -1,102 +1,102 @@
 //! A mail world in one process on loopback: DNS, mail hosts, faults, and a mailbox to look into. A test double.
+//!
+//! Start a [`World`] with [`Sandbox::start`], point the sender at [`Sandbox::dns_server`] and
+//! [`Sandbox::smtp_port`], and look at [`Sandbox::mails`] and [`Sandbox::sessions`]. All names are answered by one
+//! DNS server on 127.0.0.1, all mail hosts listen on addresses of their own (127.0.0.0/8, `::1`) at one port.
+//! Nothing listens beyond loopback. (Linux answers at all of 127.0.0.0/8; other systems need the addresses
+//! configured.)
+//!
+//! # The script of a world
+//!
+//! ```
+//! # let script = "
+//! domain qq.com
+//!   mx 10 mx1.qq.com
+//! domain null.example
+//!   mx 0 .
+//! domain broken.example
+//!   servfail
+//!
+//! host mx1.qq.com 127.0.0.2
+//!   offer PIPELINING, SIZE 10000000
+//!   on greeting reply 220 newusamx48.qq.com MX QQ Mail Server
+//!   on rcpt nobody@qq.com reply 550 5.1.1 No such user
+//!   on connection 1 rcpt reply 451 4.7.1 Greylisted, come again
+//!   on data delay 50ms then answer
+//!   on content 2 close
+//! # ";
+//! # script.parse::<map_sandbox::World>()?;
+//! # Ok::<(), map_sandbox::WorldError>(())
+//! ```
+//!
+//! One statement a line; blanks at its begin and end do not matter; a line that begins with `#` is a comment.
+//!
+//! ```text
+//! world      = *( domain / host )
+//!
+//! domain     = "domain" NAME *record-or-fault         ; a name may be written *.example.com
+//! record     = "a" IPV4 / "aaaa" IPV6 / "mx" PREFERENCE NAME / "txt" TEXT
+//!            / "cname" NAME ["alone"]                 ; alone: without what the target has
+//!            / "ttl" SECONDS                          ; of all its records; 0 if not said
+//! fault      = ( "servfail" / "refused" / "nxdomain" / "notimp" / "formerr"
+//!            / "silent"                               ; never an answer
+//!            / "truncate"                             ; over UDP only the truncation bit
+//!            ) [TYPE]                                 ; for queries of this type only
+//!            / "delay" DURATION                       ; before each answer
+//!
+//! host       = "host" NAME 1*ADDRESS [ "refused" / "unanswered" ] *host-line
+//! host-line  = "offer" ( EXTENSION *( "," EXTENSION ) / "nothing" )
+//!            / "without" COMMAND                      ; 502 to it
+//!            / "on" [ "connection" N ] STAGE [N] [ARGUMENT] action *( "then" action )
+//!            / "cut" [ "connection" N ] stop "after" ( "sent" / "received" ) OCTETS
+//!
+//! STAGE      = "greeting" / "content" / "unknown" / COMMAND       ; ehlo, mail, rcpt, data, quit, …
+//! action     = "reply" CODE TEXT *( " | " TEXT )      ; several texts are several lines
+//!            / "raw" TEXT                             ; octets as they are, with \r \n \t \\ \xNN
+//!            / "answer"                               ; what the host would say by itself
+//!            / "delay" DURATION
+//!            / "drip" DURATION                        ; the rest of the rule: a pause before each octet
+//!            / stop
+//! stop       = "close"                                ; the end of the stream, in good order
+//!            / "reset"                                ; RST
+//!            / "silent"                               ; stays and listens, but never says a word again
+//!            / "stall"                                ; stays, and does not even read
+//! DURATION   = NUMBER ( "ms" / "s" )
+//! ```
+//!
+//! **Names.** A name that is in no `domain` or `host` line does not exist (NXDOMAIN), unless one below it does. A
+//! `host` has its addresses in the DNS without a `domain` of its own. Aliases are followed as a resolver does it.
+//! `a` and `aaaa` may name any address; the sandbox listens at those of its hosts only.
+//!
+//! **Hosts.** An address that is `refused` refuses connections; one that is `unanswered` lets them time out (on
+//! Linux). A host offers `PIPELINING, SIZE 10240000, 8BITMIME, ENHANCEDSTATUSCODES` unless `offer` says otherwise,
+//! follows RFC 5321 in its commands, their order and its limits, and takes every mail. It knows HELO, EHLO, MAIL,
+//! RCPT, DATA, RSET, VRFY, EXPN, HELP, NOOP and QUIT; other known commands get 502, unknown ones 500.
+//!
+//! **Rules.** `on` puts actions in the place of the host's own answer. The number behind the stage says which time
+//! in a connection is meant, the argument a path (`bob@qq.com`, in any case, with one `*` for anything; `<>` is the
+//! null path) or what stands behind another command, `connection` which connection of the host. Of several rules
+//! that fit, the one with the most conditions counts, then the first. A rule that says nothing and does not stop
+//! ends in `answer`. The code of its first reply decides how the session goes on: after `on data reply 354 Go`
+//! content is read, after `on content reply 250 Ok` the mail is taken. Further replies are said as well, in the
+//! same segment, and change nothing. A text ends at the first ` then ` behind which actions follow. 421 closes the
+//! connection.
+//!
+//! **Cuts** count the octets of a whole connection. After its last octet sent the host stops; the last octet
+//! received is still heard (a content may be complete with it, and taken), but nothing is said to it.
 
 #![forbid(unsafe_code)]
 
-use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
-use std::time::Duration;
+mod dns;
+mod host;
+mod input;
+mod log;
+mod sandbox;
+mod script;
+mod smtp;
+mod wire;
+mod world;
 
-/// The script of a world: its DNS and its mail hosts.
-#[derive(Clone, Debug, Default)]
-pub struct World {}
-
-/// A script that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct WorldError {
-    /// Line of the script, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl FromStr for World {
-    type Err = WorldError;
-    fn from_str(_script: &str) -> Result<Self, WorldError> {
-        todo!()
-    }
-}
-
-/// A running world; dropping it stops it.
-#[derive(Debug)]
-pub struct Sandbox {}
-
-/// A mail that a host took: it answered 2yz to its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// The host's name in the script.
-    pub host: String,
-    /// What came behind EHLO or HELO.
-    pub hello: String,
-    /// What stood in `MAIL FROM:<…>`.
-    pub reverse_path: String,
-    /// What stood in each accepted `RCPT TO:<…>`.
-    pub forward_paths: Vec<String>,
-    /// The content, octets exact, dot-stuffing undone.
-    pub content: Vec<u8>,
-}
-
-/// One connection that a host saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The host's name in the script.
-    pub host: String,
-    /// Where it listened.
-    pub address: IpAddr,
-    /// Every octet the client sent.
-    pub received: Vec<u8>,
-    /// Every octet the host sent.
-    pub sent: Vec<u8>,
-    /// Contents whose end mark arrived here, whatever was answered: what may have been delivered.
-    pub contents_complete: usize,
-    /// Contents answered with 2yz (given to the system to send).
-    pub contents_accepted: usize,
-    /// The connection is over.
-    pub closed: bool,
-}
-
-impl Sandbox {
-    /// Starts the world on free ports.
-    ///
-    /// # Errors
-    /// When a socket cannot be bound.
-    pub fn start(_world: &World) -> std::io::Result<Self> {
-        todo!()
-    }
-    /// Where its DNS listens (UDP and TCP).
-    pub fn dns_server(&self) -> SocketAddr {
-        todo!()
-    }
-    /// The one port of all its mail hosts.
-    pub fn smtp_port(&self) -> u16 {
-        todo!()
-    }
-    /// The mails taken so far, in order.
-    pub fn mails(&self) -> Vec<Mail> {
-        todo!()
-    }
-    /// Waits until at least `count` mails were taken; what there is when the time is over.
-    pub fn wait_for_mails(&self, _count: usize, _timeout: Duration) -> Vec<Mail> {
-        todo!()
-    }
-    /// The connections so far, in the order in which they were made.
-    pub fn sessions(&self) -> Vec<Session> {
-        todo!()
-    }
-    /// Waits until every connection is over; the connections when they are, or when the time is over.
-    pub fn wait_for_quiet(&self, _timeout: Duration) -> Vec<Session> {
-        todo!()
-    }
-    /// Forgets mails and sessions.
-    pub fn clear(&self) {}
-}
+pub use crate::log::{Mail, Session};
+pub use crate::sandbox::Sandbox;
+pub use crate::world::{World, WorldError};

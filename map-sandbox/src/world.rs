@@ -1,0 +1,250 @@
+//! What a world consists of: names with their records and faults, mail hosts with their rules.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_server::proto::op::ResponseCode;
+use hickory_server::proto::rr::{LowerName, RData, RecordType};
+
+use crate::smtp::Stage;
+
+/// The world that is there when nobody wrote one.
+const EXAMPLE: &str = include_str!("example.world");
+
+/// The script of a world: its DNS and its mail hosts. The language is described at [the crate](crate).
+///
+/// # Example
+/// ```
+/// let world: map_sandbox::World = "
+///     domain example.com
+///       mx 10 mx.example.com
+///     host mx.example.com 127.0.0.2
+///       on rcpt nobody@example.com reply 550 5.1.1 No such user
+/// ".parse()?;
+/// # Ok::<(), map_sandbox::WorldError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub(crate) names: HashMap<LowerName, Entry>,
+    pub(crate) hosts: Vec<Host>,
+}
+
+impl World {
+    /// A small world to begin with: `example.com` takes every mail, others fail in the common ways.
+    /// Its script is [`World::example_script`].
+    ///
+    /// # Panics
+    /// Never: a test of this crate reads the script.
+    pub fn example() -> Self {
+        EXAMPLE.parse().expect("a test reads the example world")
+    }
+
+    /// The script of [`World::example`].
+    pub fn example_script() -> &'static str {
+        EXAMPLE
+    }
+}
+
+/// A script that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct WorldError {
+    /// Line of the script, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// All that the DNS knows of one name.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) records: Vec<RData>,
+    /// The CNAME is answered without what it leads to, as a server does that does not know the target.
+    pub(crate) cname_alone: bool,
+    /// Seconds.
+    pub(crate) ttl: u32,
+    pub(crate) faults: Vec<DnsFault>,
+    pub(crate) delay: Duration,
+}
+
+impl Entry {
+    pub(crate) fn new() -> Self {
+        Self {
+            records: Vec::new(),
+            cname_alone: false,
+            // Nothing may be remembered over a change of the world, unless a script asks for it.
+            ttl: 0,
+            faults: Vec::new(),
+            delay: Duration::ZERO,
+        }
+    }
+}
+
+/// How the DNS fails for one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DnsFault {
+    /// For queries of this type only.
+    pub(crate) only: Option<RecordType>,
+    pub(crate) how: DnsFailure,
+}
+
+/// A way in which the DNS fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DnsFailure {
+    /// Answers with this code and no record.
+    Code(ResponseCode),
+    /// Never answers.
+    Silent,
+    /// Answers over UDP that the answer does not fit.
+    Truncate,
+}
+
+/// One mail host.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) listening: Listening,
+    /// The lines of the EHLO reply behind the first.
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) cuts: Vec<Cut>,
+}
+
+impl Host {
+    pub(crate) fn new(name: String, addresses: Vec<IpAddr>, listening: Listening) -> Self {
+        let offers = ["PIPELINING", "SIZE 10240000", "8BITMIME", "ENHANCEDSTATUSCODES"];
+        Self {
+            name,
+            addresses,
+            listening,
+            offers: offers.into_iter().map(Offer::new).collect(),
+            rules: Vec::new(),
+            cuts: Vec::new(),
+        }
+    }
+}
+
+/// What is found at the addresses of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listening {
+    /// A mail server.
+    Server,
+    /// Nothing: connections are refused.
+    Refused,
+    /// Something that never completes a connection.
+    Unanswered,
+}
+
+/// One extension as EHLO shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// In capitals.
+    pub(crate) keyword: String,
+    /// The line as the script wrote it.
+    pub(crate) line: String,
+}
+
+impl Offer {
+    pub(crate) fn new(line: &str) -> Self {
+        let keyword = line
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        Self {
+            keyword,
+            line: line.to_owned(),
+        }
+    }
+
+    /// What stands behind the keyword.
+    pub(crate) fn parameter(&self) -> &str {
+        self.line.split_whitespace().nth(1).unwrap_or_default()
+    }
+}
+
+/// When a host does something else than it would by itself, and what.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) connection: Option<usize>,
+    pub(crate) stage: Stage,
+    /// Only the nth time in a connection, from 1.
+    pub(crate) nth: Option<usize>,
+    pub(crate) argument: Option<Pattern>,
+    pub(crate) actions: Vec<Action>,
+}
+
+impl Rule {
+    /// How many conditions it has: of several rules that fit, the one with the most counts.
+    pub(crate) fn weight(&self) -> usize {
+        usize::from(self.connection.is_some())
+            + usize::from(self.nth.is_some())
+            + usize::from(self.argument.is_some())
+    }
+}
+
+/// An argument, in any case; one `*` stands for anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern(String);
+
+impl Pattern {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_ascii_lowercase())
+    }
+
+    pub(crate) fn fits(&self, argument: &str) -> bool {
+        let argument = argument.to_ascii_lowercase();
+        match self.0.split_once('*') {
+            None => argument == self.0,
+            Some((before, behind)) => argument
+                .strip_prefix(before)
+                .is_some_and(|rest| rest.ends_with(behind)),
+        }
+    }
+}
+
+/// One step of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// What the host would answer by itself.
+    Answer,
+    Delay(Duration),
+    /// From here on a pause before each octet.
+    Drip(Duration),
+    /// Octets as they are.
+    Raw(Vec<u8>),
+    /// A well-formed reply.
+    Reply(Vec<u8>),
+    /// The end of what the host does.
+    Stop(Stop),
+}
+
+/// How a host stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The end of the stream, in good order.
+    Close,
+    /// A reset (RST).
+    Reset,
+    /// The connection stays, and nothing more is said.
+    Silent,
+    /// The connection stays, and nothing more is read.
+    Stall,
+}
+
+/// A stop at an exact octet of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) connection: Option<usize>,
+    pub(crate) stop: Stop,
+    pub(crate) after: After,
+}
+
+/// What a cut counts, in octets over the whole connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    Received(usize),
+    Sent(usize),
+}

@@ -1,0 +1,121 @@
+//! A client that speaks octet by octet what a test says.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use map_sandbox::Sandbox;
+
+/// Longer than anything here takes; a test that waits so long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts the world of a script.
+pub(crate) fn sandbox(script: &str) -> Sandbox {
+    let world = script
+        .parse()
+        .unwrap_or_else(|error| panic!("{error} in {script}"));
+    Sandbox::start(&world).expect("loopback has free ports")
+}
+
+/// One connection to a mail host.
+pub(crate) struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(sandbox: &Sandbox, address: &str) -> Self {
+        let address: IpAddr = address.parse().expect("an address");
+        let at = SocketAddr::new(address, sandbox.smtp_port());
+        let stream = TcpStream::connect_timeout(&at, PATIENCE).expect("the host listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Connects and reads the greeting.
+    pub(crate) fn greeted(sandbox: &Sandbox, address: &str) -> Self {
+        let mut client = Self::connect(sandbox, address);
+        assert_eq!(client.reply().get(..3), Some("220"));
+        client
+    }
+
+    pub(crate) fn send(&mut self, octets: impl AsRef<[u8]>) {
+        self.stream.write_all(octets.as_ref()).expect("the host reads");
+    }
+
+    /// Sends a command and reads its reply, lines joined by ` | `.
+    pub(crate) fn say(&mut self, command: &str) -> String {
+        self.send(format!("{command}\r\n"));
+        self.reply()
+    }
+
+    /// The next whole reply, lines joined by ` | `.
+    pub(crate) fn reply(&mut self) -> String {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line();
+            let last = line.as_bytes().get(3) != Some(&b'-');
+            lines.push(line);
+            if last {
+                return lines.join(" | ");
+            }
+        }
+    }
+
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
+                let rest = self.buffer.split_off(end + 2);
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                line.truncate(end);
+                return String::from_utf8(line).expect("text");
+            }
+            let mut part = [0; 4096];
+            let count = self.stream.read(&mut part).expect("a reply");
+            assert!(
+                count > 0,
+                "the host left after {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            );
+            self.buffer.extend_from_slice(&part[..count]);
+        }
+    }
+
+    /// All that comes until the host ends the stream, and whether it was a reset.
+    pub(crate) fn rest(&mut self) -> (String, bool) {
+        let mut part = [0; 4096];
+        let reset = loop {
+            match self.stream.read(&mut part) {
+                Ok(0) => break false,
+                Ok(count) => self.buffer.extend_from_slice(&part[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break true,
+                Err(error) => panic!("neither an end nor a reset: {error}"),
+            }
+        };
+        (
+            String::from_utf8(std::mem::take(&mut self.buffer)).expect("text"),
+            reset,
+        )
+    }
+
+    /// What comes within `time`, when the host then still holds the connection.
+    pub(crate) fn silence(&mut self, time: Duration) -> String {
+        self.stream.set_read_timeout(Some(time)).expect("a time-out");
+        let mut part = [0; 4096];
+        loop {
+            match self.stream.read(&mut part) {
+                Ok(0) => panic!("the host closed"),
+                Ok(count) => self.buffer.extend_from_slice(&part[..count]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) => panic!("the host did not hold the connection: {error}"),
+            }
+        }
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        String::from_utf8(std::mem::take(&mut self.buffer)).expect("text")
+    }
+}
