@@ -3,6 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod confined;
-pub mod corpus;
 pub mod mail_server;
 pub mod samples;
