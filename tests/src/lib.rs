@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod confined;
+pub mod dns_lab;
 pub mod mail_server;
 pub mod samples;
