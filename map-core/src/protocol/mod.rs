@@ -4,11 +4,19 @@
 //! client has said so far.
 
 mod check;
+mod command;
 mod quote;
 mod reply;
+mod session;
+mod stream;
 
+#[cfg(test)]
+mod command_tests;
 #[cfg(test)]
 mod tests;
 
 pub use check::{CheckFailure, CheckedFields, Fields, check};
+pub use command::{Command, CommandError, Keyword, ServerCommand};
 pub use reply::{EmptyFields, MapReply, MapReplyCode, MapReplyError};
+pub use session::{Session, Step};
+pub use stream::{CommandReader, MAX_COMMAND, StreamError};
