@@ -1,8 +1,11 @@
 //! What a delivery tells its caller.
 
-use crate::protocol::MapReply;
-use crate::smtp::{EnhancedStatusCode, ReplyCode};
+use super::verdict::{Cause, Verdict, deciding, verdict};
+use super::{advice, transcript};
+use crate::protocol::{CheckFailure, Fields, MapReply};
+use crate::smtp::{self, EnhancedStatusCode, Reply, ReplyCode};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether the message is with the recipient's server.
@@ -70,56 +73,79 @@ impl Stage {
 
 /// What became of the message for one recipient.
 #[derive(Clone, Debug)]
-pub struct RecipientReport {}
+pub struct RecipientReport {
+    recipient: String,
+    verdict: Verdict,
+    server_text: Option<Box<[u8]>>,
+    host: Option<Arc<str>>,
+    address: Option<IpAddr>,
+    advice: String,
+}
 
 impl RecipientReport {
-    /// The recipient as the caller gave it, trimmed.
+    /// The recipient as the caller gave it, without outer blanks.
     pub fn recipient(&self) -> &str {
-        todo!()
+        &self.recipient
     }
+
     /// The MAP reply.
     pub fn reply(&self) -> &MapReply {
-        todo!()
+        &self.verdict.reply
     }
+
     /// Whether the message is with the recipient's server.
     pub fn delivered(&self) -> Delivered {
-        todo!()
+        self.verdict.delivered
     }
-    /// Worth sending again later, unchanged.
+
+    /// Worth sending again later, unchanged. False where a decision is wanted first (`RE_UNCERTAIN`).
     pub fn transient(&self) -> bool {
-        todo!()
+        self.verdict.transient
     }
+
     /// A hint how long to wait before that.
     pub fn retry_after(&self) -> Option<Duration> {
-        todo!()
+        self.verdict.retry_after
     }
-    /// The SMTP reply code that decided, if one did.
+
+    /// The SMTP reply code that decided: the server's, or the one a server gives for what was decided here.
     pub fn code(&self) -> Option<ReplyCode> {
-        todo!()
+        match (&self.verdict.server, &self.verdict.reply) {
+            (Some(reply), _) => Some(reply.code),
+            (None, MapReply::BadReply(code)) => Some(*code),
+            (None, _) => None,
+        }
     }
-    /// The enhanced status code: the server's, or ours for a local failure.
+
+    /// The enhanced status code (RFC 3463): the server's, or ours for a failure found here.
     pub fn enhanced(&self) -> Option<EnhancedStatusCode> {
-        todo!()
+        self.verdict.enhanced
     }
-    /// The server's text, unaltered octets, lines joined by LF; untrusted.
+
+    /// The text of the server's reply that decided, unaltered octets, lines joined by LF; untrusted. For a message
+    /// that was accepted it holds the server's queue identifier as a rule. `None` when no server decided.
     pub fn server_text(&self) -> Option<&[u8]> {
-        todo!()
+        self.server_text.as_deref()
     }
+
     /// How far it came.
     pub fn stage(&self) -> Stage {
-        todo!()
+        self.verdict.stage
     }
+
     /// The mail host that decided.
     pub fn host(&self) -> Option<&str> {
-        todo!()
+        self.host.as_deref()
     }
+
     /// Its address.
     pub fn address(&self) -> Option<IpAddr> {
-        todo!()
+        self.address
     }
+
     /// The sentence for a person: what happened and what to do next.
     pub fn advice(&self) -> &str {
-        todo!()
+        &self.advice
     }
 }
 
@@ -127,80 +153,251 @@ impl RecipientReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
-    /// The host took the message.
+    /// The host took the message for every recipient it was asked for.
     Accepted,
-    /// The host, or the network, did not: the next was tried or the verdict fell.
+    /// It did not: the next was tried, or the verdict fell.
     Failed,
     /// Nobody knows.
     Uncertain,
 }
 
-/// One try at one address.
+impl AttemptOutcome {
+    /// `accepted`, `failed`, `uncertain`
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Uncertain => "uncertain",
+        }
+    }
+}
+
+/// One try at one address of one mail host.
 #[derive(Clone, Debug)]
-pub struct Attempt {}
+pub struct Attempt {
+    pub(super) host: Arc<str>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) stage: Stage,
+    pub(super) outcome: AttemptOutcome,
+    pub(super) detail: String,
+    pub(super) code: Option<ReplyCode>,
+    pub(super) duration: Duration,
+    pub(super) dialogue: Vec<Line>,
+}
+
+/// One line of a dialogue, as it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A command, or a content with its end mark, left whole.
+    Sent(smtp::Stage),
+    /// A reply came whole.
+    Received(smtp::Stage, Arc<Reply>),
+}
 
 impl Attempt {
     /// The mail host.
     pub fn host(&self) -> &str {
-        todo!()
+        &self.host
     }
-    /// Its address; none when no address was found.
+
+    /// Its address; `None` when no address of the host was found.
     pub fn address(&self) -> Option<IpAddr> {
-        todo!()
+        self.address
     }
+
     /// How far it came.
     pub fn stage(&self) -> Stage {
-        todo!()
+        self.stage
     }
+
     /// How it ended.
     pub fn outcome(&self) -> AttemptOutcome {
-        todo!()
+        self.outcome
     }
+
     /// The same for a person: a phrase.
     pub fn detail(&self) -> &str {
-        todo!()
+        &self.detail
     }
+
     /// The reply code that ended it.
     pub fn code(&self) -> Option<ReplyCode> {
-        todo!()
+        self.code
     }
+
     /// How long it took.
     pub fn duration(&self) -> Duration {
-        todo!()
+        self.duration
+    }
+}
+
+/// The four fields as they were asked for, kept for the transcript.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) subject: String,
+    pub(super) content: String,
+}
+
+/// More of a field than this does not go into a transcript, in octets.
+const SHOWN_OF_FIELD: usize = 4096;
+
+impl Asked {
+    pub(crate) fn new(fields: Fields<'_>) -> Self {
+        Self {
+            from: excerpt(fields.from),
+            to: excerpt(fields.to),
+            subject: excerpt(fields.subject),
+            content: excerpt(fields.content),
+        }
+    }
+}
+
+/// A field, or its beginning and how long it was: a report does not hold a large content a second time.
+fn excerpt(octets: &[u8]) -> String {
+    match octets.get(..SHOWN_OF_FIELD) {
+        Some(beginning) if octets.len() > SHOWN_OF_FIELD => {
+            let shown = String::from_utf8_lossy(beginning);
+            format!(
+                "{}… ({} octets)",
+                shown.trim_end_matches('\u{fffd}'),
+                octets.len()
+            )
+        }
+        _ => String::from_utf8_lossy(octets).into_owned(),
     }
 }
 
 /// What became of a message: a summary and, per recipient, the same.
 #[derive(Clone, Debug)]
-pub struct Report {}
+pub struct Report {
+    pub(super) asked: Arc<Asked>,
+    pub(super) recipients: Vec<RecipientReport>,
+    pub(super) summary: RecipientReport,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) message_id: Option<String>,
+    pub(super) warnings: Vec<String>,
+}
 
 impl Report {
     /// The worst of the recipients: uncertain, then failures, then success.
     pub fn summary(&self) -> &RecipientReport {
-        todo!()
+        &self.summary
     }
+
     /// Each recipient in the order given; at least one.
     pub fn recipients(&self) -> &[RecipientReport] {
-        todo!()
+        &self.recipients
     }
+
     /// The summary's reply.
     pub fn reply(&self) -> &MapReply {
-        self.summary().reply()
+        self.summary.reply()
     }
+
     /// Every attempt in order.
     pub fn attempts(&self) -> &[Attempt] {
-        todo!()
+        &self.attempts
     }
+
     /// `Message-ID` without its angle brackets, once the fields were in order.
     pub fn message_id(&self) -> Option<&str> {
-        todo!()
+        self.message_id.as_deref()
     }
-    /// What is odd but did not decide: a private EHLO address, dropped MX records.
+
+    /// What is odd but did not decide: a private name behind EHLO, MX records that were left out.
     pub fn warnings(&self) -> &[String] {
-        todo!()
+        &self.warnings
     }
-    /// The MAP dialogue as appendix A prints it, `C:`, `S:`, `SS:`, rendered now.
+
+    /// The MAP dialogue as appendix A of the document prints it (`C:` the client, `S:` the MAP server, `SS:` the
+    /// mail host), in the logical order command, reply. Rendered now; text from a server is escaped.
     pub fn transcript(&self) -> String {
-        todo!()
+        transcript::render(self)
     }
+}
+
+/// Everything that was found for one recipient, from which its report is made.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    pub(super) recipient: String,
+    /// As `RE_DNS_FAIL` prints it.
+    pub(super) domain: String,
+    /// In the order in which they were found, each with the attempt it belongs to.
+    pub(super) causes: &'a [(Cause, Option<usize>)],
+    /// A candidate host or address was left untried.
+    pub(super) untried: bool,
+}
+
+impl Findings<'_> {
+    pub(super) fn report(&self, attempts: &[Attempt]) -> RecipientReport {
+        let causes: Vec<Cause> = self.causes.iter().map(|(cause, _)| cause.clone()).collect();
+        let decided = deciding(&causes, &self.domain).and_then(|index| self.causes.get(index));
+        let (cause, attempt) = match decided {
+            Some((cause, attempt)) => (cause.clone(), attempt.and_then(|index| attempts.get(index))),
+            None => (Cause::Internal, None),
+        };
+        let mut verdict = verdict(&cause, &self.domain);
+        if self.untried && verdict.can_be_overruled_by_an_untried_host() {
+            verdict.transient = true;
+        }
+        let host = attempt.map(|attempt| Arc::clone(&attempt.host));
+        let advice = advice::sentence(&advice::Case {
+            verdict: &verdict,
+            cause: &cause,
+            recipient: &self.recipient,
+            domain: &self.domain,
+            host: host.as_deref(),
+            attempts: attempts.len(),
+        });
+        RecipientReport {
+            recipient: self.recipient.clone(),
+            server_text: verdict
+                .server
+                .as_ref()
+                .map(|reply| reply.lines.join(&b'\n').into()),
+            verdict,
+            host,
+            address: attempt.and_then(|attempt| attempt.address),
+            advice,
+        }
+    }
+}
+
+/// The report of a call that never came to a delivery: the client's checks, misuse, a fault of ours.
+pub(crate) fn rejected(asked: Asked, cause: Cause) -> Report {
+    let findings = Findings {
+        recipient: asked.to.trim_matches([' ', '\t', '\r', '\n']).to_owned(),
+        domain: String::new(),
+        causes: &[(cause, None)],
+        untried: false,
+    };
+    let summary = findings.report(&[]);
+    Report {
+        asked: Arc::new(asked),
+        recipients: vec![summary.clone()],
+        summary,
+        attempts: Vec::new(),
+        message_id: None,
+        warnings: Vec::new(),
+    }
+}
+
+impl From<CheckFailure> for Cause {
+    fn from(failure: CheckFailure) -> Self {
+        Self::Check(failure)
+    }
+}
+
+/// The worst of several recipients.
+pub(super) fn worst(recipients: &[RecipientReport]) -> Option<&RecipientReport> {
+    let badness = |report: &RecipientReport| match report.delivered() {
+        Delivered::Unknown => 3,
+        Delivered::No if !report.transient() => 2,
+        Delivered::No => 1,
+        Delivered::Yes => 0,
+    };
+    // The earliest of equals.
+    recipients.iter().rev().max_by_key(|report| badness(report))
 }

@@ -1,0 +1,360 @@
+//! The sentences for a person: what happened, and what to do next.
+//!
+//! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped.
+
+use super::report::{Delivered, Stage};
+use super::transcript::{one_line, shown};
+use super::verdict::{Cause, ConnectFailure, Verdict};
+use crate::protocol::MapReply;
+use crate::route::{LookupError, RouteError};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, Unfit};
+use std::io;
+
+/// More characters of a server's text than this are not quoted in a sentence.
+const QUOTED_CHARACTERS: usize = 200;
+
+/// What a sentence is made from.
+pub(super) struct Case<'a> {
+    pub(super) verdict: &'a Verdict,
+    pub(super) cause: &'a Cause,
+    pub(super) recipient: &'a str,
+    pub(super) domain: &'a str,
+    pub(super) host: Option<&'a str>,
+    pub(super) attempts: usize,
+}
+
+/// What happened and what to do next.
+pub(super) fn sentence(case: &Case<'_>) -> String {
+    match case.cause {
+        Cause::Check(failure) => match failure.reply {
+            MapReply::NoEmpty(_) => {
+                format!("Nothing was sent: {}. Fill it in and send again.", failure.reason)
+            }
+            _ => format!("Nothing was sent: {}. Correct it and send again.", failure.reason),
+        },
+        Cause::Connect(failure) => no_connection(case, *failure),
+        Cause::Exchange(outcome) => exchange(case, outcome),
+        Cause::GivenUp(stage, why) => given_up(*stage, *why),
+        Cause::Internal => {
+            "Nothing is known to have been sent: this is a fault inside the library. Please report it \
+                            with the transcript."
+                .to_owned()
+        }
+        Cause::Misuse(how) => format!("Nothing was sent: {how}."),
+        Cause::Route(error) => route(case, error),
+        Cause::TooManyRecipients(reply) => format!(
+            "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
+            host(case),
+            quoted(reply)
+        ),
+    }
+}
+
+fn host<'a>(case: &Case<'a>) -> &'a str {
+    case.host.unwrap_or("The mail host")
+}
+
+fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
+    let tried = match case.attempts {
+        0 | 1 => format!(
+            "the mail host {} could not be reached",
+            case.host.unwrap_or(case.domain)
+        ),
+        count => format!(
+            "none of the mail hosts of {} could be reached in {count} attempts",
+            case.domain
+        ),
+    };
+    let what = connect_detail(failure);
+    let next = match failure {
+        ConnectFailure::NoRoute(_) => {
+            "This machine has no way to it: check the network connection, then send again"
+        }
+        ConnectFailure::RefusedHere(_) => {
+            "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
+        }
+        ConnectFailure::TimedOut => {
+            "Either the host is down or outgoing port 25 is blocked, as many providers do: try again later; if other \
+             domains cannot be reached either, ask the provider to open port 25"
+        }
+        ConnectFailure::Failed(_) => {
+            "The host may be down for now: try again later; if other domains cannot be reached either, ask the \
+             provider whether outgoing port 25 is blocked"
+        }
+    };
+    format!("Nothing was sent: {tried} ({what}). {next}.")
+}
+
+fn connect_detail(failure: ConnectFailure) -> String {
+    match failure {
+        ConnectFailure::Failed(kind) => kind.to_string(),
+        ConnectFailure::NoRoute(kind) => format!("no route from here: {kind}"),
+        ConnectFailure::RefusedHere(kind) => format!("refused by this machine: {kind}"),
+        ConnectFailure::TimedOut => "no answer in time".to_owned(),
+    }
+}
+
+fn route(case: &Case<'_>, error: &RouteError) -> String {
+    let domain = one_line(case.domain);
+    match error {
+        RouteError::Lookup(LookupError::NxDomain) => {
+            format!("The domain {domain} does not exist. Check the spelling of the address.")
+        }
+        RouteError::Lookup(LookupError::NoAnswer) => format!(
+            "Nothing was sent: no DNS server answered when asked for {domain}. Check the network connection and the \
+             DNS settings, then send again."
+        ),
+        RouteError::NullMx => {
+            format!("The domain {domain} declares that it accepts no mail at all. Check the address.")
+        }
+        RouteError::ForbiddenTarget => format!(
+            "The mail host of {domain} has only addresses that mail must not be sent to, such as this machine itself. \
+             Its administrator must correct the DNS."
+        ),
+        error if error.is_transient() => format!(
+            "Nothing was sent: the mail host of {domain} cannot be found at the moment, because {error}. Try again \
+             later; if it stays so, tell the administrator of {domain}."
+        ),
+        error => format!("The domain {domain} takes no mail: {error}. Check the spelling of the address."),
+    }
+}
+
+fn given_up(stage: Stage, why: Abort) -> String {
+    let doing = match stage {
+        Stage::Check | Stage::Route => "the mail host was being looked up",
+        Stage::Connect => "the mail host was being connected to",
+        Stage::Greeting => "the mail host kept silent after the connection was made",
+        Stage::Hello | Stage::Mail | Stage::Rcpt | Stage::Data => "the mail host was slow to answer",
+        Stage::Content => "the content was being sent",
+    };
+    match why {
+        Abort::Cancelled => "You cancelled it: nothing was delivered, and it can be sent again.".to_owned(),
+        Abort::ContentUnreadable => {
+            "The content could not be read to its end, so nothing was delivered.".to_owned()
+        }
+        Abort::Deadline => format!(
+            "Time ran out while {doing}: nothing was delivered. Send it again, with a longer deadline if that was short."
+        ),
+    }
+}
+
+fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted(reply) => format!(
+            "{} accepted the mail for {} and said {}. It is in the recipient's server now.",
+            host(case),
+            one_line(case.recipient),
+            quoted(reply)
+        ),
+        Outcome::Refused { stage, reply } => refused(case, *stage, reply),
+        Outcome::Unexpected { reply, .. } => format!(
+            "{} broke the protocol: it said {} where that cannot be. Nothing was delivered; try again later, and tell \
+             its administrator if it stays so.",
+            host(case),
+            quoted(reply)
+        ),
+        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => format!(
+            "{} takes only addresses in ASCII, and {} is not one. Ask the recipient for an ASCII address.",
+            host(case),
+            one_line(case.recipient)
+        ),
+        Outcome::Unfit(Unfit::TooLarge { size, limit }) => format!(
+            "The mail has {size} octets and {} takes at most {limit}. Make it smaller, or send a link instead.",
+            host(case)
+        ),
+        Outcome::Lost {
+            stage,
+            why: Loss::Aborted(why),
+        } => given_up((*stage).into(), *why),
+        Outcome::Lost { stage, why } => format!(
+            "Nothing was delivered: {} {} {}. Try again later.",
+            host(case),
+            loss_detail(why),
+            awaiting(*stage)
+        ),
+        Outcome::Uncertain(why) => format!(
+            "Nobody can say whether {} has the mail: all of it was sent, and then {}. It may have arrived: ask the \
+             recipient before you send it again, or it may arrive twice.",
+            host(case),
+            uncertain_detail(why)
+        ),
+    }
+}
+
+fn refused(case: &Case<'_>, stage: smtp::Stage, reply: &Reply) -> String {
+    let verb = if case.verdict.transient {
+        "did not take the mail now"
+    } else {
+        "refused the mail"
+    };
+    let meaning = reply
+        .enhanced
+        .and_then(|status| by_status(status, case.verdict.transient))
+        .unwrap_or_else(|| by_code(reply.code.0, stage, case.verdict.transient));
+    debug_assert_eq!(
+        case.verdict.delivered,
+        Delivered::No,
+        "a refusal is not a delivery"
+    );
+    format!("{} {verb} and said {}. {meaning}", host(case), quoted(reply))
+}
+
+/// What an enhanced status code means for the person who sends (RFC 3463, 7372, 7504, 7505 and the IANA registry).
+fn by_status(status: EnhancedStatusCode, transient: bool) -> Option<&'static str> {
+    Some(match (status.subject, status.detail) {
+        (1, 1) => "There is no such mailbox: check the part before the @.",
+        (1, 2) => "It does not know the recipient's domain: check the part behind the @.",
+        (1, 3) => "It finds the recipient's address ill-formed: check it.",
+        (1, 6) => "The mailbox has moved and left no new address: ask the recipient for it.",
+        (1, 7 | 8) => "It does not accept the sender's address: use one that exists and can receive mail.",
+        (1, 10) => "The recipient's domain declares that it accepts no mail: check the address.",
+        (2, 1) => "The mailbox is disabled: reach the recipient in another way.",
+        (2, 2) => {
+            "The recipient's mailbox is full: try again in a few days, or tell the recipient in another way."
+        }
+        (2, 3) | (3, 4) => "The mail is too large for it: make it smaller, or send a link instead.",
+        (3, 1) => "Its disk is full: try again later.",
+        (3, 2) => "It takes no mail at the moment: try again later.",
+        (4, 4) => "It cannot find a way to the recipient: check the part behind the @.",
+        (5, 3) => "It takes no more recipients in one go: send to the rest separately.",
+        (7, 1) if transient => {
+            "Most likely it lets strangers wait (greylisting): send the same mail again in 15 minutes."
+        }
+        (7, 1) => {
+            "Its policy forbids this mail: often the sending address is on a block list, or has no static IP address \
+             or reverse name. Send from another network, or ask its administrator."
+        }
+        (7, 20..=22) => "It demands a valid DKIM signature: ask the administrator of the sender's domain.",
+        (7, 23 | 24) => {
+            "The sender's domain does not allow this machine to send for it (SPF): send from a machine that the domain \
+             lists, or have this one listed."
+        }
+        (7, 25) => {
+            "This machine's IP address has no matching reverse name in the DNS: ask the provider to set one, or send \
+             from a network that has it."
+        }
+        (7, 26) => {
+            "The mail cannot be shown to come from the sender's domain (SPF, DKIM, DMARC): send from a machine that \
+             the domain authorises."
+        }
+        (7, 27) => "The sender's domain declares that it accepts no mail: use a sender's address that can.",
+        (7, 28) if transient => "Too many mails came from here lately: wait before sending more.",
+        (7, _) if transient => "Its policy makes this mail wait: try again later.",
+        (7, _) => "Its policy forbids this mail: ask its administrator, or send from another network.",
+        _ => return None,
+    })
+}
+
+fn by_code(code: u16, stage: smtp::Stage, transient: bool) -> &'static str {
+    match (code, stage) {
+        (421, _) => "It is busy or closing down: try again later.",
+        (450 | 451, smtp::Stage::Rcpt) => {
+            "Most likely it lets strangers wait (greylisting), or the mailbox is busy: send the same mail again in 15 \
+             minutes."
+        }
+        (452, _) => "It is short of room: try again later.",
+        (550, smtp::Stage::Rcpt) => {
+            "Most likely there is no such mailbox, or it takes no mail from this network: check the address."
+        }
+        (550 | 553 | 554, smtp::Stage::Mail) => {
+            "It does not accept this sender or this network: often for want of a static IP address or a reverse name. \
+             Send from another network, or ask its administrator."
+        }
+        (551, _) => "The mailbox is elsewhere: its words may name the new address.",
+        (552, smtp::Stage::Rcpt) => "The recipient's mailbox is full: try again in a few days.",
+        (552, _) => {
+            "The mail is too large, or the mailbox is full: make it smaller or try again in a few days."
+        }
+        (553, _) => "It finds the recipient's address not allowed: check it.",
+        (530 | 535, _) => "It takes mail only from users who log in: it is no mail exchanger for strangers.",
+        (_, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo) => {
+            "It turns this machine away at the door: often for want of a static IP address or a reverse name. Try \
+             again later, or send from another network."
+        }
+        (_, smtp::Stage::Content) if !transient => {
+            "It read the mail and does not want it, most likely taking it for spam: change the content, or ask its \
+             administrator."
+        }
+        _ if transient => "Try again later.",
+        _ => "Ask its administrator what it minds.",
+    }
+}
+
+/// An attempt's end as a phrase.
+pub(super) fn detail(cause: &Cause) -> String {
+    match cause {
+        Cause::Check(failure) => failure.reason.clone(),
+        Cause::Connect(failure) => connect_detail(*failure),
+        Cause::Exchange(Outcome::Accepted(reply)) => format!("accepted: {}", quoted(reply)),
+        Cause::Exchange(Outcome::Refused { stage, reply }) => {
+            format!("said {} {}", quoted(reply), awaiting(*stage))
+        }
+        Cause::Exchange(Outcome::Unexpected { stage, reply }) => {
+            format!("broke the protocol: said {} {}", quoted(reply), awaiting(*stage))
+        }
+        Cause::Exchange(Outcome::Unfit(Unfit::NeedsSmtpUtf8)) => "takes no address outside ASCII".to_owned(),
+        Cause::Exchange(Outcome::Unfit(Unfit::TooLarge { limit, .. })) => {
+            format!("takes at most {limit} octets")
+        }
+        Cause::Exchange(Outcome::Lost { stage, why }) => format!("{} {}", loss_detail(why), awaiting(*stage)),
+        Cause::Exchange(Outcome::Uncertain(why)) => format!("all was sent, then {}", uncertain_detail(why)),
+        Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
+        Cause::Internal => "a fault inside the library".to_owned(),
+        Cause::Misuse(how) => how.clone(),
+        Cause::Route(error) => error.to_string(),
+        Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
+    }
+}
+
+/// What the host did, as a verb.
+fn loss_detail(why: &Loss) -> String {
+    match why {
+        Loss::Aborted(Abort::Cancelled) => "was left because the caller cancelled".to_owned(),
+        Loss::Aborted(Abort::ContentUnreadable) => {
+            "was left because the content could not be read".to_owned()
+        }
+        Loss::Aborted(Abort::Deadline) => "was left because the time was over".to_owned(),
+        Loss::Closed => "closed the connection".to_owned(),
+        Loss::Nonsense(reply) => format!("said {}", quoted(reply)),
+        Loss::NotSmtp => "said something that is not SMTP".to_owned(),
+        Loss::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
+        Loss::Reset(kind) => format!("was lost ({kind})"),
+        Loss::TimedOut => "did not answer in time".to_owned(),
+    }
+}
+
+fn uncertain_detail(why: &Loss) -> String {
+    match why {
+        Loss::Aborted(_) => "it was given up before the final answer came".to_owned(),
+        Loss::TimedOut => "no final answer came in time".to_owned(),
+        Loss::Nonsense(reply) => format!("the answer was {}, which means neither yes nor no", quoted(reply)),
+        Loss::NotSmtp => "the answer was not SMTP".to_owned(),
+        Loss::Closed | Loss::Reset(_) => "the connection was lost before the final answer".to_owned(),
+    }
+}
+
+fn awaiting(stage: smtp::Stage) -> &'static str {
+    match stage {
+        smtp::Stage::Greeting => "as greeting",
+        smtp::Stage::Ehlo => "to EHLO",
+        smtp::Stage::Helo => "to HELO",
+        smtp::Stage::Mail => "to MAIL",
+        smtp::Stage::Rcpt => "to RCPT",
+        smtp::Stage::Data => "to DATA",
+        smtp::Stage::Content => "to the content",
+        smtp::Stage::Rset => "to RSET",
+        smtp::Stage::Quit => "to QUIT",
+    }
+}
+
+/// `"550 5.1.1 No such user"`
+fn quoted(reply: &Reply) -> String {
+    let said: Vec<String> = reply.lines.iter().map(|line| shown(line)).collect();
+    let said = said.join(" ");
+    let mut text: String = said.trim().chars().take(QUOTED_CHARACTERS).collect();
+    if said.trim().chars().nth(QUOTED_CHARACTERS).is_some() {
+        text.push('…');
+    }
+    let blank = if text.is_empty() { "" } else { " " };
+    format!("\"{}{blank}{text}\"", reply.code)
+}

@@ -1,0 +1,513 @@
+//! Hosts and addresses in order, until every recipient is settled.
+
+use super::report::{Asked, Attempt, AttemptOutcome, Findings, Line, Report, Stage, worst};
+use super::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
+use super::{Environment, advice};
+use crate::address::{ForwardPath, Mailbox, ReversePath};
+use crate::message::Message;
+use crate::net::{ConnectError, Limits, Observer, Transport, converse};
+use crate::route::{self, MxHost, Route, RouteError};
+use crate::smtp::{self, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::time::{Instant, timeout};
+
+/// Addresses that answered slowly or not at all, before the rest is left for another day.
+const MAX_SLOW_ADDRESSES: usize = 5;
+/// Hosts that came past EHLO and took nothing.
+const MAX_HOSTS_PAST_HELLO: usize = 2;
+
+/// Delivers `message` to its recipients, who share the domain of the first.
+pub(crate) async fn deliver(
+    message: &Message,
+    asked: Asked,
+    environment: &Environment,
+    limits: &Limits,
+) -> Report {
+    let recipients = message.recipients().iter().map(Recipient::new).collect();
+    let mut delivery = Delivery {
+        message,
+        environment,
+        limits,
+        recipients,
+        attempts: Vec::new(),
+        warnings: Vec::new(),
+        slow_addresses: 0,
+        hosts_past_hello: 0,
+        untried: false,
+    };
+    delivery.run().await;
+    delivery.report(asked)
+}
+
+/// A recipient and what was found for it so far.
+struct Recipient {
+    mailbox: Mailbox,
+    causes: Vec<(Cause, Option<usize>)>,
+    settled: bool,
+}
+
+impl Recipient {
+    fn new(mailbox: &Mailbox) -> Self {
+        Self {
+            mailbox: mailbox.clone(),
+            causes: Vec::new(),
+            settled: false,
+        }
+    }
+}
+
+struct Delivery<'a> {
+    message: &'a Message,
+    environment: &'a Environment,
+    limits: &'a Limits,
+    recipients: Vec<Recipient>,
+    attempts: Vec<Attempt>,
+    warnings: Vec<String>,
+    slow_addresses: usize,
+    hosts_past_hello: usize,
+    untried: bool,
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The same address, opened with HELO.
+    HeloHere,
+    /// Another address of the same host.
+    Address,
+    /// An address of the other family of the same host, if it has one; else another host.
+    OtherFamily,
+    /// Another host.
+    Host,
+    /// Nothing: all is settled, or given up.
+    Stop,
+}
+
+/// How one conversation went.
+struct Conversation {
+    outcomes: Vec<(usize, Outcome)>,
+    dialogue: Vec<Line>,
+    past_hello: bool,
+}
+
+impl Delivery<'_> {
+    async fn run(&mut self) {
+        let Some(domain) = self
+            .recipients
+            .first()
+            .map(|recipient| recipient.mailbox.domain().clone())
+        else {
+            return;
+        };
+        let resolver = self.environment.resolver.as_ref();
+        match self
+            .limits
+            .bound(route::find(resolver, &domain, &self.environment.policy))
+            .await
+        {
+            Err(why) => self.note(&Cause::GivenUp(Stage::Route, why), None),
+            Ok(Err(error)) => self.note(&Cause::Route(error), None),
+            Ok(Ok(route)) => self.try_hosts(route).await,
+        }
+    }
+
+    async fn try_hosts(&mut self, route: Route) {
+        self.warnings.extend(
+            route
+                .dropped
+                .iter()
+                .map(|dropped| format!("{} was left out: {}", dropped.what, dropped.why)),
+        );
+        for host in route.hosts {
+            if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.slow_addresses >= MAX_SLOW_ADDRESSES {
+                self.untried = true;
+                return;
+            }
+            if self.try_host(&host).await == Next::Stop {
+                return;
+            }
+        }
+    }
+
+    async fn try_host(&mut self, host: &MxHost) -> Next {
+        let name: Arc<str> = host.target.to_string().into();
+        let resolver = self.environment.resolver.as_ref();
+        let found = self
+            .limits
+            .bound(route::addresses(resolver, host, &self.environment.policy))
+            .await;
+        let found = match found {
+            Err(why) => {
+                self.note(&Cause::GivenUp(Stage::Route, why), None);
+                return Next::Stop;
+            }
+            Ok(found) => found,
+        };
+        self.warnings.extend(
+            found
+                .dropped
+                .iter()
+                .map(|dropped| format!("{} of {name} was left out: {}", dropped.what, dropped.why)),
+        );
+        match found.found {
+            Err(error) => {
+                self.note_without_address(&name, error);
+                Next::Host
+            }
+            Ok(addresses) => self.try_addresses(&name, addresses.into()).await,
+        }
+    }
+
+    async fn try_addresses(&mut self, host: &Arc<str>, mut addresses: VecDeque<IpAddr>) -> Next {
+        let mut hello = Hello::Ehlo;
+        let mut other_family_tried = false;
+        let mut past_hello = false;
+        while let Some(address) = addresses.pop_front() {
+            if self.slow_addresses >= MAX_SLOW_ADDRESSES {
+                self.untried = true;
+                return Next::Stop;
+            }
+            let attempt = self.attempt(host, address, hello).await;
+            if attempt.past_hello && !past_hello {
+                past_hello = true;
+                self.hosts_past_hello += 1;
+            }
+            hello = Hello::Ehlo;
+            match attempt.next {
+                Next::Stop => return Next::Stop,
+                Next::Address => {}
+                Next::HeloHere => {
+                    hello = Hello::Helo;
+                    addresses.push_front(address);
+                }
+                Next::OtherFamily if !other_family_tried => {
+                    other_family_tried = true;
+                    addresses.retain(|other| other.is_ipv4() != address.is_ipv4());
+                    addresses.truncate(1);
+                }
+                Next::OtherFamily | Next::Host => break,
+            }
+        }
+        if self.settle_refusals() {
+            Next::Stop
+        } else {
+            Next::Host
+        }
+    }
+
+    /// A permanent refusal of our address is the verdict once the host's other family had its turn.
+    fn settle_refusals(&mut self) -> bool {
+        for recipient in &mut self.recipients {
+            recipient.settled |= recipient.causes.iter().any(|(cause, _)| settles(cause));
+        }
+        self.recipients.iter().all(|recipient| recipient.settled)
+    }
+
+    async fn attempt(&mut self, host: &Arc<str>, address: IpAddr, hello: Hello) -> Attempted {
+        let started = Instant::now();
+        let socket_address = SocketAddr::new(address, self.environment.smtp_port);
+        let connecting = timeout(
+            self.environment.connect_timeout,
+            self.environment.connector.connect(socket_address),
+        );
+        let trail = Trail {
+            host: Arc::clone(host),
+            address,
+            started,
+        };
+        let transport = match self.limits.bound(connecting).await {
+            Err(why) => return self.no_connection(trail, &Cause::GivenUp(Stage::Connect, why)),
+            Ok(Err(_elapsed)) => return self.no_connection(trail, &Cause::Connect(ConnectFailure::TimedOut)),
+            Ok(Ok(Err(error))) => return self.no_connection(trail, &Cause::Connect((&error).into())),
+            Ok(Ok(Ok(transport))) => transport,
+        };
+        let pending = self.pending();
+        let conversation = self.converse(transport, hello, &pending).await;
+        self.conclude(trail, hello, conversation)
+    }
+
+    fn no_connection(&mut self, trail: Trail, cause: &Cause) -> Attempted {
+        let next = match cause {
+            Cause::GivenUp(..) => Next::Stop,
+            _ => Next::Address,
+        };
+        // A way that this machine does not have, and a refusal that came at once, cost nothing.
+        let cheap = matches!(
+            cause,
+            Cause::Connect(
+                ConnectFailure::NoRoute(_)
+                    | ConnectFailure::RefusedHere(_)
+                    | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
+            )
+        );
+        self.slow_addresses += usize::from(!cheap);
+        let index = self.attempts.len();
+        self.attempts.push(trail.attempt(cause, Vec::new()));
+        self.note(cause, Some(index));
+        Attempted {
+            next,
+            past_hello: false,
+        }
+    }
+
+    /// Indices of the recipients that still need a host.
+    fn pending(&self) -> Vec<usize> {
+        let unsettled = |(index, recipient): (usize, &Recipient)| (!recipient.settled).then_some(index);
+        self.recipients.iter().enumerate().filter_map(unsettled).collect()
+    }
+
+    async fn converse(
+        &mut self,
+        mut transport: Box<dyn Transport>,
+        hello: Hello,
+        pending: &[usize],
+    ) -> Conversation {
+        let chosen = self.environment.hello_name.choose(transport.local_addr());
+        if let Some(warning) = chosen.warning.filter(|warning| !self.warnings.contains(warning)) {
+            self.warnings.push(warning);
+        }
+        let config = smtp::Config {
+            hello_name: chosen.name,
+            hello,
+            deadlines: self.environment.deadlines,
+        };
+        let forward_paths = pending
+            .iter()
+            .filter_map(|&index| self.recipients.get(index))
+            .map(|recipient| ForwardPath(recipient.mailbox.clone()))
+            .collect();
+        let envelope = Envelope {
+            reverse_path: ReversePath::Mailbox(self.message.from().clone()),
+            forward_paths,
+        };
+        let mut observer = Notes {
+            message: self.message,
+            conversation: Conversation {
+                outcomes: Vec::new(),
+                dialogue: Vec::new(),
+                past_hello: false,
+            },
+        };
+        let now = Instant::now().into_std();
+        let mut connection = Connection::new(config, now);
+        connection.submit(
+            TransactionId(0),
+            envelope,
+            BodyInfo {
+                size: self.message.size(),
+            },
+            now,
+        );
+        connection.quit(now);
+        converse(&mut connection, transport.as_mut(), &mut observer, self.limits).await;
+        let mut conversation = observer.conversation;
+        for (index, _) in &mut conversation.outcomes {
+            *index = pending.get(*index).copied().unwrap_or(usize::MAX);
+        }
+        conversation
+    }
+
+    fn conclude(&mut self, trail: Trail, hello: Hello, conversation: Conversation) -> Attempted {
+        let index = self.attempts.len();
+        let Conversation {
+            mut outcomes,
+            dialogue,
+            past_hello,
+        } = conversation;
+        outcomes.sort_by_key(|(recipient, _)| *recipient);
+        let mut crowded = false;
+        let mut next = Next::Stop;
+        let mut worst_cause = None;
+        for (recipient, outcome) in outcomes {
+            let passed_rcpt = !matches!(
+                outcome,
+                Outcome::Refused {
+                    stage: smtp::Stage::Rcpt,
+                    ..
+                }
+            );
+            let step = step_after(&outcome, hello);
+            let cause = Cause::of_exchange(outcome, crowded);
+            crowded |= passed_rcpt;
+            let other_family = step != Next::HeloHere && is_refusal_of_our_address(&cause);
+            if other_family {
+                next = next.or(Next::OtherFamily);
+            } else if !settles(&cause) {
+                next = next.or(step);
+            }
+            if let Some(recipient) = self.recipients.get_mut(recipient) {
+                recipient.settled = settles(&cause) && !other_family;
+                recipient.causes.push((cause.clone(), Some(index)));
+            }
+            if worst_cause.is_none() || !matches!(cause, Cause::Exchange(Outcome::Accepted(_))) {
+                worst_cause = Some(cause);
+            }
+        }
+        let cause = worst_cause.unwrap_or(Cause::Internal);
+        let lost = matches!(cause, Cause::Exchange(Outcome::Lost { .. }));
+        self.slow_addresses += usize::from(lost && next != Next::HeloHere);
+        self.attempts.push(trail.attempt(&cause, dialogue));
+        Attempted { next, past_hello }
+    }
+
+    /// The same cause for everybody who still needs a host.
+    fn note(&mut self, cause: &Cause, attempt: Option<usize>) {
+        for recipient in self.recipients.iter_mut().filter(|recipient| !recipient.settled) {
+            recipient.causes.push((cause.clone(), attempt));
+        }
+    }
+
+    fn note_without_address(&mut self, host: &Arc<str>, error: RouteError) {
+        let index = self.attempts.len();
+        let cause = Cause::Route(error);
+        self.attempts.push(Attempt {
+            host: Arc::clone(host),
+            address: None,
+            stage: Stage::Route,
+            outcome: AttemptOutcome::Failed,
+            detail: advice::detail(&cause),
+            code: None,
+            duration: std::time::Duration::ZERO,
+            dialogue: Vec::new(),
+        });
+        self.note(&cause, Some(index));
+    }
+
+    fn report(self, asked: Asked) -> Report {
+        let Self {
+            message,
+            recipients,
+            attempts,
+            warnings,
+            untried,
+            ..
+        } = self;
+        let recipients: Vec<_> = recipients
+            .into_iter()
+            .map(|recipient| {
+                let findings = Findings {
+                    domain: recipient.mailbox.domain().to_string(),
+                    recipient: recipient.mailbox.to_string(),
+                    causes: &recipient.causes,
+                    untried,
+                };
+                findings.report(&attempts)
+            })
+            .collect();
+        let summary = worst(&recipients).cloned();
+        match summary {
+            Some(summary) => Report {
+                asked: Arc::new(asked),
+                summary,
+                recipients,
+                attempts,
+                message_id: Some(message.message_id().to_owned()),
+                warnings,
+            },
+            None => super::rejected(asked, Cause::Misuse("a message without a recipient".to_owned())),
+        }
+    }
+}
+
+/// An attempt is over.
+struct Attempted {
+    next: Next,
+    past_hello: bool,
+}
+
+/// Where and since when an attempt is made.
+struct Trail {
+    host: Arc<str>,
+    address: IpAddr,
+    started: Instant,
+}
+
+impl Trail {
+    fn attempt(self, cause: &Cause, dialogue: Vec<Line>) -> Attempt {
+        let verdict = verdict(cause, "");
+        let outcome = match cause {
+            Cause::Exchange(Outcome::Accepted(_)) => AttemptOutcome::Accepted,
+            Cause::Exchange(Outcome::Uncertain(_)) => AttemptOutcome::Uncertain,
+            _ => AttemptOutcome::Failed,
+        };
+        Attempt {
+            host: self.host,
+            address: Some(self.address),
+            stage: verdict.stage,
+            outcome,
+            detail: advice::detail(cause),
+            code: verdict.server.as_ref().map(|reply| reply.code),
+            duration: self.started.elapsed(),
+            dialogue,
+        }
+    }
+}
+
+/// What one host's outcome for one recipient asks for next, while the recipient is not settled.
+fn step_after(outcome: &Outcome, hello: Hello) -> Next {
+    match outcome {
+        // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: servers that know only HELO may
+        // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.
+        Outcome::Lost {
+            stage: smtp::Stage::Ehlo | smtp::Stage::Helo,
+            why: Loss::Closed | Loss::Reset(_),
+        } if hello == Hello::Ehlo => Next::HeloHere,
+        Outcome::Refused {
+            stage: smtp::Stage::Ehlo,
+            reply,
+        } if hello == Hello::Ehlo && reply.code.0 >= 500 => Next::HeloHere,
+        Outcome::Accepted(_)
+        | Outcome::Uncertain(_)
+        | Outcome::Lost {
+            why: Loss::Aborted(_),
+            ..
+        } => Next::Stop,
+        Outcome::Lost { .. } => Next::Address,
+        Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) => Next::Host,
+    }
+}
+
+impl Next {
+    /// The first reason to go on wins: all recipients of one conversation share its end.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Stop { other } else { self }
+    }
+}
+
+impl From<&ConnectError> for ConnectFailure {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            error if error.is_no_route() => Self::NoRoute(error.kind()),
+            ConnectError::Immediate(error) => Self::RefusedHere(error.kind()),
+            ConnectError::Later(error) if error.kind() == io::ErrorKind::TimedOut => Self::TimedOut,
+            ConnectError::Later(error) => Self::Failed(error.kind()),
+        }
+    }
+}
+
+/// Takes down what happens in a conversation.
+struct Notes<'a> {
+    message: &'a Message,
+    conversation: Conversation,
+}
+
+impl Observer for Notes<'_> {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
+            Event::Received { stage, reply, .. } => {
+                self.conversation.dialogue.push(Line::Received(stage, reply));
+            }
+            Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
+            Event::Ready(_) => self.conversation.past_hello = true,
+            Event::Finished(_) | Event::NeedContent(_) | Event::Closed => {}
+        }
+    }
+
+    fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
+        self.message.open()
+    }
+}

@@ -1,0 +1,743 @@
+//! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
+
+use super::report::Asked;
+use super::{AttemptOutcome, Delivered, Environment, HelloName, Report, Stage, deliver};
+use crate::message::{Message, Options};
+use crate::net::{CancelSignal, ConnectError, Connecting, Connector, Limits, Transport};
+use crate::protocol::{self, Fields, MapReply};
+use crate::route::{Answer, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
+use crate::smtp::{Deadlines, ReplyCode};
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::time::Instant;
+
+/// What lives at an address.
+#[derive(Clone, Debug)]
+enum Peer {
+    /// `connect()` itself fails.
+    Immediate(io::ErrorKind),
+    /// Fails later.
+    Later(io::ErrorKind),
+    /// Never answers.
+    Silent,
+    /// Says these lines: a greeting, then one reply to each command; a content is read to its end mark.
+    /// `close` closes, `hang` falls silent.
+    Says(&'static [&'static str]),
+}
+
+const GOOD: Peer = Peer::Says(&[
+    "220 ready",
+    "250 hello",
+    "250 ok",
+    "250 ok",
+    "354 go",
+    "250 queued as 7",
+    "221 bye",
+]);
+
+impl Transport for DuplexStream {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::from(([192, 0, 2, 77], 40000)))
+    }
+}
+
+/// A network of peers; remembers whom it was asked to connect to, and what each peer was told.
+#[derive(Debug, Default)]
+struct Network {
+    peers: HashMap<IpAddr, VecDeque<Peer>>,
+    connected: Mutex<Vec<IpAddr>>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Connector for Arc<Network> {
+    fn connect(&self, address: SocketAddr) -> Connecting<'_> {
+        Box::pin(async move {
+            let address = address.ip();
+            let before = {
+                let mut connected = self.connected.lock().expect("unpoisoned");
+                connected.push(address);
+                connected.iter().filter(|other| **other == address).count() - 1
+            };
+            let peers = self
+                .peers
+                .get(&address)
+                .unwrap_or_else(|| panic!("nothing lives at {address}"));
+            let peer = peers.get(before).or(peers.back()).expect("a peer");
+            match peer {
+                Peer::Immediate(kind) => Err(ConnectError::Immediate((*kind).into())),
+                Peer::Later(kind) => Err(ConnectError::Later((*kind).into())),
+                Peer::Silent => pending().await,
+                Peer::Says(script) => {
+                    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                    tokio::spawn(serve(theirs, script, Arc::clone(&self.heard)));
+                    Ok(Box::new(ours) as Box<dyn Transport>)
+                }
+            }
+        })
+    }
+}
+
+async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc<Mutex<Vec<String>>>) {
+    let mut stream = BufReader::new(stream);
+    let mut in_content = false;
+    for (index, line) in script.iter().enumerate() {
+        if index > 0 {
+            loop {
+                let mut command = String::new();
+                if stream.read_line(&mut command).await.unwrap_or(0) == 0 {
+                    return;
+                }
+                let ends = !in_content || command == ".\r\n";
+                heard
+                    .lock()
+                    .expect("unpoisoned")
+                    .push(command.trim_end().to_owned());
+                if ends {
+                    break;
+                }
+            }
+        }
+        match *line {
+            "close" => return,
+            "hang" => pending().await,
+            reply => {
+                in_content = reply.starts_with('3');
+                let reply = format!("{}\r\n", reply.replace('|', "\r\n"));
+                if stream.write_all(reply.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    // Whatever follows is heard and not answered.
+    let mut rest = String::new();
+    while stream.read_line(&mut rest).await.unwrap_or(0) > 0 {
+        heard
+            .lock()
+            .expect("unpoisoned")
+            .push(std::mem::take(&mut rest).trim_end().to_owned());
+    }
+}
+
+/// A DNS of MX records and addresses by name.
+#[derive(Debug, Default)]
+struct Zone {
+    records: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
+}
+
+impl Resolver for Zone {
+    fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
+        Box::pin(async move {
+            match self.records.get(&(name.to_owned(), record_type)) {
+                Some(Ok(records)) => Ok(Answer {
+                    records: records.clone(),
+                    canonical_name: name.to_owned(),
+                    proof: Proof::Insecure,
+                    ttl: Duration::from_secs(60),
+                }),
+                Some(Err(LookupError::NoAnswer)) => pending().await,
+                Some(Err(error)) => Err(error.clone()),
+                None if self.records.keys().any(|(known, _)| known == name) => Err(LookupError::NoData),
+                None => Err(LookupError::NxDomain),
+            }
+        })
+    }
+}
+
+/// A world of one domain, `example.org`, and the mail host(s) behind it.
+struct World {
+    zone: Zone,
+    network: Network,
+    deadline: Option<Duration>,
+    cancel: CancelSignal,
+    deadlines: Deadlines,
+}
+
+impl World {
+    /// Hosts `mx1`, `mx2`, … of rising preference, each with its addresses and who lives there.
+    fn new(hosts: &[&[(&str, Peer)]]) -> Self {
+        let mut zone = Zone::default();
+        let mut network = Network::default();
+        let mut exchanges = Vec::new();
+        for (number, addresses) in (1_u16..).zip(hosts) {
+            let exchange = format!("mx{number}.example.org");
+            exchanges.push(Record::Mx {
+                preference: number,
+                exchange: exchange.clone(),
+            });
+            for (address, peer) in *addresses {
+                let address: IpAddr = address.parse().expect("an address");
+                let record_type = if address.is_ipv4() {
+                    RecordType::A
+                } else {
+                    RecordType::Aaaa
+                };
+                let records = zone
+                    .records
+                    .entry((exchange.clone(), record_type))
+                    .or_insert(Ok(Vec::new()));
+                let records = records.as_mut().expect("records");
+                if !records.contains(&Record::Address(address)) {
+                    records.push(Record::Address(address));
+                }
+                network.peers.entry(address).or_default().push_back(peer.clone());
+            }
+        }
+        zone.records
+            .insert(("example.org".to_owned(), RecordType::Mx), Ok(exchanges));
+        Self {
+            zone,
+            network,
+            deadline: None,
+            cancel: CancelSignal::default(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    async fn send(self) -> Sent {
+        let fields = Fields {
+            from: b"alice@example.com",
+            to: b"bob@example.org",
+            subject: b"greeting",
+            content: b"Hello.",
+        };
+        let checked = protocol::check(fields).expect("a fit mail");
+        let message = Message::text(
+            checked.from,
+            checked.to,
+            &checked.subject,
+            checked.content,
+            Options::default(),
+        );
+        let network = Arc::new(self.network);
+        let environment = Environment {
+            resolver: Arc::new(self.zone),
+            connector: Arc::new(Arc::clone(&network)),
+            policy: Policy::default(),
+            smtp_port: 25,
+            hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
+            connect_timeout: Duration::from_secs(15),
+            deadlines: self.deadlines,
+        };
+        let now = Instant::now();
+        let limits = Limits {
+            cancel: self.cancel,
+            total: self.deadline.map(|deadline| now + deadline),
+            content_start: now + Duration::from_secs(300),
+        };
+        let report = deliver(&message, Asked::new(fields), &environment, &limits).await;
+        let connected = network
+            .connected
+            .lock()
+            .expect("unpoisoned")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let heard = network.heard.lock().expect("unpoisoned").clone();
+        Sent {
+            report,
+            connected,
+            heard,
+        }
+    }
+}
+
+struct Sent {
+    report: Report,
+    connected: Vec<String>,
+    heard: Vec<String>,
+}
+
+impl Sent {
+    #[track_caller]
+    fn assert(&self, reply: &str, delivered: Delivered, transient: bool, enhanced: Option<&str>) {
+        let summary = self.report.summary();
+        assert_eq!(summary.reply().to_string(), reply, "{}", self.report.transcript());
+        assert_eq!(summary.delivered(), delivered);
+        assert_eq!(summary.transient(), transient);
+        assert_eq!(
+            summary.enhanced().map(|status| status.to_string()).as_deref(),
+            enhanced
+        );
+        assert_eq!(
+            summary.retry_after().is_some(),
+            transient,
+            "a hint goes with what is worth a repeat"
+        );
+        assert!(!summary.advice().is_empty());
+    }
+}
+
+const A: &str = "192.0.2.1";
+const B: &str = "192.0.2.2";
+const C: &str = "192.0.2.3";
+const A6: &str = "2001:db8::1";
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_is_delivered() {
+    let sent = World::new(&[&[(A, GOOD)]]).send().await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    let summary = sent.report.summary();
+    assert_eq!(summary.host(), Some("mx1.example.org"));
+    assert_eq!(summary.address(), A.parse().ok());
+    assert_eq!(summary.server_text(), Some(&b"queued as 7"[..]));
+    assert_eq!(summary.code(), Some(ReplyCode(250)));
+    assert_eq!(summary.recipient(), "bob@example.org");
+    assert_eq!(sent.report.attempts().len(), 1);
+    assert_eq!(sent.report.attempts()[0].outcome(), AttemptOutcome::Accepted);
+    assert!(
+        sent.report
+            .message_id()
+            .is_some_and(|id| id.ends_with("@example.com"))
+    );
+    assert!(
+        sent.heard.contains(&"EHLO client.example.com".to_owned()),
+        "{:?}",
+        sent.heard
+    );
+    assert!(
+        sent.heard.contains(&"RCPT TO:<bob@example.org>".to_owned()),
+        "{:?}",
+        sent.heard
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transcript_is_the_dialogue_of_appendix_a() {
+    let sent = World::new(&[&[(A, GOOD)]]).send().await;
+    let expected = "\
+C: CMD_FROM: <alice@example.com>.
+C: CMD_TO: <bob@example.org>.
+C: CMD_SUBJECT: <greeting>.
+C: CMD_CONTENT: <Hello.>.
+S: CMD_SMTP_CONN.
+SS: 220 ready
+S: CMD_SMTP_HELO.
+SS: 250 hello
+S: CMD_SMTP_FROM.
+SS: 250 ok
+S: CMD_SMTP_TO.
+SS: 250 ok
+S: CMD_SMTP_DATA.
+SS: 354 go
+SS: 250 queued as 7
+S: CMD_SMTP_QUIT.
+SS: 221 bye
+S: RE_SUCCESS.
+";
+    assert_eq!(sent.report.transcript(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_221_does_not_turn_success_into_failure() {
+    let says: &[&str] = &[
+        "220 ready",
+        "250 hello",
+        "250 ok",
+        "250 ok",
+        "354 go",
+        "250 queued",
+        "hang",
+    ];
+    World::new(&[&[(A, Peer::Says(says))]])
+        .send()
+        .await
+        .assert("RE_SUCCESS.", Delivered::Yes, false, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_host_is_followed_by_the_next() {
+    for peer in [
+        Peer::Silent,
+        Peer::Later(io::ErrorKind::ConnectionRefused),
+        Peer::Says(&["close"]),
+    ] {
+        let sent = World::new(&[&[(A, peer.clone())], &[(B, GOOD)]]).send().await;
+        sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+        assert_eq!(sent.connected, [A, B], "{peer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_host_unreachable_is_transient() {
+    let sent = World::new(&[
+        &[(A, Peer::Silent)],
+        &[(B, Peer::Later(io::ErrorKind::ConnectionRefused))],
+    ])
+    .send()
+    .await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
+    assert_eq!(sent.report.summary().stage(), Stage::Connect);
+    assert_eq!(sent.report.attempts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_that_refuses_is_printed_and_transient() {
+    // MAP A.5
+    let sent = World::new(&[&[(A, Peer::Says(&["554 mailprdadmz2-mx.es.gwu.edu"]))]])
+        .send()
+        .await;
+    sent.assert("RE_BADREPLY: <554>.", Delivered::No, true, None);
+    assert!(
+        sent.report
+            .transcript()
+            .ends_with("SS: 554 mailprdadmz2-mx.es.gwu.edu\nS: CMD_SMTP_QUIT.\nS: RE_BADREPLY: <554>.\n")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_550_is_a_denial_at_every_stage() {
+    let stages: [&[&str]; 4] = [
+        &["220 r", "250 h", "550 no", "221 b"],
+        &["220 r", "250 h", "250 m", "550 no", "221 b"],
+        &["220 r", "250 h", "250 m", "250 r", "550 no", "221 b"],
+        &["220 r", "250 h", "250 m", "250 r", "354 d", "550 no", "221 b"],
+    ];
+    for (says, stage) in stages
+        .into_iter()
+        .zip([Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Content])
+    {
+        let sent = World::new(&[&[(A, Peer::Says(says))], &[(B, GOOD)]]).send().await;
+        sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, None);
+        assert_eq!(sent.report.summary().stage(), stage);
+        assert_eq!(sent.connected, [A], "a permanent refusal is not taken elsewhere");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_5yz_is_a_denial_only_for_a_reason_of_policy() {
+    let cases = [
+        (
+            &["220 r", "250 h", "250 m", "554 5.7.1 spam", "221 b"][..],
+            "RE_SERVICE_DENIED.",
+            Some("5.7.1"),
+        ),
+        (
+            &["220 r", "250 h", "250 m", "554 5.1.1 nobody", "221 b"],
+            "RE_BADREPLY: <554>.",
+            Some("5.1.1"),
+        ),
+        (
+            &["220 r", "250 h", "250 m", "554 4.7.1 mixed", "221 b"],
+            "RE_BADREPLY: <554>.",
+            None,
+        ),
+    ];
+    for (says, reply, enhanced) in cases {
+        let sent = World::new(&[&[(A, Peer::Says(says))]]).send().await;
+        sent.assert(reply, Delivered::No, false, enhanced);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_4yz_goes_to_the_next_host_and_a_backups_554_does_not_make_it_permanent() {
+    let greylists = Peer::Says(&["220 r", "250 h", "250 m", "451 4.7.1 greylisted", "221 b"]);
+    let sent = World::new(&[&[(A, greylists)], &[(B, Peer::Says(&["554 go away"]))]])
+        .send()
+        .await;
+    sent.assert("RE_BADREPLY: <451>.", Delivered::No, true, Some("4.7.1"));
+    assert_eq!(
+        sent.report.summary().retry_after(),
+        Some(Duration::from_secs(15 * 60))
+    );
+    assert_eq!(sent.report.summary().host(), Some("mx1.example.org"));
+    assert_eq!(sent.connected, [A, B]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_the_commit_point_no_other_host_is_tried() {
+    for end in [
+        "close",
+        "hang",
+        "150 what",
+        "354 what",
+        "650 what",
+        "not smtp at all",
+    ] {
+        let says: Vec<&'static str> = vec!["220 r", "250 h", "250 m", "250 r", "354 d", end];
+        let sent = World::new(&[&[(A, Peer::Says(says.leak()))], &[(B, GOOD)]])
+            .send()
+            .await;
+        sent.assert("RE_UNCERTAIN.", Delivered::Unknown, false, Some("4.4.2"));
+        assert_eq!(sent.connected, [A], "{end}");
+        assert_eq!(sent.report.attempts()[0].outcome(), AttemptOutcome::Uncertain);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_closes_on_ehlo_gets_helo_on_a_new_connection() {
+    let host: &[(&str, Peer)] = &[
+        (A, Peer::Says(&["220 r", "close"])),
+        (
+            A,
+            Peer::Says(&["220 r", "250 h", "250 m", "250 r", "354 d", "250 ok", "221 b"]),
+        ),
+    ];
+    let sent = World::new(&[host]).send().await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(sent.connected, [A, A]);
+    assert!(
+        sent.heard.contains(&"HELO client.example.com".to_owned()),
+        "{:?}",
+        sent.heard
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_our_address_gives_the_other_family_one_turn() {
+    let refuses = Peer::Says(&["220 r", "250 h", "550 5.7.25 no reverse name", "221 b"]);
+    let sent = World::new(&[&[(A, refuses.clone()), (A6, GOOD), (B, GOOD)]])
+        .send()
+        .await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(sent.connected, [A, A6]);
+
+    let sent = World::new(&[&[(A, refuses.clone()), (A6, refuses.clone())], &[(B, GOOD)]])
+        .send()
+        .await;
+    sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, Some("5.7.25"));
+    assert_eq!(sent.connected, [A, A6]);
+
+    let sent = World::new(&[&[(A, refuses)], &[(B, GOOD)]]).send().await;
+    sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, Some("5.7.25"));
+    assert_eq!(sent.connected, [A]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_without_a_route_counts_for_nothing() {
+    let no_route = Peer::Immediate(io::ErrorKind::NetworkUnreachable);
+    let sixes = [
+        "2001:db8::1",
+        "2001:db8::2",
+        "2001:db8::3",
+        "2001:db8::4",
+        "2001:db8::5",
+        "2001:db8::6",
+    ];
+    let mut host: Vec<(&str, Peer)> = sixes.iter().map(|six| (*six, no_route.clone())).collect();
+    host.push((A, Peer::Later(io::ErrorKind::ConnectionRefused)));
+    let sent = World::new(&[&host, &[(B, GOOD)]]).send().await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_slow_addresses_are_enough() {
+    let addresses = [
+        "192.0.2.11",
+        "192.0.2.12",
+        "192.0.2.13",
+        "192.0.2.14",
+        "192.0.2.15",
+        "192.0.2.16",
+    ];
+    let host: Vec<(&str, Peer)> = addresses.iter().map(|address| (*address, Peer::Silent)).collect();
+    let sent = World::new(&[&host, &[(B, GOOD)]]).send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
+    assert_eq!(sent.connected.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hosts_past_ehlo_are_enough_and_what_was_not_tried_keeps_it_transient() {
+    let small = Peer::Says(&["220 r", "250-h|250 SIZE 10", "221 b"]);
+    let hosts: [&[(&str, Peer)]; 3] = [&[(A, small.clone())], &[(B, small.clone())], &[(C, GOOD)]];
+    let sent = World::new(&hosts).send().await;
+    assert_eq!(sent.connected, [A, B]);
+    assert_eq!(sent.report.reply(), &MapReply::BadReply(ReplyCode(552)));
+    assert!(
+        sent.report.summary().transient(),
+        "the third host might have taken it"
+    );
+
+    let sent = World::new(&[&[(A, small)]]).send().await;
+    sent.assert("RE_BADREPLY: <552>.", Delivered::No, false, Some("5.3.4"));
+    assert_eq!(sent.report.summary().server_text(), None, "it was decided here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callers_deadline_rules_over_all() {
+    let hang = |says: &'static [&'static str]| Peer::Says(says);
+    let cases = [
+        (
+            Peer::Silent,
+            "RE_SERVER_UNREACH.",
+            Delivered::No,
+            true,
+            Some("4.4.1"),
+        ),
+        (
+            hang(&["hang"]),
+            "RE_SERVER_UNREACH.",
+            Delivered::No,
+            true,
+            Some("4.4.1"),
+        ),
+        (
+            hang(&["220 r", "250 h", "hang"]),
+            "RE_SERVER_UNREACH.",
+            Delivered::No,
+            true,
+            Some("4.4.2"),
+        ),
+        (
+            hang(&["220 r", "250 h", "250 m", "250 r", "354 d", "hang"]),
+            "RE_UNCERTAIN.",
+            Delivered::Unknown,
+            false,
+            Some("4.4.2"),
+        ),
+    ];
+    for (peer, reply, delivered, transient, enhanced) in cases {
+        let mut world = World::new(&[&[(A, peer)], &[(B, Peer::Silent)]]);
+        world.deadline = Some(Duration::from_secs(10));
+        let started = Instant::now();
+        let sent = world.send().await;
+        assert_eq!(started.elapsed(), Duration::from_secs(10));
+        sent.assert(reply, delivered, transient, enhanced);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dns_is_inside_the_deadline() {
+    let mut world = World::new(&[]);
+    world.zone.records.insert(
+        ("example.org".to_owned(), RecordType::Mx),
+        Err(LookupError::NoAnswer),
+    );
+    world.deadline = Some(Duration::from_secs(10));
+    world
+        .send()
+        .await
+        .assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_of_the_callers_content_starts_within_five_minutes_or_never() {
+    let slow: Vec<(&str, Peer)> = ["192.0.2.21", "192.0.2.22", "192.0.2.23"]
+        .iter()
+        .map(|address| (*address, Peer::Says(&["hang"])))
+        .collect();
+    let started = Instant::now();
+    let sent = World::new(&[&slow]).send().await;
+    assert_eq!(started.elapsed(), Duration::from_secs(300));
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_ends_it_at_once_on_either_side_of_the_commit_point() {
+    let cases = [
+        (Peer::Silent, "RE_CANCELLED.", Delivered::No),
+        (Peer::Says(&["hang"]), "RE_CANCELLED.", Delivered::No),
+        (
+            Peer::Says(&["220 r", "250 h", "250 m", "hang"]),
+            "RE_CANCELLED.",
+            Delivered::No,
+        ),
+        (
+            Peer::Says(&["220 r", "250 h", "250 m", "250 r", "354 d", "hang"]),
+            "RE_UNCERTAIN.",
+            Delivered::Unknown,
+        ),
+        (
+            Peer::Says(&["220 r", "250 h", "250 m", "250 r", "354 d", "250 ok", "hang"]),
+            "RE_SUCCESS.",
+            Delivered::Yes,
+        ),
+    ];
+    for (peer, reply, delivered) in cases {
+        let world = World::new(&[&[(A, peer)], &[(B, GOOD)]]);
+        let cancel = world.cancel.clone();
+        let started = Instant::now();
+        let (sent, ()) = tokio::join!(world.send(), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            cancel.cancel();
+        });
+        assert_eq!(started.elapsed(), Duration::from_secs(1), "{reply}");
+        assert_eq!(sent.report.reply().to_string(), reply);
+        assert_eq!(sent.report.summary().delivered(), delivered);
+        assert_eq!(sent.connected, [A]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dns_has_the_last_word_where_there_is_no_host() {
+    let cases = [
+        (
+            LookupError::NxDomain,
+            "RE_DNS_FAIL: <example.org>.",
+            false,
+            "5.1.2",
+        ),
+        (
+            LookupError::Failed("SERVFAIL".to_owned()),
+            "RE_DNS_FAIL: <example.org>.",
+            true,
+            "4.4.3",
+        ),
+        (LookupError::Bogus, "RE_DNS_FAIL: <example.org>.", true, "4.4.3"),
+        (
+            LookupError::AliasLoop,
+            "RE_DNS_FAIL: <example.org>.",
+            true,
+            "4.4.3",
+        ),
+    ];
+    for (error, reply, transient, enhanced) in cases {
+        let mut world = World::new(&[]);
+        world
+            .zone
+            .records
+            .insert(("example.org".to_owned(), RecordType::Mx), Err(error));
+        let sent = world.send().await;
+        sent.assert(reply, Delivered::No, transient, Some(enhanced));
+        assert!(sent.connected.is_empty());
+    }
+    let mut world = World::new(&[]);
+    let null_mx = Record::Mx {
+        preference: 0,
+        exchange: String::new(),
+    };
+    world
+        .zone
+        .records
+        .insert(("example.org".to_owned(), RecordType::Mx), Ok(vec![null_mx]));
+    world.send().await.assert(
+        "RE_DNS_FAIL: <example.org>.",
+        Delivered::No,
+        false,
+        Some("5.1.10"),
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_without_a_usable_address_never_fall_back_to_the_domain() {
+    let mut world = World::new(&[&[("127.0.0.1", GOOD)]]);
+    let own = vec![Record::Address(B.parse().expect("an address"))];
+    world
+        .zone
+        .records
+        .insert(("example.org".to_owned(), RecordType::A), Ok(own));
+    let sent = world.send().await;
+    sent.assert("RE_DNS_FAIL: <example.org>.", Delivered::No, false, Some("5.4.6"));
+    assert!(sent.connected.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_addresses_cannot_be_looked_up_keeps_it_transient() {
+    let mut world = World::new(&[&[("127.0.0.1", GOOD)], &[(B, GOOD)]]);
+    for record_type in [RecordType::A, RecordType::Aaaa] {
+        let servfail = Err(LookupError::Failed("SERVFAIL".to_owned()));
+        world
+            .zone
+            .records
+            .insert(("mx2.example.org".to_owned(), record_type), servfail);
+    }
+    world
+        .send()
+        .await
+        .assert("RE_DNS_FAIL: <example.org>.", Delivered::No, true, Some("4.4.3"));
+}

@@ -1,0 +1,145 @@
+//! The dialogue of a delivery as appendix A of the MAP document prints it.
+
+use super::report::{Attempt, Line, Report, Stage};
+use crate::protocol::{Command, ServerCommand};
+use crate::smtp;
+use std::fmt::Write;
+
+/// More lines of one server reply than this are not printed.
+const SHOWN_LINES: usize = 32;
+/// More characters of one line of a server than this are not printed.
+const SHOWN_CHARACTERS: usize = 512;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut text = String::new();
+    let asked = &report.asked;
+    let commands = [
+        Command::From(asked.from.clone().into_bytes()),
+        Command::To(asked.to.clone().into_bytes()),
+        Command::Subject(asked.subject.clone().into_bytes()),
+        Command::Content(asked.content.clone().into_bytes()),
+    ];
+    for command in commands {
+        line(&mut text, "C", &one_line(&command.to_string()));
+    }
+    for attempt in &report.attempts {
+        render_attempt(&mut text, attempt);
+    }
+    // The client's own checks are the client's to answer (MAP A.2, A.3).
+    let speaker = if report.summary().stage() == Stage::Check {
+        "C"
+    } else {
+        "S"
+    };
+    line(&mut text, speaker, &report.reply().to_string());
+    text
+}
+
+fn line(text: &mut String, speaker: &str, said: &str) {
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "{speaker}: {said}");
+}
+
+/// Commands and replies in pairs, whatever was sent ahead; what was never answered comes last.
+fn render_attempt(text: &mut String, attempt: &Attempt) {
+    if attempt.address.is_none() {
+        return;
+    }
+    line(text, "S", &Command::Server(ServerCommand::Conn).to_string());
+    let mut unanswered: Vec<smtp::Stage> = Vec::new();
+    for entry in &attempt.dialogue {
+        match entry {
+            Line::Sent(stage) => unanswered.push(*stage),
+            Line::Received(stage, reply) => {
+                if let Some(position) = unanswered.iter().position(|sent| sent == stage) {
+                    render_command(text, unanswered.remove(position));
+                }
+                render_reply(text, reply);
+            }
+        }
+    }
+    for stage in unanswered {
+        render_command(text, stage);
+    }
+}
+
+fn render_command(text: &mut String, stage: smtp::Stage) {
+    let command = match stage {
+        smtp::Stage::Ehlo | smtp::Stage::Helo => ServerCommand::Helo,
+        smtp::Stage::Mail => ServerCommand::From,
+        smtp::Stage::Rcpt => ServerCommand::To,
+        smtp::Stage::Data => ServerCommand::Data,
+        smtp::Stage::Rset => ServerCommand::Rset,
+        smtp::Stage::Quit => ServerCommand::Quit,
+        // MAP has one word for DATA and what follows it.
+        smtp::Stage::Content | smtp::Stage::Greeting => return,
+    };
+    line(text, "S", &Command::Server(command).to_string());
+}
+
+fn render_reply(text: &mut String, reply: &smtp::Reply) {
+    let last = reply.lines.len().saturating_sub(1);
+    for (index, said) in reply.lines.iter().enumerate() {
+        if index == SHOWN_LINES && index < last {
+            line(text, "SS", &format!("… ({} more lines)", last + 1 - index));
+            return;
+        }
+        let separator = if index < last { "-" } else { " " };
+        let said = shown(said);
+        let separator = if said.is_empty() && index == last {
+            ""
+        } else {
+            separator
+        };
+        line(text, "SS", &format!("{}{separator}{said}", reply.code));
+    }
+}
+
+/// A server's text made safe to show: one line, no control characters, no direction tricks, capped.
+pub(super) fn shown(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    let mut shown = one_line(&text.chars().take(SHOWN_CHARACTERS).collect::<String>());
+    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The same text without anything that could end its line or steer a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_layout_control(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Line and paragraph separators, and the marks that reorder what a person reads.
+fn is_layout_control(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_forge_a_line_is_escaped() {
+        let cases: [(&[u8], &str); 6] = [
+            (b"plain text, as sent", "plain text, as sent"),
+            (b"x\r\nS: RE_SUCCESS.", "x\\r\\nS: RE_SUCCESS."),
+            (b"\x1b[2Jclear", "\\u{1b}[2Jclear"),
+            ("\u{2028}S: x".as_bytes(), "\\u{2028}S: x"),
+            ("\u{202e}drowssap".as_bytes(), "\\u{202e}drowssap"),
+            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+        ];
+        for (octets, expected) in cases {
+            assert_eq!(shown(octets), expected);
+        }
+        assert_eq!(shown(&[b'a'; 600]).chars().count(), SHOWN_CHARACTERS + 1);
+    }
+}

@@ -1,0 +1,355 @@
+//! The one map from causes to MAP replies, and the one place that decides transient or permanent.
+
+use super::report::{Delivered, Stage};
+use crate::protocol::{CheckFailure, MapReply};
+use crate::route::{LookupError, RouteError};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, ReplyCode, Unfit};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a delivery to one recipient ended, or one attempt at it.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// The client's checks.
+    Check(CheckFailure),
+    /// No connection to one address.
+    Connect(ConnectFailure),
+    /// What the exchange with one host came to.
+    Exchange(Outcome),
+    /// The caller, or a limit on the whole delivery, ended it before or between conversations.
+    GivenUp(Stage, Abort),
+    /// A fault inside the library.
+    Internal,
+    /// A host that takes some of the recipients now and wants the rest in another transaction.
+    TooManyRecipients(Arc<Reply>),
+    /// The interface was used wrongly; how.
+    Misuse(String),
+    /// No host, or no address of a host, to try.
+    Route(RouteError),
+}
+
+/// Why one address could not be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectFailure {
+    /// The peer, or somebody on the way, said no.
+    Failed(io::ErrorKind),
+    /// This machine has no way to that address.
+    NoRoute(io::ErrorKind),
+    /// This machine refused.
+    RefusedHere(io::ErrorKind),
+    /// No answer in time.
+    TimedOut,
+}
+
+/// One true reply, and what a report says beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) reply: MapReply,
+    pub(crate) delivered: Delivered,
+    pub(crate) transient: bool,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) enhanced: Option<EnhancedStatusCode>,
+    pub(crate) stage: Stage,
+    /// The server's words, where they decided.
+    pub(crate) server: Option<Arc<Reply>>,
+}
+
+impl Verdict {
+    /// The verdict rests on hosts that cannot take the message, and a host that was not asked might.
+    pub(crate) fn can_be_overruled_by_an_untried_host(&self) -> bool {
+        self.delivered == Delivered::No
+            && self.server.is_none()
+            && !matches!(
+                self.reply,
+                MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_)
+            )
+    }
+}
+
+/// A greylisting host lets a second attempt in after a quarter of an hour at the latest, as a rule.
+const GREYLISTED: Duration = Duration::from_secs(15 * 60);
+// > In general, the retry interval SHOULD be at least 30 minutes
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1
+const RETRY: Duration = Duration::from_secs(30 * 60);
+
+const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatusCode {
+    EnhancedStatusCode {
+        class,
+        subject,
+        detail,
+    }
+}
+
+/// Bad destination system address (RFC 3463 section 3.2).
+const BAD_DOMAIN: EnhancedStatusCode = status(5, 1, 2);
+/// Bad destination mailbox address syntax (RFC 3463 section 3.2).
+const BAD_SYNTAX: EnhancedStatusCode = status(5, 1, 3);
+/// Recipient address has null MX (RFC 7505 section 4.2).
+const NULL_MX: EnhancedStatusCode = status(5, 1, 10);
+/// Message too big for system (RFC 3463 section 3.4).
+const TOO_BIG: EnhancedStatusCode = status(5, 3, 4);
+/// No answer from host (RFC 3463 section 3.5).
+const NO_ANSWER: EnhancedStatusCode = status(4, 4, 1);
+/// Bad connection (RFC 3463 section 3.5).
+const CONNECTION_LOST: EnhancedStatusCode = status(4, 4, 2);
+/// Directory server failure (RFC 3463 section 3.5).
+const DNS_FAILURE: EnhancedStatusCode = status(4, 4, 3);
+/// Routing loop detected (RFC 3463 section 3.5): the nearest code for "that target is no mail host but yourself".
+const REFUSED_TARGET: EnhancedStatusCode = status(5, 4, 6);
+/// Other or undefined protocol status (RFC 3463 section 3.6).
+const PROTOCOL_ERROR: EnhancedStatusCode = status(4, 5, 0);
+/// Too many recipients (RFC 3463 section 3.6).
+const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
+/// Non-ASCII addresses not permitted for that recipient (RFC 6531 section 3.5).
+const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
+
+/// What a cause means. `domain` is the recipient's, as `RE_DNS_FAIL` prints it.
+pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
+    match cause {
+        Cause::Check(failure) => {
+            let enhanced = matches!(failure.reply, MapReply::InvalidFormat(_)).then_some(BAD_SYNTAX);
+            permanent(failure.reply.clone(), enhanced, Stage::Check)
+        }
+        Cause::Connect(_) => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect),
+        Cause::Exchange(outcome) => exchange_verdict(outcome),
+        Cause::GivenUp(stage, why) => given_up(*stage, *why),
+        Cause::Internal => permanent(MapReply::Internal, None, Stage::Check),
+        Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
+        Cause::Route(error) => route_verdict(error, domain),
+        Cause::TooManyRecipients(reply) => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
+        },
+    }
+}
+
+impl Cause {
+    /// What the exchange with a host came to for one recipient. `crowded` says that the host had accepted an earlier
+    /// recipient of the same transaction.
+    pub(crate) fn of_exchange(outcome: Outcome, crowded: bool) -> Self {
+        match outcome {
+            Outcome::Refused {
+                stage: smtp::Stage::Rcpt,
+                reply,
+            } if crowded && is_too_many_recipients(&reply) => Self::TooManyRecipients(reply),
+            outcome => Self::Exchange(outcome),
+        }
+    }
+}
+
+fn permanent(reply: MapReply, enhanced: Option<EnhancedStatusCode>, stage: Stage) -> Verdict {
+    Verdict {
+        reply,
+        delivered: Delivered::No,
+        transient: false,
+        retry_after: None,
+        enhanced,
+        stage,
+        server: None,
+    }
+}
+
+fn transient(reply: MapReply, enhanced: EnhancedStatusCode, stage: Stage) -> Verdict {
+    Verdict {
+        transient: true,
+        retry_after: Some(RETRY),
+        ..permanent(reply, Some(enhanced), stage)
+    }
+}
+
+fn route_verdict(error: &RouteError, domain: &str) -> Verdict {
+    let dns_fail = MapReply::DnsFail(domain.to_owned());
+    match error {
+        RouteError::Lookup(LookupError::NoAnswer | LookupError::Configuration(_)) => {
+            transient(MapReply::ServerUnreach, DNS_FAILURE, Stage::Route)
+        }
+        error if error.is_transient() => transient(dns_fail, DNS_FAILURE, Stage::Route),
+        RouteError::NullMx => permanent(dns_fail, Some(NULL_MX), Stage::Route),
+        RouteError::ForbiddenTarget => permanent(dns_fail, Some(REFUSED_TARGET), Stage::Route),
+        _ => permanent(dns_fail, Some(BAD_DOMAIN), Stage::Route),
+    }
+}
+
+fn given_up(stage: Stage, why: Abort) -> Verdict {
+    match why {
+        // Nothing was wrong with the mail, and nothing of it was sent: the caller may send it again.
+        Abort::Cancelled => Verdict {
+            transient: false,
+            ..permanent(MapReply::Cancelled, None, stage)
+        },
+        Abort::ContentUnreadable => permanent(MapReply::Internal, None, stage),
+        Abort::Deadline => {
+            let enhanced = match stage {
+                Stage::Route => DNS_FAILURE,
+                Stage::Check | Stage::Connect | Stage::Greeting => NO_ANSWER,
+                _ => CONNECTION_LOST,
+            };
+            transient(MapReply::ServerUnreach, enhanced, stage)
+        }
+    }
+}
+
+fn exchange_verdict(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Accepted(reply) => Verdict {
+            delivered: Delivered::Yes,
+            server: Some(Arc::clone(reply)),
+            ..permanent(MapReply::Success, reply.enhanced, Stage::Content)
+        },
+        Outcome::Refused { stage, reply } => refused(*stage, reply),
+        Outcome::Unexpected { stage, reply } => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, (*stage).into())
+        },
+        Outcome::Unfit(unfit) => {
+            // The code that a server gives for it, so that a caller needs to know one way only.
+            let (code, enhanced) = match unfit {
+                Unfit::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
+                Unfit::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
+            };
+            permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
+        }
+        Outcome::Lost {
+            stage,
+            why: Loss::Aborted(why),
+        } => given_up((*stage).into(), *why),
+        Outcome::Lost {
+            stage: smtp::Stage::Greeting,
+            why: Loss::TimedOut,
+        } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
+        Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
+        Outcome::Uncertain(loss) => Verdict {
+            delivered: Delivered::Unknown,
+            server: match loss {
+                Loss::Nonsense(reply) => Some(Arc::clone(reply)),
+                _ => None,
+            },
+            ..permanent(MapReply::Uncertain, Some(CONNECTION_LOST), Stage::Content)
+        },
+    }
+}
+
+fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
+    let is_permanent = reply.code.0 >= 500
+        && match stage {
+            // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
+            smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo => false,
+            _ => true,
+        };
+    let map_reply = if is_denial(reply) {
+        MapReply::ServiceDenied
+    } else {
+        MapReply::BadReply(reply.code)
+    };
+    Verdict {
+        transient: !is_permanent,
+        retry_after: (!is_permanent).then(|| {
+            if is_greylisting(stage, reply) {
+                GREYLISTED
+            } else {
+                RETRY
+            }
+        }),
+        server: Some(Arc::clone(reply)),
+        ..permanent(map_reply, reply.enhanced, stage.into())
+    }
+}
+
+/// MAP 3.5.7: 550, or a 5yz whose enhanced status code says policy.
+fn is_denial(reply: &Reply) -> bool {
+    reply.code.0 == 550 || (reply.code.0 >= 500 && is_policy(reply))
+}
+
+fn is_policy(reply: &Reply) -> bool {
+    reply.enhanced.is_some_and(|status| status.subject == 7)
+}
+
+// > RFC 821 [...] incorrectly listed the error where an SMTP server exhausts its implementation limit on the
+// > number of RCPT commands ("too many recipients") as having reply code 552. [...] Clients SHOULD treat a 552
+// > code in this case as a temporary, rather than permanent, failure
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10
+fn is_too_many_recipients(reply: &Reply) -> bool {
+    reply.code.0 == 552
+        && !reply.enhanced.is_some_and(|status| {
+            status.subject == 2 || (status.subject, status.detail) == (TOO_BIG.subject, TOO_BIG.detail)
+        })
+}
+
+fn is_greylisting(stage: smtp::Stage, reply: &Reply) -> bool {
+    let said_by_code = reply.enhanced == Some(status(4, 7, 1));
+    let said_by_place = matches!(reply.code.0, 450 | 451) && stage == smtp::Stage::Rcpt;
+    said_by_code || said_by_place
+}
+
+/// The recipient needs no other host: the message is taken, or may be, or was refused for good.
+pub(crate) fn settles(cause: &Cause) -> bool {
+    match cause {
+        Cause::Exchange(Outcome::Refused { .. }) => !verdict(cause, "").transient,
+        Cause::Exchange(
+            Outcome::Accepted(_)
+            | Outcome::Uncertain(_)
+            | Outcome::Lost {
+                why: Loss::Aborted(_),
+                ..
+            },
+        )
+        | Cause::GivenUp(..) => true,
+        _ => false,
+    }
+}
+
+/// Refused for a reason of policy at a stage where only our address can be meant (greeting, EHLO, MAIL): the other
+/// address family of the same host may be welcome.
+pub(crate) fn is_refusal_of_our_address(cause: &Cause) -> bool {
+    matches!(cause, Cause::Exchange(Outcome::Refused { stage, reply })
+        if matches!(stage, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo | smtp::Stage::Mail)
+            && reply.code.0 >= 500
+            && is_policy(reply))
+}
+
+/// Which of a recipient's causes decides; its index.
+pub(crate) fn deciding(causes: &[Cause], domain: &str) -> Option<usize> {
+    let verdicts: Vec<Verdict> = causes.iter().map(|cause| verdict(cause, domain)).collect();
+    let ranks = causes
+        .iter()
+        .zip(&verdicts)
+        .map(|(cause, verdict)| rank(cause, verdict));
+    // The earliest of equals: the host that the domain prefers.
+    ranks
+        .enumerate()
+        .max_by_key(|&(index, rank)| (rank, std::cmp::Reverse(index)))
+        .map(|(index, _)| index)
+}
+
+/// An uncertain attempt; else a 2yz; else a permanent refusal; else the transient one that came furthest; else the
+/// furthest. (A backup host's 554 greeting must not make a greylisted mail permanent.) A target that was found and
+/// refused tells a person more than a name that was not found.
+fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
+    let class = match cause {
+        Cause::Exchange(Outcome::Uncertain(_)) => 5,
+        Cause::Exchange(Outcome::Accepted(_)) => 4,
+        Cause::Exchange(Outcome::Refused { .. }) if !verdict.transient => 3,
+        _ if verdict.reply == MapReply::Cancelled => 2,
+        _ if verdict.transient => 1,
+        _ => 0,
+    };
+    (
+        class,
+        verdict.stage,
+        matches!(cause, Cause::Route(RouteError::ForbiddenTarget)),
+    )
+}
+
+impl From<smtp::Stage> for Stage {
+    fn from(stage: smtp::Stage) -> Self {
+        match stage {
+            smtp::Stage::Greeting => Self::Greeting,
+            smtp::Stage::Ehlo | smtp::Stage::Helo => Self::Hello,
+            smtp::Stage::Mail | smtp::Stage::Rset => Self::Mail,
+            smtp::Stage::Rcpt => Self::Rcpt,
+            smtp::Stage::Data => Self::Data,
+            smtp::Stage::Content | smtp::Stage::Quit => Self::Content,
+        }
+    }
+}
