@@ -1,131 +1,69 @@
 //! What a caller holds: an agent, its configuration, its jobs.
+//!
+//! An [`Agent`] owns one worker thread with a single-threaded runtime, started with its first job. To send is to
+//! submit a [`Job`] and to wait for its [`Report`]; a job can also be awaited by any executor, and cancelled from
+//! any thread.
+//!
+//! # Fork
+//!
+//! Threads do not survive `fork`. An agent remembers the process it was made in; in a child its jobs answer
+//! `RE_MISUSE` at once, no lock is taken on that path, and nothing of the parent's runtime is touched or joined. The
+//! [default agent](default_agent) is made anew in the child.
 
-use crate::delivery::Report;
-use crate::protocol::Fields;
-use std::net::SocketAddr;
-use std::time::Duration;
+mod config;
+mod default;
+mod job;
+mod worker;
 
-/// How an agent delivers. Setters check what they are given.
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, ConfigError, Timeout};
+pub use default::{configure_default, default_agent, send};
+pub use job::Job;
+
+use crate::delivery::{Asked, Cause, Report, rejected};
+use crate::message::{Message, Options};
+use crate::protocol::{self, Fields};
+use job::Task;
+use std::sync::{Arc, Mutex, PoisonError};
+use worker::Worker;
+
+/// Delivers mail. Cheap to clone, safe to use from any thread.
+///
+/// # Example
+///
+/// ```no_run
+/// let agent = map_core::Agent::new(map_core::Config::new());
+/// let report = agent.send("cxw@apple.com", "407184933@qq.com", "test", "test content.");
+/// println!("{}\n{}", report.reply(), report.summary().advice());
+/// ```
 #[derive(Clone, Debug)]
-pub struct Config {}
-
-/// A setting that cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Neither a domain name nor an address literal.
-    #[error("the EHLO name {0:?} is neither a domain name nor an address literal")]
-    HelloName(String),
-    /// Zero, or too long to be meant.
-    #[error("a deadline must be longer than zero and at most a year")]
-    Duration,
-    /// Not `address:port`.
-    #[error("{0:?} is not a DNS server: write an IP address, or address:port")]
-    DnsServer(String),
-    /// 0
-    #[error("port 0 is not a port to connect to")]
-    Port,
+pub struct Agent {
+    inner: Arc<Inner>,
 }
 
-/// One of the deadlines of the exchange, for [`Config::set_timeout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Timeout {
-    /// Connecting to one address; 15 s.
-    Connect,
-    /// Greeting; 300 s.
-    Greeting,
-    /// EHLO or HELO; 300 s.
-    Hello,
-    /// MAIL; 300 s.
-    Mail,
-    /// RCPT; 300 s.
-    Rcpt,
-    /// DATA; 120 s.
-    Data,
-    /// Content without progress; 180 s.
-    Content,
-    /// The final reply; 600 s.
-    FinalReply,
-    /// The reply to QUIT; 2 s.
-    Quit,
-    /// From the start to the first octet of content; 300 s.
-    Start,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Config {
-    /// The defaults: the system's resolver, port 25, every deadline of RFC 5321.
-    pub fn new() -> Self {
-        Self {}
-    }
-    /// Asks these DNS servers instead of the system's; an empty list goes back to the system's.
-    pub fn set_dns_servers(&mut self, _servers: Vec<SocketAddr>) {}
-    /// The same, from texts: `127.0.0.1:5300`, `[::1]:53`, `192.0.2.1`.
-    ///
-    /// # Errors
-    /// A text that is not a server.
-    pub fn parse_dns_servers<'a>(
-        &mut self,
-        _servers: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    /// The port of mail hosts; 25.
-    ///
-    /// # Errors
-    /// Port 0.
-    pub fn set_smtp_port(&mut self, _port: u16) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    /// The name behind EHLO: a domain or an address literal; `None` for the machine's own.
-    ///
-    /// # Errors
-    /// A text that is neither.
-    pub fn set_hello_name(&mut self, _name: Option<&str>) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    /// The caller's total deadline for one send, DNS included; `None` for no other than the exchange's own.
-    ///
-    /// # Errors
-    /// Zero or absurd.
-    pub fn set_deadline(&mut self, _deadline: Option<Duration>) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    /// One deadline of the exchange.
-    ///
-    /// # Errors
-    /// Zero or absurd.
-    pub fn set_timeout(&mut self, _which: Timeout, _duration: Duration) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    /// Allows loopback targets: tests and the sandbox.
-    pub fn set_allow_loopback(&mut self, _allow: bool) {}
-    /// Refuses private ranges as targets.
-    pub fn set_public_only(&mut self, _public_only: bool) {}
-    /// Takes no domain without an MX record (the letter of MAP 3.5).
-    pub fn set_require_mx(&mut self, _require: bool) {}
-}
-
-/// Delivers mail; cheap to clone, safe from any thread.
-#[derive(Clone, Debug)]
-pub struct Agent {}
-
-/// A delivery under way. It is a future of its report, too.
 #[derive(Debug)]
-pub struct Job {}
+struct Inner {
+    config: Config,
+    process: u32,
+    worker: Mutex<Option<Worker>>,
+}
 
 impl Agent {
     /// An agent; its worker starts with the first job.
-    pub fn new(_config: Config) -> Self {
-        Self {}
+    pub fn new(config: Config) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                process: std::process::id(),
+                worker: Mutex::new(None),
+            }),
+        }
     }
-    /// Sends and waits.
+
+    /// Sends one mail and waits for what became of it (MAP 4). Blocks the calling thread: from async code, `await`
+    /// the job that [`Self::submit`] gives.
     pub fn send(&self, from: &str, to: &str, subject: &str, content: &str) -> Report {
         self.submit(Fields {
             from: from.as_bytes(),
@@ -135,48 +73,74 @@ impl Agent {
         })
         .wait()
     }
-    /// Starts a delivery.
-    pub fn submit(&self, _fields: Fields<'_>) -> Job {
-        todo!()
+
+    /// Makes the client's checks (MAP 4.1) and starts the delivery. Never blocks; what fails is in the job's report.
+    pub fn submit(&self, fields: Fields<'_>) -> Job {
+        self.submit_with(fields, Options::default())
     }
+
+    /// The same with a `Date:` or `Message-ID:` of the caller's, so that a repeat after `RE_UNCERTAIN` can be
+    /// recognised by who receives both.
+    pub fn submit_with(&self, fields: Fields<'_>, options: Options) -> Job {
+        if !self.is_of_this_process() {
+            return Job::done(rejected(
+                Asked::new(fields),
+                Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()),
+            ));
+        }
+        let asked = Asked::new(fields);
+        match protocol::check(fields) {
+            Err(failure) => Job::done(rejected(asked, failure.into())),
+            Ok(checked) => {
+                let message = Message::text(
+                    checked.from,
+                    checked.to,
+                    &checked.subject,
+                    checked.content,
+                    options,
+                );
+                self.start(message, asked)
+            }
+        }
+    }
+
+    fn start(&self, message: Message, asked: Asked) -> Job {
+        let (task, job) = Task::new(message, asked, self.inner.config.deadline());
+        let mut worker = self.inner.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.is_none() {
+            *worker = Worker::start(&self.inner.config).ok();
+        }
+        // Without a worker (the system gives no thread) the task is dropped here, which ends its job.
+        if let Some(worker) = worker.as_ref() {
+            worker.run(task);
+        }
+        job
+    }
+
     /// Its configuration.
     pub fn config(&self) -> &Config {
-        todo!()
+        &self.inner.config
+    }
+
+    /// False in a child of the process that made it: its jobs answer `RE_MISUSE` there.
+    pub fn is_of_this_process(&self) -> bool {
+        self.inner.process == std::process::id()
     }
 }
 
-impl Job {
-    /// Waits for the report.
-    pub fn wait(self) -> Report {
-        todo!()
+pub(crate) const CARRIED_OVER_A_FORK: &str =
+    "this agent was made before a fork; make a new one in the child process";
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let worker = self
+            .worker
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if self.process != std::process::id() {
+            // The thread is not in this process, and the channel to it may be locked for ever.
+            std::mem::forget(worker);
+        }
     }
-    /// Waits for at most so long; the job again if it is not done.
-    ///
-    /// # Errors
-    /// The job, still under way.
-    pub fn wait_timeout(self, _timeout: Duration) -> Result<Report, Job> {
-        todo!()
-    }
-    /// Cancels: the report still comes, at once.
-    pub fn cancel(&self) {}
-}
-
-impl std::future::Future for Job {
-    type Output = Report;
-    fn poll(self: std::pin::Pin<&mut Self>, _cx: &mut std::task::Context<'_>) -> std::task::Poll<Report> {
-        todo!()
-    }
-}
-
-/// The agent behind `map_send`, made at the first use and made anew in a forked child.
-pub fn default_agent() -> Agent {
-    todo!()
-}
-
-/// Sets the configuration of the default agent from now on.
-pub fn configure_default(_config: Config) {}
-
-/// Sends by the default agent and waits.
-pub fn send(from: &str, to: &str, subject: &str, content: &str) -> Report {
-    default_agent().send(from, to, subject, content)
 }

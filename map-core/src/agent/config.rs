@@ -1,0 +1,329 @@
+//! The settings of an agent.
+
+use crate::address::MailboxDomain;
+use crate::delivery::HelloName;
+use crate::net::{Connector, TcpConnector};
+use crate::route::{Policy, Resolver};
+use crate::smtp::Deadlines;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How an agent delivers. Setters check what they are given.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) dns_servers: Vec<SocketAddr>,
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) policy: Policy,
+    pub(super) smtp_port: u16,
+    pub(super) hello_name: HelloName,
+    pub(super) connect_timeout: Duration,
+    pub(super) start_timeout: Duration,
+    pub(super) deadline: Option<Duration>,
+    pub(super) deadlines: Deadlines,
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Not `address` or `address:port`.
+    #[error("{0:?} is not a DNS server: write an IP address, or address:port")]
+    DnsServer(String),
+    /// Zero, or too long to be meant.
+    #[error("a deadline must be longer than zero and at most a year")]
+    Duration,
+    /// Neither a domain name nor an address literal.
+    #[error("the EHLO name {0:?} is neither a domain name nor an address literal")]
+    HelloName(String),
+    /// 0
+    #[error("port 0 is not a port to connect to")]
+    Port,
+}
+
+/// One of the deadlines of the exchange, for [`Config::set_timeout`]; the defaults are those of RFC 5321 section
+/// 4.5.3.2 where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Connecting to one address; 15 s.
+    Connect,
+    /// The content, without progress; 180 s.
+    Content,
+    /// The reply to DATA; 120 s.
+    Data,
+    /// The final reply; 600 s. A shorter one makes `RE_UNCERTAIN` likelier.
+    FinalReply,
+    /// The greeting; 300 s.
+    Greeting,
+    /// The reply to EHLO or HELO; 300 s.
+    Hello,
+    /// The reply to MAIL; 300 s.
+    Mail,
+    /// The reply to QUIT; 2 s.
+    Quit,
+    /// The reply to RCPT; 300 s.
+    Rcpt,
+    /// From the start to the first octet of content, DNS and all hosts included; 300 s.
+    Start,
+}
+
+const DNS_PORT: u16 = 53;
+const SMTP_PORT: u16 = 25;
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// The defaults: the system's resolver, port 25, the deadlines of RFC 5321.
+    pub fn new() -> Self {
+        Self {
+            dns_servers: Vec::new(),
+            resolver: None,
+            connector: Arc::new(TcpConnector),
+            policy: Policy::default(),
+            smtp_port: SMTP_PORT,
+            hello_name: HelloName::default(),
+            connect_timeout: Duration::from_secs(15),
+            start_timeout: Duration::from_secs(300),
+            deadline: None,
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    /// Asks these DNS servers instead of the system's; an empty list goes back to the system's.
+    pub fn set_dns_servers(&mut self, servers: Vec<SocketAddr>) {
+        self.dns_servers = servers;
+    }
+
+    /// The same, from texts: `127.0.0.1:5300`, `[::1]:53`, `192.0.2.1`. Changes nothing unless all can be read.
+    ///
+    /// # Errors
+    /// A text that is not a server.
+    pub fn parse_dns_servers<'a>(
+        &mut self,
+        servers: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), ConfigError> {
+        self.dns_servers = servers.into_iter().map(dns_server).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Asks this resolver instead of DNS servers.
+    pub fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        self.resolver = Some(resolver);
+    }
+
+    /// Connects by this connector instead of TCP.
+    pub fn set_connector(&mut self, connector: Arc<dyn Connector>) {
+        self.connector = connector;
+    }
+
+    /// The port of mail hosts; 25.
+    ///
+    /// # Errors
+    /// Port 0.
+    pub fn set_smtp_port(&mut self, port: u16) -> Result<(), ConfigError> {
+        if port == 0 {
+            return Err(ConfigError::Port);
+        }
+        self.smtp_port = port;
+        Ok(())
+    }
+
+    /// The name behind EHLO: a domain or an address literal; `None` for the machine's own.
+    ///
+    /// # Errors
+    /// A text that is neither.
+    pub fn set_hello_name(&mut self, name: Option<&str>) -> Result<(), ConfigError> {
+        self.hello_name = match name {
+            None => HelloName::OfMachine,
+            Some(name) => match name.parse::<MailboxDomain>() {
+                Ok(name) => HelloName::Fixed(name),
+                Err(_) => return Err(ConfigError::HelloName(name.to_owned())),
+            },
+        };
+        Ok(())
+    }
+
+    /// The caller's total deadline for one send, DNS included; `None` for no other than the exchange's own.
+    ///
+    /// # Errors
+    /// Zero, or longer than a year.
+    pub fn set_deadline(&mut self, deadline: Option<Duration>) -> Result<(), ConfigError> {
+        self.deadline = deadline.map(sensible).transpose()?;
+        Ok(())
+    }
+
+    /// The caller's total deadline for one send.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// One deadline of the exchange.
+    ///
+    /// # Errors
+    /// Zero, or longer than a year.
+    pub fn set_timeout(&mut self, which: Timeout, duration: Duration) -> Result<(), ConfigError> {
+        let duration = sensible(duration)?;
+        let timeout = match which {
+            Timeout::Connect => &mut self.connect_timeout,
+            Timeout::Content => &mut self.deadlines.content,
+            Timeout::Data => &mut self.deadlines.data,
+            Timeout::FinalReply => &mut self.deadlines.final_reply,
+            Timeout::Greeting => &mut self.deadlines.greeting,
+            Timeout::Hello => &mut self.deadlines.hello,
+            Timeout::Mail => &mut self.deadlines.mail,
+            Timeout::Quit => &mut self.deadlines.quit,
+            Timeout::Rcpt => &mut self.deadlines.rcpt,
+            Timeout::Start => &mut self.start_timeout,
+        };
+        *timeout = duration;
+        Ok(())
+    }
+
+    /// Allows loopback and link-local targets: for tests and the sandbox.
+    pub fn set_allow_loopback(&mut self, allow: bool) {
+        self.policy.allow_loopback = allow;
+    }
+
+    /// Refuses private ranges as targets, too.
+    pub fn set_public_only(&mut self, public_only: bool) {
+        self.policy.public_only = public_only;
+    }
+
+    /// Takes no domain without an MX record (the letter of MAP 3.5.3).
+    pub fn set_require_mx(&mut self, require: bool) {
+        self.policy.require_mx = require;
+    }
+}
+
+fn sensible(duration: Duration) -> Result<Duration, ConfigError> {
+    if duration.is_zero() || duration > LONGEST {
+        Err(ConfigError::Duration)
+    } else {
+        Ok(duration)
+    }
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, ConfigError> {
+    let text = text.trim();
+    text.parse::<SocketAddr>()
+        .ok()
+        .filter(|server| server.port() != 0)
+        .or_else(|| {
+            text.parse::<IpAddr>()
+                .ok()
+                .map(|address| SocketAddr::new(address, DNS_PORT))
+        })
+        .ok_or_else(|| ConfigError::DnsServer(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_servers_are_read_as_a_person_writes_them() {
+        let cases = [
+            ("127.0.0.1:5300", Some("127.0.0.1:5300")),
+            (" 192.0.2.1 ", Some("192.0.2.1:53")),
+            ("[::1]:5300", Some("[::1]:5300")),
+            ("2001:db8::1", Some("[2001:db8::1]:53")),
+            ("127.0.0.1:0", None),
+            ("dns.example.com", None),
+            ("127.0.0.1:99999", None),
+            ("", None),
+        ];
+        for (text, server) in cases {
+            let mut config = Config::new();
+            let read = config.parse_dns_servers([text]).map(|()| config.dns_servers);
+            let expected = match server {
+                Some(server) => Ok(vec![server.parse().expect("a socket address")]),
+                None => Err(ConfigError::DnsServer(text.trim().to_owned())),
+            };
+            assert_eq!(read, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_bad_server_leaves_the_servers_as_they_were() {
+        let mut config = Config::new();
+        config.parse_dns_servers(["192.0.2.1"]).expect("a server");
+        config
+            .parse_dns_servers(["192.0.2.2", "nonsense"])
+            .expect_err("not a server");
+        assert_eq!(
+            config.dns_servers,
+            ["192.0.2.1:53".parse().expect("a socket address")]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let mut config = Config::new();
+        assert_eq!(config.set_smtp_port(0), Err(ConfigError::Port));
+        assert_eq!(
+            config.set_deadline(Some(Duration::ZERO)),
+            Err(ConfigError::Duration)
+        );
+        assert_eq!(
+            config.set_deadline(Some(Duration::MAX)),
+            Err(ConfigError::Duration)
+        );
+        assert_eq!(
+            config.set_timeout(Timeout::Mail, Duration::ZERO),
+            Err(ConfigError::Duration)
+        );
+        for name in ["", "two words", "-x.example", "a\r\nMAIL", "[300.1.1.1]"] {
+            assert_eq!(
+                config.set_hello_name(Some(name)),
+                Err(ConfigError::HelloName(name.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn each_timeout_sets_its_own_deadline() {
+        let all = [
+            Timeout::Connect,
+            Timeout::Content,
+            Timeout::Data,
+            Timeout::FinalReply,
+            Timeout::Greeting,
+            Timeout::Hello,
+            Timeout::Mail,
+            Timeout::Quit,
+            Timeout::Rcpt,
+            Timeout::Start,
+        ];
+        let mut config = Config::new();
+        for (seconds, which) in (1..).zip(all) {
+            config
+                .set_timeout(which, Duration::from_secs(seconds))
+                .expect("a duration");
+        }
+        let deadlines = &config.deadlines;
+        let set = [
+            config.connect_timeout,
+            deadlines.content,
+            deadlines.data,
+            deadlines.final_reply,
+            deadlines.greeting,
+            deadlines.hello,
+            deadlines.mail,
+            deadlines.quit,
+            deadlines.rcpt,
+            config.start_timeout,
+        ];
+        assert!(
+            set.iter()
+                .zip(1..)
+                .all(|(duration, seconds)| *duration == Duration::from_secs(seconds))
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! One delivery under way, seen from both ends: the worker's [`Task`] and the caller's [`Job`].
+
+use super::CARRIED_OVER_A_FORK;
+use crate::delivery::{Asked, Cause, Report, rejected};
+use crate::message::Message;
+use crate::net::CancelSignal;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// A delivery under way. It is a future of its report, for any executor. Dropping it lets the delivery go on.
+#[derive(Debug)]
+#[must_use = "a job tells what became of the mail"]
+pub struct Job {
+    shared: Arc<Shared>,
+    process: u32,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    done: Condvar,
+    cancel: CancelSignal,
+}
+
+#[derive(Debug)]
+enum State {
+    Done(Box<Report>),
+    Taken,
+    UnderWay(Option<Waker>),
+}
+
+impl Shared {
+    fn new(state: State) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(state),
+            done: Condvar::new(),
+            cancel: CancelSignal::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<Report> {
+        match std::mem::replace(self, Self::Taken) {
+            Self::Done(report) => Some(*report),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl Job {
+    /// A job that is over before it began.
+    pub(super) fn done(report: Report) -> Self {
+        Self {
+            shared: Shared::new(State::Done(Box::new(report))),
+            process: std::process::id(),
+        }
+    }
+
+    /// Waits for the report.
+    pub fn wait(self) -> Report {
+        let mut job = self;
+        loop {
+            // The length is of no matter: it is waited for again.
+            match job.wait_timeout(Duration::from_secs(3600)) {
+                Ok(report) => return report,
+                Err(under_way) => job = under_way,
+            }
+        }
+    }
+
+    /// Waits for at most `timeout`.
+    ///
+    /// # Errors
+    /// The job itself, when it is still under way.
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Report, Self> {
+        if self.process != std::process::id() {
+            return Ok(carried_over_a_fork());
+        }
+        let until = Instant::now() + timeout;
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(report) = state.take() {
+                return Ok(report);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(state);
+                return Err(self);
+            }
+            state = self
+                .shared
+                .done
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Cancels the delivery, from any thread. The report still comes, at once: `RE_CANCELLED` while the content has
+    /// not been sent whole, behind that `RE_UNCERTAIN`, or the server's verdict if it is already there.
+    pub fn cancel(&self) {
+        if self.process == std::process::id() {
+            self.shared.cancel.cancel();
+        }
+    }
+}
+
+impl Future for Job {
+    type Output = Report;
+
+    /// # Panics
+    /// When polled again after it gave its report.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
+        if self.process != std::process::id() {
+            return Poll::Ready(carried_over_a_fork());
+        }
+        let mut state = self.shared.lock();
+        if let Some(report) = state.take() {
+            return Poll::Ready(report);
+        }
+        match &mut *state {
+            State::UnderWay(waker) => *waker = Some(context.waker().clone()),
+            State::Done(_) | State::Taken => panic!("a job was polled after it gave its report"),
+        }
+        Poll::Pending
+    }
+}
+
+fn carried_over_a_fork() -> Report {
+    rejected(Asked::default(), Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
+}
+
+/// The worker's end of a job. However it is dropped, the job ends in a report.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) message: Message,
+    pub(super) asked: Asked,
+    /// The caller's deadline runs from the call, not from when the worker comes to it.
+    pub(super) deadline: Option<Instant>,
+    pub(super) started: Instant,
+    shared: Arc<Shared>,
+    process: u32,
+}
+
+impl Task {
+    pub(super) fn new(message: Message, asked: Asked, deadline: Option<Duration>) -> (Self, Job) {
+        let shared = Shared::new(State::UnderWay(None));
+        let started = Instant::now();
+        let process = std::process::id();
+        let deadline = deadline.and_then(|deadline| started.checked_add(deadline));
+        let task = Self {
+            message,
+            asked,
+            deadline,
+            started,
+            shared: Arc::clone(&shared),
+            process,
+        };
+        (task, Job { shared, process })
+    }
+
+    pub(super) fn cancel_signal(&self) -> CancelSignal {
+        self.shared.cancel.clone()
+    }
+
+    pub(super) fn finish(self, report: Report) {
+        self.complete(report);
+    }
+
+    fn complete(&self, report: Report) {
+        let mut state = self.shared.lock();
+        if let State::UnderWay(waker) = &mut *state {
+            let waker = waker.take();
+            *state = State::Done(Box::new(report));
+            drop(state);
+            self.shared.done.notify_all();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // In a forked child the state may be locked for ever by a thread that is not there.
+        if self.process == std::process::id() {
+            let unfinished = matches!(*self.shared.lock(), State::UnderWay(_));
+            if unfinished {
+                let asked = std::mem::take(&mut self.asked);
+                self.complete(rejected(asked, Cause::Internal));
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Jobs and the worker, over a resolver that is made up.
+
+use super::*;
+use crate::protocol::MapReply;
+use crate::route::{Lookup, LookupError, RecordType, Resolver};
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How the DNS behaves.
+#[derive(Clone, Copy, Debug)]
+enum Dns {
+    Missing,
+    Panics,
+    Silent,
+}
+
+impl Resolver for Dns {
+    fn query<'a>(&'a self, _name: &'a str, _record_type: RecordType) -> Lookup<'a> {
+        match self {
+            Self::Missing => Box::pin(async { Err(LookupError::NxDomain) }),
+            Self::Panics => Box::pin(async { panic!("a resolver of the caller's panicked") }),
+            Self::Silent => Box::pin(pending()),
+        }
+    }
+}
+
+fn agent(dns: Dns) -> Agent {
+    let mut config = Config::new();
+    config.set_resolver(Arc::new(dns));
+    Agent::new(config)
+}
+
+fn submit(agent: &Agent) -> Job {
+    agent.submit(Fields {
+        from: b"a@example.com",
+        to: b"b@example.org",
+        subject: b"s",
+        content: b"c",
+    })
+}
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[track_caller]
+fn finish(job: Job) -> MapReply {
+    job.wait_timeout(SOON).expect("the job ends").reply().clone()
+}
+
+fn dns_fail() -> MapReply {
+    MapReply::DnsFail("example.org".to_owned())
+}
+
+#[test]
+fn what_the_client_refuses_never_reaches_the_worker() {
+    let agent = agent(Dns::Panics);
+    let report = agent.send("a@example.com", " \t", "s", "\r\n");
+    assert_eq!(report.reply().to_string(), "RE_NO_EMPTY: <To, Content,>.");
+    assert_eq!(report.message_id(), None);
+    assert_eq!(report.recipients().len(), 1);
+    let report = agent.send("a@example.com", " 407184933qq.com ", "s", "c");
+    assert_eq!(
+        report.reply().to_string(),
+        "RE_INVALID_FORMAT: <407184933qq.com>."
+    );
+    assert!(
+        agent.inner.worker.lock().expect("unpoisoned").is_none(),
+        "no thread was started"
+    );
+}
+
+#[test]
+fn one_worker_serves_many_jobs_and_threads() {
+    let agent = agent(Dns::Missing);
+    let threads: Vec<_> = (0..32)
+        .map(|_| {
+            let agent = agent.clone();
+            thread::spawn(move || {
+                agent
+                    .send("a@example.com", "b@example.org", "s", "c")
+                    .reply()
+                    .clone()
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().expect("no panic"), dns_fail());
+    }
+}
+
+#[test]
+fn a_panic_ends_its_own_job_only() {
+    let agent = agent(Dns::Panics);
+    let jobs = [submit(&agent), submit(&agent)];
+    for job in jobs {
+        assert_eq!(finish(job), MapReply::Internal);
+    }
+}
+
+#[test]
+fn a_job_outlives_its_agent() {
+    let agent = agent(Dns::Missing);
+    let job = submit(&agent);
+    drop(agent);
+    assert_eq!(finish(job), dns_fail());
+}
+
+#[test]
+fn cancel_comes_from_any_thread_and_twice_does_no_harm() {
+    let agent = agent(Dns::Silent);
+    let job = submit(&agent);
+    let job = job
+        .wait_timeout(Duration::from_millis(1))
+        .expect_err("the DNS is silent");
+    thread::scope(|scope| {
+        scope.spawn(|| job.cancel());
+        scope.spawn(|| job.cancel());
+    });
+    assert_eq!(finish(job), MapReply::Cancelled);
+}
+
+#[test]
+fn a_deadline_ends_a_silent_look_up() {
+    let mut config = Config::new();
+    config.set_resolver(Arc::new(Dns::Silent));
+    config
+        .set_deadline(Some(Duration::from_millis(10)))
+        .expect("a deadline");
+    let report = submit(&Agent::new(config))
+        .wait_timeout(SOON)
+        .expect("the job ends");
+    assert_eq!(report.reply(), &MapReply::ServerUnreach);
+    assert!(report.summary().transient());
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The smallest executor there is: a job needs no particular one.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn a_job_is_a_future_for_any_executor() {
+    let agent = agent(Dns::Missing);
+    assert_eq!(block_on(submit(&agent)).reply(), &dns_fail());
+
+    let job = submit(&self::agent(Dns::Silent));
+    let canceller = Arc::new(job);
+    let other = Arc::clone(&canceller);
+    thread::spawn(move || other.cancel()).join().expect("no panic");
+    let job = Arc::into_inner(canceller).expect("the other thread is over");
+    assert_eq!(block_on(job).reply(), &MapReply::Cancelled);
+}
+
+#[test]
+fn the_default_agent_is_made_once_and_follows_its_configuration() {
+    let first = default_agent();
+    assert!(Arc::ptr_eq(&first.inner, &default_agent().inner));
+    let mut config = Config::new();
+    config.set_resolver(Arc::new(Dns::Missing));
+    configure_default(config);
+    assert!(!Arc::ptr_eq(&first.inner, &default_agent().inner));
+    assert_eq!(
+        send("a@example.com", "b@example.org", "s", "c").reply(),
+        &dns_fail()
+    );
+}
