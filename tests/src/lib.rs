@@ -5,4 +5,5 @@
 pub mod confined;
 pub mod dns_lab;
 pub mod mail_server;
+pub mod road;
 pub mod samples;

@@ -1,7 +1,8 @@
 //! The cases of a route against Knot, asked directly, and against Unbound that resolves through it.
 
-use map_core::route::{HickoryResolver, LookupError, Policy, RouteError, addresses, find};
+use map_core::route::{HickoryResolver, LookupError, Policy, RouteError, find};
 use map_tests::dns_lab::DnsLab;
+use map_tests::road::road;
 use std::fmt::Write;
 
 /// What `test.` holds. Addresses are those of documentation: nothing is connected to.
@@ -62,25 +63,6 @@ fn zone() -> String {
     zone
 }
 
-/// The road to a domain as a person would tell it: each host with its addresses, or why there is none.
-async fn road(resolver: &HickoryResolver, domain: &str) -> Result<Vec<String>, RouteError> {
-    let policy = Policy::default();
-    let route = find(resolver, &domain.parse().unwrap(), &policy).await?;
-    let mut errors = Vec::new();
-    let mut hosts = Vec::new();
-    for host in &route.hosts {
-        match addresses(resolver, host, &policy).await.found {
-            Ok(addresses) => hosts.push(format!("{} {} {addresses:?}", host.preference, host.target)),
-            Err(why) => errors.push(why),
-        }
-    }
-    if hosts.is_empty() {
-        Err(RouteError::join(&errors).unwrap())
-    } else {
-        Ok(hosts)
-    }
-}
-
 #[tokio::test]
 async fn the_cases_of_a_route() {
     let lab = DnsLab::start(&zone());
@@ -118,14 +100,14 @@ async fn the_cases_of_a_route() {
         for (domain, expected) in &good {
             let expected = expected.iter().map(|host| (*host).to_owned()).collect();
             assert_eq!(
-                road(&resolver, domain).await,
+                road(&resolver, domain, Policy::default()).await,
                 Ok(expected),
                 "{domain} by {server}"
             );
         }
         for (domain, why) in &permanent {
             assert_eq!(
-                road(&resolver, domain).await.as_ref(),
+                road(&resolver, domain, Policy::default()).await.as_ref(),
                 Err(why),
                 "{domain} by {server}"
             );
@@ -149,12 +131,23 @@ async fn what_the_dns_cannot_say_now() {
     let knot = HickoryResolver::with_servers(&[lab.authority()]);
     let unbound = HickoryResolver::with_servers(&[lab.resolver()]);
     for (domain, by_knot, by_unbound) in rows {
-        assert_eq!(road(&knot, domain).await, Err(by_knot.clone()), "{domain}");
-        assert_eq!(road(&unbound, domain).await, Err(by_unbound.clone()), "{domain}");
+        assert_eq!(
+            road(&knot, domain, Policy::default()).await,
+            Err(by_knot.clone()),
+            "{domain}"
+        );
+        assert_eq!(
+            road(&unbound, domain, Policy::default()).await,
+            Err(by_unbound.clone()),
+            "{domain}"
+        );
         assert!(by_knot.is_transient() && by_unbound.is_transient(), "{domain}");
     }
     // Only Unbound knows that there should be signatures.
-    assert_eq!(road(&unbound, "bogus.test").await, Err(failed("SERVFAIL")));
+    assert_eq!(
+        road(&unbound, "bogus.test", Policy::default()).await,
+        Err(failed("SERVFAIL"))
+    );
 }
 
 #[tokio::test]
