@@ -35,7 +35,7 @@
  *   Handles    All types are opaque. What a function named ..._new returns, and what it writes as an output, is yours: free
  *              it with the function its comment names. ..._free(NULL) does nothing. Using a handle after it was freed is
  *              undefined behaviour, as with free().
- *   Strings    In: UTF-8, ended by a NUL; functions named ..._n take a length instead. The library keeps no pointer of
+ *   Strings    In: UTF-8, ended by a NUL; functions named ..._n take lengths instead. The library keeps no pointer of
  *              yours after a call. Out: ended by a NUL; borrowed, as the comment says, never to be freed by you.
  *   NULL       An empty field where a mail is sent. Everywhere else a required argument that is NULL is RE_MISUSE from a
  *              function that returns a map_reply, NULL from one that returns a handle, and "nothing there" from one
@@ -44,8 +44,8 @@
  *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
  *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
  *   Processes  After fork() the child can use everything but its parent's agents and sessions.
- *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. Its worker
- *              threads block all signals. It stays loaded after dlclose().
+ *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. It stays
+ *              loaded after dlclose(), because a thread of its own may be running.
  *   Older code A program compiled with this header runs with every later library of the same SONAME.
  */
 
@@ -389,20 +389,28 @@ map_reply map_send_report(const char *from,
                           map_report **report);
 
 /**
- * As map_send_report(), with the content's length, for a content that is not NUL-terminated.
+ * As map_send_report(), with the length of each string in octets, for strings that are not NUL-terminated.
+ *
+ * A NUL inside a string is RE_INVALID_FORMAT: no e-mail can carry it. A string may be NULL if its length is 0.
  *
  * @param from           the sender's address.
+ * @param from_length    its length.
  * @param to             the recipient's address.
+ * @param to_length      its length.
  * @param subject        one line.
- * @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
- * @param content_length in octets; 0 if content is NULL.
+ * @param subject_length its length.
+ * @param content        plain text.
+ * @param content_length its length.
  * @param report         as for map_send_report().
- * @return as map_send().
+ * @return as map_send(), and RE_MISUSE for a length that no object in memory can have.
  */
 MAP_API
 map_reply map_send_report_n(const char *from,
+                            size_t from_length,
                             const char *to,
+                            size_t to_length,
                             const char *subject,
+                            size_t subject_length,
                             const char *content,
                             size_t content_length,
                             map_report **report);
@@ -446,6 +454,16 @@ const char *map_last_advice(void);
  * @return a static string; never NULL, "RE_UNKNOWN" for a number that is no reply.
  */
 MAP_API const char *map_reply_name(int32_t reply);
+
+/**
+ * What a reply means, in a sentence for a person. map_last_advice() and map_report_advice() say more, because they know the
+ * case.
+ *
+ * @param reply any number, so that a value from a newer library can be passed, too.
+ * @return a static string; never NULL, also for a number that is no reply.
+ */
+MAP_API
+const char *map_reply_text(int32_t reply);
 
 /**
  * May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
@@ -603,18 +621,24 @@ map_reply map_agent_send(const map_agent *agent,
  *
  * @param agent          required.
  * @param from           the sender's address.
+ * @param from_length    its length in octets.
  * @param to             the recipient's address.
+ * @param to_length      its length.
  * @param subject        one line.
- * @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
- * @param content_length in octets; 0 if content is NULL.
+ * @param subject_length its length.
+ * @param content        plain text.
+ * @param content_length its length.
  * @param report         as for map_send_report().
- * @return as map_send().
+ * @return as map_send_report_n().
  */
 MAP_API
 map_reply map_agent_send_n(const map_agent *agent,
                            const char *from,
+                           size_t from_length,
                            const char *to,
+                           size_t to_length,
                            const char *subject,
+                           size_t subject_length,
                            const char *content,
                            size_t content_length,
                            map_report **report);

@@ -5,7 +5,7 @@ use crate::config::map_config;
 use crate::pointer;
 use crate::reply::map_reply;
 use crate::report::map_report;
-use crate::send::{deliver, fields, fields_n};
+use crate::send::{CountedText, CountedTexts, deliver, fields};
 use map_core::Agent;
 use std::ffi::c_char;
 
@@ -79,36 +79,50 @@ pub unsafe extern "C" fn map_agent_send(
 ///
 /// @param agent          required.
 /// @param from           the sender's address.
+/// @param from_length    its length in octets.
 /// @param to             the recipient's address.
+/// @param to_length      its length.
 /// @param subject        one line.
-/// @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
-/// @param content_length in octets; 0 if content is NULL.
+/// @param subject_length its length.
+/// @param content        plain text.
+/// @param content_length its length.
 /// @param report         as for map_send_report().
-/// @return as map_send().
+/// @return as map_send_report_n().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_agent_send_n(
     agent: *const map_agent,
     from: *const c_char,
+    from_length: usize,
     to: *const c_char,
+    to_length: usize,
     subject: *const c_char,
+    subject_length: usize,
     content: *const c_char,
     content_length: usize,
     report: *mut *mut map_report,
 ) -> map_reply {
     replying(|| {
-        // SAFETY: a handle that is not freed meanwhile; NULL or NUL-terminated strings, and as many octets of content as
-        // said, all of which the caller leaves alone until this call returns; and a place for the report.
-        unsafe {
-            deliver(
-                || {
-                    Ok((
-                        core_agent(agent)?,
-                        fields_n(from, to, subject, content, content_length)?,
-                    ))
-                },
-                report,
-            )
-        }
+        let texts = CountedTexts {
+            from: CountedText {
+                data: from,
+                length: from_length,
+            },
+            to: CountedText {
+                data: to,
+                length: to_length,
+            },
+            subject: CountedText {
+                data: subject,
+                length: subject_length,
+            },
+            content: CountedText {
+                data: content,
+                length: content_length,
+            },
+        };
+        // SAFETY: a handle that is not freed meanwhile; as many octets as said, which the caller leaves alone until this
+        // call returns; and a place for the report.
+        unsafe { deliver(|| Ok((core_agent(agent)?, texts.fields()?)), report) }
     })
 }
 

@@ -109,6 +109,19 @@ pub extern "C" fn map_reply_name(reply: i32) -> *const c_char {
     })
 }
 
+/// What a reply means, in a sentence for a person. map_last_advice() and map_report_advice() say more, because they know the
+/// case.
+///
+/// @param reply any number, so that a value from a newer library can be passed, too.
+/// @return a static string; never NULL, also for a number that is no reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn map_reply_text(reply: i32) -> *const c_char {
+    let unknown = c"A reply that this version of the library does not know.";
+    guarded(unknown.as_ptr(), || {
+        known(reply).map_or(unknown, |known| &known.text).as_ptr()
+    })
+}
+
 /// May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
 ///
 /// RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY and RE_SERVICE_DENIED have temporary and lasting causes, so the answer for
@@ -143,6 +156,7 @@ pub extern "C" fn map_reply_is_transient(reply: i32) -> map_answer {
 struct Known {
     code: MapReplyCode,
     name: CString,
+    text: CString,
 }
 
 fn known(reply: i32) -> Option<&'static Known> {
@@ -150,6 +164,7 @@ fn known(reply: i32) -> Option<&'static Known> {
         let known = |code: MapReplyCode| Known {
             code,
             name: c_text(code.name()),
+            text: c_text(code.description()),
         };
         MapReplyCode::ALL.into_iter().map(known).collect()
     });

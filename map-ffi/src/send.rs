@@ -64,38 +64,53 @@ pub unsafe extern "C" fn map_send_report(
     })
 }
 
-/// As map_send_report(), with the content's length, for a content that is not NUL-terminated.
+/// As map_send_report(), with the length of each string in octets, for strings that are not NUL-terminated.
+///
+/// A NUL inside a string is RE_INVALID_FORMAT: no e-mail can carry it. A string may be NULL if its length is 0.
 ///
 /// @param from           the sender's address.
+/// @param from_length    its length.
 /// @param to             the recipient's address.
+/// @param to_length      its length.
 /// @param subject        one line.
-/// @param content        plain text. A NUL inside is RE_INVALID_FORMAT: no e-mail can carry it.
-/// @param content_length in octets; 0 if content is NULL.
+/// @param subject_length its length.
+/// @param content        plain text.
+/// @param content_length its length.
 /// @param report         as for map_send_report().
-/// @return as map_send().
+/// @return as map_send(), and RE_MISUSE for a length that no object in memory can have.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_send_report_n(
     from: *const c_char,
+    from_length: usize,
     to: *const c_char,
+    to_length: usize,
     subject: *const c_char,
+    subject_length: usize,
     content: *const c_char,
     content_length: usize,
     report: *mut *mut map_report,
 ) -> map_reply {
     replying(|| {
-        // SAFETY: NULL or NUL-terminated strings, and as many octets of content as said, all of which the caller leaves
-        // alone until this call returns; and a place for the report.
-        unsafe {
-            deliver(
-                || {
-                    Ok((
-                        default_agent(),
-                        fields_n(from, to, subject, content, content_length)?,
-                    ))
-                },
-                report,
-            )
-        }
+        let texts = CountedTexts {
+            from: CountedText {
+                data: from,
+                length: from_length,
+            },
+            to: CountedText {
+                data: to,
+                length: to_length,
+            },
+            subject: CountedText {
+                data: subject,
+                length: subject_length,
+            },
+            content: CountedText {
+                data: content,
+                length: content_length,
+            },
+        };
+        // SAFETY: as many octets as said, which the caller leaves alone until this call returns; and a place for the report.
+        unsafe { deliver(|| Ok((default_agent(), texts.fields()?)), report) }
     })
 }
 
@@ -159,31 +174,43 @@ pub(crate) unsafe fn fields<'a>(
     }
 }
 
-/// The same with a content that is counted.
-///
-/// # Safety
-/// As [`fields`], and `content` is NULL or points to as many octets as said.
-pub(crate) unsafe fn fields_n<'a>(
-    from: *const c_char,
-    to: *const c_char,
-    subject: *const c_char,
-    content: *const c_char,
-    content_length: usize,
-) -> Result<Fields<'a>, Answer> {
-    // SAFETY: as the caller vouches.
-    let (fields, content) = unsafe {
-        (
-            fields(from, to, subject, std::ptr::null()),
-            pointer::counted(content, content_length),
-        )
-    };
-    match content {
-        Counted::Octets(content) => Ok(Fields { content, ..fields }),
-        Counted::Null => Err(Answer::misuse(format!(
-            "content is NULL and content_length is {content_length}, not 0"
-        ))),
-        Counted::TooLong => Err(Answer::misuse(format!(
-            "content_length {content_length} is more than memory can hold"
-        ))),
+/// The four strings of a call with their lengths.
+pub(crate) struct CountedTexts {
+    pub(crate) from: CountedText,
+    pub(crate) to: CountedText,
+    pub(crate) subject: CountedText,
+    pub(crate) content: CountedText,
+}
+
+/// A string of C's with its length in octets.
+#[derive(Clone, Copy)]
+pub(crate) struct CountedText {
+    pub(crate) data: *const c_char,
+    pub(crate) length: usize,
+}
+
+impl CountedTexts {
+    /// The four fields of a call; NULL is an empty one.
+    ///
+    /// # Safety
+    /// Each is NULL or points to as many octets as said, which nobody changes while `'a` lasts.
+    pub(crate) unsafe fn fields<'a>(&self) -> Result<Fields<'a>, Answer> {
+        let field = |name: &str, text: CountedText| {
+            let CountedText { data, length } = text;
+            // SAFETY: as the caller vouches.
+            match unsafe { pointer::counted(data, length) } {
+                Counted::Octets(octets) => Ok(octets),
+                Counted::Null => Err(Answer::misuse(format!(
+                    "{name} is NULL and its length is {length}"
+                ))),
+                Counted::TooLong => Err(Answer::misuse(format!("{name} cannot be {length} octets long"))),
+            }
+        };
+        Ok(Fields {
+            from: field("from", self.from)?,
+            to: field("to", self.to)?,
+            subject: field("subject", self.subject)?,
+            content: field("content", self.content)?,
+        })
     }
 }
