@@ -1,0 +1,259 @@
+/*
+ * mapagent.hpp - mapagent.h for C++17: handles that free themselves. Header only; link with mapagent as from C.
+ *
+ *     #include <mapagent.hpp>
+ *     #include <chrono>
+ *     #include <iostream>
+ *
+ *     int main()
+ *     {
+ *         mapagent::config config;
+ *         mapagent::require(config.set_deadline(std::chrono::minutes(1)));
+ *         mapagent::agent agent(config);
+ *
+ *         mapagent::report report = agent.send("cxw@apple.com", "407184933@qq.com", "test", "test content.");
+ *         std::cout << report.text() << '\n' << report.advice() << '\n';
+ *         return report.reply();
+ *     }
+ *
+ * What becomes of a mail is told by the report and never by an exception. mapagent::require() turns a reply that is not
+ * RE_SUCCESS into an exception where that is wanted; without exceptions (-fno-exceptions) there is no require(), and
+ * nothing else changes. Handles can be moved, not copied; a handle that was moved from can only be assigned to or destroyed.
+ * What threads may do with a handle, and what a child may do after fork(), is said in mapagent.h.
+ */
+#ifndef MAPAGENT_HPP
+#define MAPAGENT_HPP
+
+#include <mapagent.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#if defined(__cpp_exceptions)
+#include <stdexcept>
+#endif
+
+namespace mapagent {
+
+namespace detail {
+
+template <typename T, void (*free)(T *)>
+struct deleter {
+    void operator()(T *handle) const noexcept { free(handle); }
+};
+
+template <typename T, void (*free)(T *)>
+using handle = std::unique_ptr<T, deleter<T, free>>;
+
+/* The string, or empty: a view is made of no NULL. */
+inline std::string_view view(const char *string) noexcept
+{
+    return string == nullptr ? std::string_view() : std::string_view(string);
+}
+
+inline std::optional<std::string_view> maybe(const char *string) noexcept
+{
+    return string == nullptr ? std::nullopt : std::optional<std::string_view>(string);
+}
+
+inline std::uint64_t milliseconds(std::chrono::milliseconds duration) noexcept
+{
+    /* A negative duration becomes one that is too long, and is refused. */
+    return static_cast<std::uint64_t>(duration.count());
+}
+
+} /* namespace detail */
+
+/* This thread's last reply, and the sentence with it. */
+inline std::string last_reply() { return map_last_reply(); }
+inline std::string last_advice() { return map_last_advice(); }
+
+#if defined(__cpp_exceptions)
+
+/* A reply other than RE_SUCCESS, thrown by require(). */
+class error : public std::runtime_error {
+public:
+    error(map_reply reply, const std::string &what) : std::runtime_error(what), reply_(reply) {}
+    map_reply reply() const noexcept { return reply_; }
+
+private:
+    map_reply reply_;
+};
+
+/* Throws error unless the call that was made last in this thread succeeded; its reply is the argument. */
+inline void require(map_reply reply)
+{
+    if (reply != RE_SUCCESS)
+        throw error(reply, last_reply());
+}
+
+#endif
+
+/* How an agent delivers. The setters return RE_SUCCESS, or RE_MISUSE and change nothing. */
+class config {
+public:
+    config() : handle_(map_config_new()) {}
+
+    [[nodiscard]] map_reply set_dns_servers(const std::string &servers)
+    {
+        return map_config_set_dns_servers(get(), servers.c_str());
+    }
+    [[nodiscard]] map_reply set_smtp_port(std::int32_t port) { return map_config_set_smtp_port(get(), port); }
+    [[nodiscard]] map_reply set_hello_name(const std::string &name)
+    {
+        return map_config_set_hello_name(get(), name.c_str());
+    }
+    /* Zero for no deadline in all. */
+    [[nodiscard]] map_reply set_deadline(std::chrono::milliseconds deadline)
+    {
+        return map_config_set_deadline_ms(get(), detail::milliseconds(deadline));
+    }
+    [[nodiscard]] map_reply set_timeout(std::int32_t which, std::chrono::milliseconds timeout)
+    {
+        return map_config_set_timeout_ms(get(), which, detail::milliseconds(timeout));
+    }
+    [[nodiscard]] map_reply set_allow_loopback(bool allow) { return map_config_set_allow_loopback(get(), allow); }
+    [[nodiscard]] map_reply set_public_only(bool only) { return map_config_set_public_only(get(), only); }
+    [[nodiscard]] map_reply set_require_mx(bool require) { return map_config_set_require_mx(get(), require); }
+
+    map_config *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_config, map_config_free> handle_;
+};
+
+/* What happened to a mail. Without an index a question is about all recipients in one. Views live as long as the report. */
+class report {
+public:
+    /* Takes the handle over; what map_last_reply() says stands in for a report that there is none of. */
+    report(map_reply reply, map_report *handle)
+        : handle_(handle), reply_(reply), text_(last_reply()), advice_(last_advice())
+    {
+    }
+
+    /* False when there is no report behind the reply, which happens only with RE_INTERNAL and RE_MISUSE. */
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    map_reply reply() const noexcept { return reply_; }
+    map_reply reply(std::size_t recipient) const noexcept { return map_report_reply(get(), recipient); }
+    std::string_view text() const noexcept { return text_; }
+    std::string_view text(std::size_t recipient) const noexcept
+    {
+        return detail::view(map_report_text(get(), recipient));
+    }
+    std::string_view advice() const noexcept { return advice_; }
+    std::string_view advice(std::size_t recipient) const noexcept
+    {
+        return detail::view(map_report_advice(get(), recipient));
+    }
+
+    std::size_t recipients() const noexcept { return map_report_recipient_count(get()); }
+    std::string_view recipient(std::size_t recipient) const noexcept
+    {
+        return detail::view(map_report_recipient(get(), recipient));
+    }
+    map_answer delivered(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_delivered(get(), recipient);
+    }
+    bool is_transient(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_is_transient(get(), recipient);
+    }
+    std::optional<std::chrono::milliseconds> retry_after(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        const std::uint64_t wait = map_report_retry_after_ms(get(), recipient);
+        return wait == 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(wait);
+    }
+    std::optional<int> code(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        const std::int32_t code = map_report_code(get(), recipient);
+        return code < 0 ? std::nullopt : std::optional<int>(code);
+    }
+    std::optional<std::string_view> enhanced(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_enhanced(get(), recipient));
+    }
+    /* Untrusted octets: see map_report_server_text(). */
+    std::optional<std::string_view> server_text(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        std::size_t length = 0;
+        const char *text = map_report_server_text(get(), recipient, &length);
+        return text == nullptr ? std::nullopt : std::optional<std::string_view>(std::in_place, text, length);
+    }
+    map_stage stage(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_stage(get(), recipient);
+    }
+    std::optional<std::string_view> host(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_host(get(), recipient));
+    }
+    std::optional<std::string_view> address(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_address(get(), recipient));
+    }
+    std::optional<std::string_view> message_id() const noexcept
+    {
+        return detail::maybe(map_report_message_id(get()));
+    }
+    std::string_view transcript() const noexcept { return detail::view(map_report_transcript(get())); }
+    std::size_t warnings() const noexcept { return map_report_warning_count(get()); }
+    std::string_view warning(std::size_t warning) const noexcept
+    {
+        return detail::view(map_report_warning(get(), warning));
+    }
+
+    /* The attempts are read by the functions of mapagent.h, from this handle. */
+    const map_report *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_report, map_report_free> handle_;
+    map_reply reply_;
+    std::string text_;
+    std::string advice_;
+};
+
+/* Delivers mail by a configuration of its own. Any number of threads may send by one agent at once. */
+class agent {
+public:
+    explicit agent(const config &config) : handle_(map_agent_new(config.get())) {}
+
+    report send(std::string_view from, std::string_view to, std::string_view subject, std::string_view content) const
+    {
+        map_report *handle = nullptr;
+        const map_reply reply =
+            map_agent_send_n(get(), from.data(), from.size(), to.data(), to.size(), subject.data(), subject.size(),
+                             content.data(), content.size(), &handle);
+        return report(reply, handle);
+    }
+
+    map_agent *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_agent, map_agent_free> handle_;
+};
+
+/* Sends by the agent that all of the program shares. */
+inline report send(std::string_view from, std::string_view to, std::string_view subject, std::string_view content)
+{
+    map_report *handle = nullptr;
+    const map_reply reply =
+        map_send_report_n(from.data(), from.size(), to.data(), to.size(), subject.data(), subject.size(), content.data(),
+                          content.size(), &handle);
+    return report(reply, handle);
+}
+
+/* Sets how send() and map_send() deliver from now on. */
+[[nodiscard]] inline map_reply configure_default(const config &config)
+{
+    return map_configure_default(config.get());
+}
+
+} /* namespace mapagent */
+
+#endif /* MAPAGENT_HPP */
