@@ -1,8 +1,5 @@
 # Each target is a script of the same name; the scripts say what they do and set up what they miss.
-.PHONY: test lint header
+.PHONY: test lint header install
 
-test lint:
+test lint header install:
 	@scripts/$@
-
-header:
-	MAPAGENT_WRITE_HEADER=1 cargo test --quiet -p map-ffi --test header
