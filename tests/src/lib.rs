@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod c_library;
 pub mod confined;
 pub mod dns_lab;
 pub mod mail_server;

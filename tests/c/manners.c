@@ -1,0 +1,57 @@
+/*
+ * manners DNS PORT: the library leaves its host alone. It changes no signal handler, and a peer that closes while
+ * content is being sent raises no SIGPIPE, which would end this program. The test looks at its output: there is none.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "check.h"
+#include <signal.h>
+
+enum { SIGNALS = 32 };
+
+static void handler(int number)
+{
+    (void)number;
+}
+
+static void look(struct sigaction *actions, sigset_t *mask)
+{
+    int number;
+
+    for (number = 1; number < SIGNALS; number++)
+        CHECK(sigaction(number, NULL, &actions[number]) == 0);
+    CHECK(sigprocmask(SIG_BLOCK, NULL, mask) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    static struct sigaction before[SIGNALS], after[SIGNALS];
+    struct sigaction alarm_action;
+    sigset_t mask_before, mask_after;
+    const size_t length = (size_t)8 * 1024 * 1024;
+    char *content = malloc(length);
+    map_reply reply;
+    int number;
+
+    CHECK(content != NULL);
+    memset(content, 'x', length);
+    for (number = 70; (size_t)number < length; number += 71)
+        content[number] = '\n';
+    memset(&alarm_action, 0, sizeof alarm_action);
+    alarm_action.sa_handler = handler;
+    CHECK(sigaction(SIGALRM, &alarm_action, NULL) == 0);
+    look(before, &mask_before);
+
+    use_sandbox(argc, argv);
+    reply = map_send_report_n("alice@sender.example", 20, "bob@cutting.example", 19, "s", 1, content, length, NULL);
+    CHECK(reply == RE_SERVER_UNREACH);
+    CHECK(map_send("alice@sender.example", "bob@taken.example", "s", "c") == RE_SUCCESS);
+
+    look(after, &mask_after);
+    for (number = 1; number < SIGNALS; number++) {
+        CHECK(before[number].sa_handler == after[number].sa_handler);
+        CHECK(before[number].sa_flags == after[number].sa_flags);
+        CHECK(sigismember(&mask_before, number) == sigismember(&mask_after, number));
+    }
+    free(content);
+    return 0;
+}

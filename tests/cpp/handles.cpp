@@ -1,0 +1,80 @@
+// handles DNS PORT: handles move and free themselves; reports tell all; require() throws.
+#include <mapagent.hpp>
+#include <mapagent.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+int one();
+
+#define CHECK(condition)                                                                                          \
+    do {                                                                                                          \
+        if (!(condition)) {                                                                                       \
+            std::cerr << __FILE__ << ':' << __LINE__ << ": not so: " << #condition << '\n' << map_last_reply()    \
+                      << '\n';                                                                                    \
+            std::exit(1);                                                                                         \
+        }                                                                                                         \
+    } while (0)
+
+static_assert(!std::is_copy_constructible_v<mapagent::config> && std::is_nothrow_move_constructible_v<mapagent::config>);
+static_assert(!std::is_copy_constructible_v<mapagent::agent> && std::is_nothrow_move_constructible_v<mapagent::agent>);
+static_assert(!std::is_copy_constructible_v<mapagent::report> && std::is_nothrow_move_constructible_v<mapagent::report>);
+static_assert(!std::is_convertible_v<mapagent::report, bool>);
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 3);
+    CHECK(one() == 1);
+
+    mapagent::config config;
+    CHECK(config.set_dns_servers(argv[1]) == RE_SUCCESS);
+    CHECK(config.set_smtp_port(std::atoi(argv[2])) == RE_SUCCESS);
+    CHECK(config.set_allow_loopback(true) == RE_SUCCESS);
+    CHECK(config.set_public_only(false) == RE_SUCCESS);
+    CHECK(config.set_require_mx(false) == RE_SUCCESS);
+    CHECK(config.set_hello_name("client.example") == RE_SUCCESS);
+    CHECK(config.set_deadline(std::chrono::minutes(2)) == RE_SUCCESS);
+    CHECK(config.set_deadline(std::chrono::milliseconds(-1)) == RE_MISUSE);
+    CHECK(config.set_timeout(MAP_TIMEOUT_CONNECT, std::chrono::seconds(5)) == RE_SUCCESS);
+
+    mapagent::agent first(config);
+    mapagent::agent agent(std::move(first));
+    mapagent::report report = agent.send("alice@sender.example", "bob@taken.example", "from C++", "content");
+    CHECK(report && report.reply() == RE_SUCCESS && report.text() == "RE_SUCCESS.");
+    CHECK(report.delivered() == MAP_YES && !report.is_transient() && !report.retry_after());
+    CHECK(report.code() == 250 && report.enhanced() == "2.0.0" && report.stage() == MAP_STAGE_CONTENT);
+    CHECK(report.host() == "mx.taken.example" && report.address() == "127.0.0.2");
+    CHECK(report.recipients() == 1 && report.recipient(0) == "bob@taken.example");
+    CHECK(report.server_text()->find("queued as 4711") != std::string_view::npos);
+    CHECK(report.transcript().find("S: RE_SUCCESS.\n") != std::string_view::npos && report.message_id());
+
+    report = agent.send("alice@sender.example", "bob@greylisting.example", "from C++", "content");
+    CHECK(report.reply() == RE_BADREPLY && report.is_transient() && report.retry_after() == std::chrono::minutes(15));
+
+    // A string that is no C string: the NUL inside is refused and not taken for the end.
+    report = agent.send("alice@sender.example", std::string("bob@taken.example\0.evil.example", 31), "s", "c");
+    CHECK(report.reply() == RE_INVALID_FORMAT && !report.code() && !report.host() && !report.message_id());
+
+    const mapagent::agent moved = std::move(agent);
+    report = agent.send("alice@sender.example", "bob@taken.example", "s", "c");
+    CHECK(!report && report.reply() == RE_MISUSE && report.text() == "RE_MISUSE: <agent is NULL>.");
+    CHECK(report.transcript().empty() && report.recipients() == 0);
+
+    CHECK(mapagent::configure_default(config) == RE_SUCCESS);
+    CHECK(mapagent::send("alice@sender.example", "bob@taken.example", "default", "c").reply() == RE_SUCCESS);
+
+#if defined(__cpp_exceptions)
+    mapagent::require(config.set_smtp_port(25));
+    try {
+        mapagent::require(config.set_smtp_port(0));
+        CHECK(false);
+    } catch (const mapagent::error &error) {
+        CHECK(error.reply() == RE_MISUSE && std::string(error.what()).rfind("RE_MISUSE: <", 0) == 0);
+    }
+#endif
+    return 0;
+}

@@ -1,0 +1,223 @@
+//! What programs in C and C++ see.
+
+use crate::{RunningWorld, TestResult, assert_silent_success, library};
+use map_core::MapReplyCode;
+use map_tests::c_library::{folder, project};
+use std::fs;
+
+/// Compiles one C program and runs it in the world of `delivery.world`.
+fn delivers(source: &str) -> Result<RunningWorld, Box<dyn std::error::Error>> {
+    let program = library()?.c(&[source]).shared()?;
+    let world = RunningWorld::for_delivery()?;
+    assert_silent_success(&program.run(world.arguments())?);
+    Ok(world)
+}
+
+#[test]
+fn the_header_goes_with_regex_h_and_into_two_files_of_a_program() -> TestResult {
+    let program = library()?.c(&["c/header_one.c", "c/header_two.c"]).shared()?;
+    assert_silent_success(&program.run([""; 0])?);
+    Ok(())
+}
+
+#[test]
+fn what_should_not_be_passed_is_answered() -> TestResult {
+    let program = library()?.c(&["c/arguments.c"]).shared()?;
+    assert_silent_success(&program.run([""; 0])?);
+    Ok(())
+}
+
+#[test]
+fn every_part_of_a_report_can_be_read() -> TestResult {
+    delivers("c/report.c")?;
+    Ok(())
+}
+
+#[test]
+fn threads_send_at_once() -> TestResult {
+    let world = delivers("c/threads.c")?;
+    let mut expected: Vec<_> = (0..32)
+        .flat_map(|thread| (0..4).map(move |mail| format!("mail {thread}.{mail}")))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(world.subjects(), expected);
+    Ok(())
+}
+
+#[test]
+fn a_forked_child_sends_by_an_agent_of_its_own() -> TestResult {
+    let world = delivers("c/fork.c")?;
+    assert_eq!(
+        world.subjects(),
+        ["agent", "agent again", "child", "own", "parent", "parent again"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_content_of_100_mebioctets_arrives_whole() -> TestResult {
+    let world = delivers("c/large.c")?;
+    let mails = world.sandbox.mails();
+    assert_eq!(mails.len(), 2);
+    let line = b".23456789.23456789.23456789.23456789.23456789.23456789.23456789\r\n";
+    for mail in mails {
+        let header = mail
+            .content
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .ok_or("no end of the header")?;
+        let body = mail.content.get(header + 4..).unwrap_or_default();
+        assert_eq!(body.len(), 100 * 1024 * 1024 / 64 * line.len());
+        assert!(
+            body.chunks(line.len()).all(|chunk| chunk == line),
+            "a line is not what it was"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_host_program_is_left_alone() -> TestResult {
+    delivers("c/manners.c")?;
+    Ok(())
+}
+
+#[test]
+fn the_library_stays_loaded_behind_its_worker() -> TestResult {
+    let library = library()?;
+    let program = library.c(&["c/dlclose.c"]).with(["-ldl"]).program()?;
+    let world = RunningWorld::for_delivery()?;
+    let [dns, port] = world.arguments();
+    let shared = library.lib().join("libmapagent.so.0").display().to_string();
+    assert_silent_success(&program.run([shared, dns, port])?);
+    assert_eq!(world.sandbox.mails().len(), 3);
+    Ok(())
+}
+
+#[test]
+fn handles_of_cpp_move_and_free_themselves() -> TestResult {
+    for exceptions in ["-fexceptions", "-fno-exceptions"] {
+        let program = library()?
+            .cpp(&["cpp/handles.cpp", "cpp/header_one.cpp"])
+            .with([exceptions])
+            .shared()?;
+        let world = RunningWorld::for_delivery()?;
+        assert_silent_success(&program.run(world.arguments())?);
+        assert_eq!(world.subjects(), ["default", "from C++"]);
+    }
+    Ok(())
+}
+
+/// The C programs are C++ programs, too: the header has no word in it that only C knows.
+#[test]
+fn the_c_header_serves_cpp() -> TestResult {
+    let program = library()?.cpp(&["c/appendix_a.c"]).with(["-x", "c++"]).shared();
+    // `-x` counts for the files behind it only, and g++ takes `.c` for C++ anyway.
+    let world = RunningWorld::start(include_str!("../../canonical/appendix-a.world"))?;
+    let [dns, port] = world.arguments();
+    let output = program?.run([
+        dns.as_str(),
+        &port,
+        "cxw@apple.com",
+        "407184933@qq.com",
+        "test",
+        "test content.",
+    ])?;
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        fs::read_to_string(folder().join("canonical/A.1.txt"))?
+    );
+    Ok(())
+}
+
+#[test]
+fn the_scenarios_of_appendix_a_print_their_canonical_dialogue() -> TestResult {
+    let scenarios = [
+        ("A.1", "407184933@qq.com", "test content.", MapReplyCode::Success),
+        ("A.2", "", "", MapReplyCode::NoEmpty),
+        (
+            "A.3",
+            "407184933qq.com",
+            "test content.",
+            MapReplyCode::InvalidFormat,
+        ),
+        (
+            "A.4",
+            "407184933@qqqqq12372.com",
+            "test content.",
+            MapReplyCode::DnsFail,
+        ),
+        ("A.5", "cxw@gwu.edu", "test content.", MapReplyCode::BadReply),
+        (
+            "A.6",
+            "cxw@outlook.com",
+            "test content.",
+            MapReplyCode::ServiceDenied,
+        ),
+    ];
+    let program = library()?.c(&["c/appendix_a.c"]).shared()?;
+    let world = RunningWorld::start(include_str!("../../canonical/appendix-a.world"))?;
+    let [dns, port] = world.arguments();
+    for (name, to, content, reply) in scenarios {
+        let output = program.run([dns.as_str(), &port, "cxw@apple.com", to, "test", content])?;
+        let dialogue = fs::read_to_string(folder().join(format!("canonical/{name}.txt")))?;
+        assert_eq!(String::from_utf8_lossy(&output.stdout), dialogue, "{name}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+        assert_eq!(output.status.code(), Some(reply as i32), "{name}");
+    }
+    Ok(())
+}
+
+/// What a user copies first is compiled as it stands, and does what it says.
+#[test]
+fn the_examples_compile_and_say_what_happened() -> TestResult {
+    let library = library()?;
+    let example = |name: &str| project().join("examples").join(name).display().to_string();
+    let world = RunningWorld::for_delivery()?;
+    let [dns, port] = world.arguments();
+
+    for program in [
+        library.c(&[&example("c/send.c")]).shared()?,
+        library.cpp(&[&example("cpp/send.cpp")]).shared()?,
+    ] {
+        let output = program.run(["alice@sender.example", "bob", "s", "c"])?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.starts_with("RE_INVALID_FORMAT: <bob>.\n"), "{printed}");
+        assert!(printed.lines().count() >= 2, "{printed}");
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(program.run([""; 0])?.status.code(), Some(2));
+    }
+
+    let report = library.c(&[&example("c/report.c")]).shared()?;
+    let options = [
+        "-d",
+        dns.as_str(),
+        "-p",
+        &port,
+        "-t",
+        "60",
+        "-n",
+        "client.example",
+        "-l",
+    ];
+    let mail = ["alice@sender.example", "bob@greylisting.example", "s", "c"];
+    let output = report.run(options.into_iter().chain(mail))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    for line in [
+        "RE_BADREPLY: <451>.",
+        "delivered: no",
+        "worth another try later",
+        "wait for: 900 s",
+    ] {
+        assert!(
+            printed.lines().any(|printed| printed == line),
+            "{line} in {printed}"
+        );
+    }
+    assert!(
+        printed.contains("attempt: mx.greylisting.example [127.0.0.4], "),
+        "{printed}"
+    );
+    assert_eq!(output.status.code(), Some(MapReplyCode::BadReply as i32));
+    Ok(())
+}
