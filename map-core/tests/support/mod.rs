@@ -1,0 +1,346 @@
+//! A driver without a network: it moves octets and content by hand, and checks what must hold for every
+//! sequence of events, whatever the peer does.
+
+// Each test that includes this file uses a part of it.
+#![allow(dead_code)]
+
+use bytes::Bytes;
+use map_core::Mailbox;
+use map_core::smtp::{
+    BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Reply, Severity, Stage,
+    TransactionId,
+};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What recipients are called, by index.
+pub(crate) const NAMES: [&str; 5] = ["one", "two", "three", "four", "five"];
+
+/// One message to submit.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub(crate) recipients: usize,
+    pub(crate) size: Option<u64>,
+    pub(crate) content: Bytes,
+}
+
+/// Small numbers without order, the same on every run.
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `sides`; 0 for no sides.
+    pub(crate) fn below(&mut self, sides: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap() % sides.max(1)
+    }
+}
+
+/// In which pieces octets move.
+#[derive(Clone, Debug)]
+pub(crate) enum Pieces {
+    Whole,
+    Octets,
+    Random(Dice),
+}
+
+impl Pieces {
+    /// How many of `available` octets move next: at least one, if there is one.
+    pub(crate) fn next(&mut self, available: usize) -> usize {
+        match self {
+            Self::Whole => available,
+            Self::Octets => available.min(1),
+            Self::Random(dice) => available.min(1 + dice.below(available.min(40))),
+        }
+    }
+}
+
+/// A connection, its driver, and what was told so far.
+#[derive(Debug)]
+pub(crate) struct Harness {
+    pub(crate) connection: Connection,
+    pub(crate) now: Instant,
+    pub(crate) pieces: Pieces,
+    mails: Vec<Mail>,
+    /// Octets of each content that were handed over.
+    handed: Vec<usize>,
+    outcomes: BTreeMap<(usize, usize), Outcome>,
+    finished: Vec<usize>,
+    closed: bool,
+    trail: Vec<String>,
+    /// Contents whose end mark was told as sent, and the last reply to each.
+    contents_sent: Vec<usize>,
+    final_replies: BTreeMap<usize, Severity>,
+}
+
+pub(crate) fn config(hello: Hello) -> Config {
+    Config {
+        hello_name: "client.example".parse().unwrap(),
+        hello,
+        deadlines: Deadlines::default(),
+    }
+}
+
+pub(crate) fn mailbox(name: &str) -> Mailbox {
+    Mailbox::try_from(name).unwrap()
+}
+
+impl Harness {
+    pub(crate) fn new(hello: Hello, pieces: Pieces) -> Self {
+        let now = Instant::now();
+        Self {
+            connection: Connection::new(config(hello), now),
+            now,
+            pieces,
+            mails: Vec::new(),
+            handed: Vec::new(),
+            outcomes: BTreeMap::new(),
+            finished: Vec::new(),
+            closed: false,
+            trail: Vec::new(),
+            contents_sent: Vec::new(),
+            final_replies: BTreeMap::new(),
+        }
+    }
+
+    /// Transactions are numbered from 1.
+    pub(crate) fn submit(&mut self, mail: Mail) {
+        let recipient = |index: usize| match NAMES.get(index) {
+            Some(name) => mailbox(&format!("{name}@mx.example")).into(),
+            None => mailbox(&format!("r{index}@mx.example")).into(),
+        };
+        let envelope = Envelope {
+            reverse_path: mailbox("sender@client.example").into(),
+            forward_paths: (0..mail.recipients).map(recipient).collect(),
+        };
+        let body = BodyInfo { size: mail.size };
+        self.mails.push(mail);
+        self.handed.push(0);
+        let tx = TransactionId(self.mails.len() as u64);
+        self.connection.submit(tx, envelope, body, self.now);
+        self.take_events();
+    }
+
+    pub(crate) fn quit(&mut self) {
+        self.connection.quit(self.now);
+        self.take_events();
+    }
+
+    /// All of `octets`, in pieces.
+    pub(crate) fn receive(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(self.pieces.next(rest.len()));
+            self.connection.handle_bytes(piece, self.now);
+            self.take_events();
+            rest = after;
+        }
+    }
+
+    /// What would be written now.
+    pub(crate) fn offered(&self) -> Vec<u8> {
+        let mut slices = Vec::new();
+        self.connection.poll_transmit(&mut slices);
+        slices.iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    pub(crate) fn transmit(&mut self, octets: usize) {
+        self.connection.transmitted(octets, self.now);
+        self.take_events();
+    }
+
+    pub(crate) fn wait_for_timeout(&mut self) -> Duration {
+        let deadline = self.connection.poll_deadline().expect("something is waited for");
+        let waited = deadline.saturating_duration_since(self.now);
+        if let Some(early) = deadline
+            .checked_sub(Duration::from_millis(1))
+            .filter(|early| *early > self.now)
+        {
+            self.connection.handle_timeout(early);
+            assert_eq!(
+                self.connection.poll_deadline(),
+                Some(deadline),
+                "a time-out before its time does nothing"
+            );
+        }
+        self.now = deadline;
+        self.connection.handle_timeout(deadline);
+        self.take_events();
+        waited
+    }
+
+    pub(crate) fn outcome(&self, tx: usize, index: usize) -> Option<&Outcome> {
+        self.outcomes.get(&(tx, index))
+    }
+
+    pub(crate) fn outcomes(&self) -> &BTreeMap<(usize, usize), Outcome> {
+        &self.outcomes
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Commands and reply codes in the order in which they were told.
+    pub(crate) fn trail(&self) -> String {
+        self.trail.join(" ")
+    }
+
+    /// Every event, checked as it comes; content is handed over as it is asked for.
+    pub(crate) fn take_events(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            assert!(!self.closed, "{event:?} behind Closed");
+            match event {
+                Event::Sent { stage, tx } => {
+                    let tx = tx.map(number);
+                    self.trail.push(command(stage).to_owned());
+                    match (stage, tx) {
+                        (Stage::Content, Some(tx)) => self.contents_sent.push(tx),
+                        // A second MAIL begins anew: what went before was a dot alone.
+                        (Stage::Mail, Some(tx)) => {
+                            self.contents_sent.retain(|sent| *sent != tx);
+                            self.final_replies.remove(&tx);
+                        }
+                        _ => {}
+                    }
+                }
+                Event::Received { stage, tx, reply } => {
+                    let tx = tx.map(number);
+                    self.trail.push(reply.code.to_string());
+                    if let (Stage::Content, Some(tx)) = (stage, tx)
+                        && self.contents_sent.contains(&tx)
+                    {
+                        self.final_replies.entry(tx).or_insert(reply.severity());
+                    }
+                }
+                Event::NeedContent(tx) => self.hand_over(number(tx)),
+                Event::Recipient { tx, index, outcome } => {
+                    let tx = number(tx);
+                    self.check(tx, index, &outcome);
+                    let before = self.outcomes.insert((tx, index), outcome);
+                    assert_eq!(before, None, "a second outcome for recipient {index} of {tx}");
+                }
+                Event::Finished(tx) => {
+                    let tx = number(tx);
+                    let told = self.outcomes.range((tx, 0)..(tx + 1, 0)).count();
+                    assert_eq!(
+                        told,
+                        self.mails[tx - 1].recipients,
+                        "Finished({tx}) before its outcomes"
+                    );
+                    assert!(!self.finished.contains(&tx), "Finished({tx}) twice");
+                    self.finished.push(tx);
+                }
+                Event::Closed => {
+                    self.closed = true;
+                    assert_eq!(
+                        self.finished.len(),
+                        self.mails.len(),
+                        "Closed before every transaction finished"
+                    );
+                    assert!(self.offered().is_empty(), "octets to write behind Closed");
+                    assert_eq!(self.connection.poll_deadline(), None, "a deadline behind Closed");
+                }
+                Event::Ready(_) => {}
+            }
+        }
+    }
+
+    /// What must hold for an outcome in any case.
+    fn check(&self, tx: usize, index: usize, outcome: &Outcome) {
+        assert!(
+            index < self.mails[tx - 1].recipients,
+            "no such recipient: {index} of {tx}"
+        );
+        assert!(!self.finished.contains(&tx), "an outcome behind Finished({tx})");
+        let sent = self.contents_sent.contains(&tx);
+        match outcome {
+            Outcome::Accepted(reply) => {
+                assert!(sent, "accepted without its content");
+                assert_eq!(reply.severity(), Severity::PositiveCompletion);
+                assert_eq!(self.final_replies.get(&tx), Some(&Severity::PositiveCompletion));
+            }
+            Outcome::Uncertain(_) => assert!(sent, "uncertain before the commit point"),
+            Outcome::Lost { .. } | Outcome::Unexpected { .. } => {
+                assert!(!sent, "{outcome:?} behind the commit point");
+            }
+            Outcome::Refused { reply, .. } => assert!(reply.severity().is_negative(), "{outcome:?}"),
+            Outcome::Unfit(_) => {}
+        }
+    }
+
+    fn hand_over(&mut self, tx: usize) {
+        let place = tx - 1;
+        let content = &self.mails[place].content;
+        let from = self.handed[place];
+        let to = from + self.pieces.next(content.len() - from);
+        self.handed[place] = to;
+        let block = content.slice(from..to);
+        self.connection
+            .handle_content(TransactionId(tx as u64), block, to == content.len(), self.now);
+    }
+}
+
+fn number(TransactionId(tx): TransactionId) -> usize {
+    usize::try_from(tx).unwrap()
+}
+
+pub(crate) fn command(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Greeting => "greeting",
+        Stage::Ehlo => "EHLO",
+        Stage::Helo => "HELO",
+        Stage::Mail => "MAIL",
+        Stage::Rcpt => "RCPT",
+        Stage::Data => "DATA",
+        Stage::Content => "content",
+        Stage::Rset => "RSET",
+        Stage::Quit => "QUIT",
+    }
+}
+
+/// An outcome as the transcripts write it.
+pub(crate) fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted(reply) => format!("accepted ({})", codes(reply)),
+        Outcome::Refused { stage, reply } => format!("refused at {} ({})", command(*stage), codes(reply)),
+        Outcome::Unexpected { stage, reply } => {
+            format!("unexpected at {} ({})", command(*stage), codes(reply))
+        }
+        Outcome::Unfit(map_core::smtp::Unfit::NeedsSmtpUtf8) => "unfit (SMTPUTF8)".to_owned(),
+        Outcome::Unfit(map_core::smtp::Unfit::TooLarge { size, limit }) => {
+            format!("unfit ({size} octets, limit {limit})")
+        }
+        Outcome::Lost { stage, why } => format!("lost at {} ({})", command(*stage), loss(why)),
+        Outcome::Uncertain(why) => format!("uncertain ({})", loss(why)),
+    }
+}
+
+fn loss(why: &Loss) -> String {
+    use map_core::smtp::Abort;
+    match why {
+        Loss::Aborted(Abort::Cancelled) => "cancelled".to_owned(),
+        Loss::Aborted(Abort::ContentUnreadable) => "unreadable content".to_owned(),
+        Loss::Aborted(Abort::Deadline) => "deadline".to_owned(),
+        Loss::Closed => "closed".to_owned(),
+        Loss::Nonsense(reply) => format!("nonsense {}", codes(reply)),
+        Loss::NotSmtp => "not SMTP".to_owned(),
+        Loss::Reset(_) => "reset".to_owned(),
+        Loss::TimedOut => "timed out".to_owned(),
+    }
+}
+
+fn codes(reply: &Reply) -> String {
+    match reply.enhanced {
+        Some(enhanced) => format!("{} {enhanced}", reply.code),
+        None => reply.code.to_string(),
+    }
+}

@@ -1,0 +1,410 @@
+//! Exchanges as transcripts: every file below `transcripts/` is one, run through the machine whole, octet by
+//! octet and in random pieces.
+//!
+//! A file reads as the dialogue would:
+//!
+//! ```text
+//! # what the file shows
+//! recipients: 2 1              one number for each message; 1 by default
+//! size: 40                     octets the machine is told; unknown by default
+//! content: hello\r\n           the content of every message; this one by default
+//! hello: HELO                  how the session is opened; EHLO by default
+//! quit: never                  or on <quit>; at once by default
+//!
+//! S: 220 mx.example            the server says
+//! C: EHLO client.example       the client must write; lines that follow each other are one write
+//! S(raw): 250 mx\n             octets as they stand, escapes \r \n \t \\ \xNN, {text*1000} for a repetition
+//! C: MAIL FR<stall>            the system takes no more than that
+//! <close> <reset> <timeout 300> <cancel> <deadline> <quit> <submit 1>
+//!
+//! => one: refused at RCPT (550 5.1.1)
+//! => 2 one: accepted (250)     of the second message
+//! => trail: 220 EHLO 250 …     what the driver is told, in order
+//! => open                      the connection is not over
+//! ```
+
+mod support;
+
+use bytes::Bytes;
+use map_core::smtp::{Abort, Hello};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use support::{Dice, Harness, Mail, NAMES, Pieces, describe};
+
+/// Runs of each file in random pieces.
+const RANDOM_RUNS: u64 = 60;
+
+#[test]
+fn whole() {
+    run_all(|_| vec![Pieces::Whole]);
+}
+
+#[test]
+fn octet_by_octet() {
+    run_all(|_| vec![Pieces::Octets]);
+}
+
+#[test]
+fn in_random_pieces() {
+    run_all(|place| {
+        let seeds = (0..RANDOM_RUNS).map(|run| place as u64 * RANDOM_RUNS + run);
+        seeds.map(|seed| Pieces::Random(Dice::new(seed))).collect()
+    });
+}
+
+/// The rows that every stage must have a file for.
+#[test]
+fn every_stage_meets_everything_a_server_can_do() {
+    let stages = [
+        "greeting", "ehlo", "helo", "mail", "rcpt", "data", "content", "rset", "quit",
+    ];
+    let events = [
+        "1yz",
+        "2yz",
+        "3yz",
+        "421",
+        "4yz",
+        "5yz",
+        "6yz",
+        "closed",
+        "malformed",
+        "reset",
+        "timeout",
+        "unasked-421",
+    ];
+    let mut missing = String::new();
+    for (stage, event) in stages
+        .iter()
+        .flat_map(|stage| events.map(|event| (*stage, event)))
+    {
+        // Nothing comes before the greeting: a 421 there is the greeting.
+        if (stage, event) != ("greeting", "unasked-421")
+            && !directory()
+                .join(stage)
+                .join(event)
+                .with_extension("smtp")
+                .exists()
+        {
+            writeln!(missing, "{stage}/{event}.smtp").unwrap();
+        }
+    }
+    assert!(missing.is_empty(), "no transcript for:\n{missing}");
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts")
+}
+
+fn run_all(pieces: impl Fn(usize) -> Vec<Pieces>) {
+    let mut files = Vec::new();
+    collect(&directory(), &mut files);
+    files.sort();
+    assert!(!files.is_empty());
+    let mut failures = String::new();
+    for (place, path) in files.iter().enumerate() {
+        let name = path.strip_prefix(directory()).unwrap().display();
+        let text = std::fs::read_to_string(path).unwrap();
+        let run = || {
+            let transcript = Transcript::parse(&text)?;
+            pieces(place)
+                .into_iter()
+                .try_for_each(|pieces| transcript.run(pieces))
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+            .unwrap_or_else(|_| Err("panicked, see above".to_owned()));
+        if let Err(error) = result {
+            writeln!(failures, "{name}: {error}").unwrap();
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "of {} transcripts these fail:\n{failures}",
+        files.len()
+    );
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "smtp") {
+            files.push(path);
+        }
+    }
+}
+
+/// A file, parsed.
+struct Transcript {
+    hello: Hello,
+    mails: Vec<Mail>,
+    quit: bool,
+    steps: Vec<Step>,
+    outcomes: Vec<((usize, usize), String)>,
+    trail: Option<String>,
+    open: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Server(Vec<u8>),
+    Client { octets: Vec<u8>, stall: bool },
+    Close,
+    Reset,
+    Timeout(u64),
+    Abort(Abort),
+    Quit,
+    Submit(usize),
+}
+
+impl Transcript {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut transcript = Self {
+            hello: Hello::Ehlo,
+            mails: Vec::new(),
+            quit: true,
+            steps: Vec::new(),
+            outcomes: Vec::new(),
+            trail: None,
+            open: false,
+        };
+        if !text.starts_with("# ") {
+            return Err("does not begin with a comment that says what it shows".to_owned());
+        }
+        let mut recipients = vec![1];
+        let mut size = None;
+        let mut content = b"hello\r\n".to_vec();
+        for line in text.lines() {
+            let (key, value) = line.split_once(": ").unwrap_or((line, ""));
+            match key {
+                "recipients" if value == "none" => recipients.clear(),
+                "recipients" => recipients = value.split(' ').map(|n| n.parse().unwrap()).collect(),
+                "size" => size = Some(value.parse().unwrap()),
+                "content" => content = unescape(value)?,
+                "hello" if value == "HELO" => transcript.hello = Hello::Helo,
+                "quit" if value == "never" => transcript.quit = false,
+                "S" => transcript.server([value.as_bytes(), b"\r\n"].concat()),
+                "S(raw)" => transcript.server(unescape(value)?),
+                "C" => transcript.client(value)?,
+                _ if line.starts_with("=> ") => transcript.expect(&line[3..])?,
+                _ if line.starts_with('<') => transcript.steps.push(event(line)?),
+                _ if line.is_empty() || line.starts_with('#') => {}
+                _ => return Err(format!("what is `{line}`?")),
+            }
+        }
+        let content = Bytes::from(content);
+        transcript.mails = recipients
+            .iter()
+            .map(|&recipients| Mail {
+                recipients,
+                size,
+                content: content.clone(),
+            })
+            .collect();
+        Ok(transcript)
+    }
+
+    fn server(&mut self, octets: Vec<u8>) {
+        if let Some(Step::Server(before)) = self.steps.last_mut() {
+            before.extend(octets);
+        } else {
+            self.steps.push(Step::Server(octets));
+        }
+    }
+
+    fn client(&mut self, line: &str) -> Result<(), String> {
+        let (line, stall) = line
+            .strip_suffix("<stall>")
+            .map_or((line, false), |line| (line, true));
+        let mut octets = unescape(line)?;
+        if !stall {
+            octets.extend(b"\r\n");
+        }
+        match self.steps.last_mut() {
+            Some(Step::Client {
+                octets: before,
+                stall: last,
+            }) if !*last => {
+                before.extend(octets);
+                *last = stall;
+            }
+            _ => self.steps.push(Step::Client { octets, stall }),
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, line: &str) -> Result<(), String> {
+        if line == "open" {
+            self.open = true;
+            return Ok(());
+        }
+        let (who, what) = line.split_once(": ").ok_or("an outcome is `=> name: outcome`")?;
+        if who == "trail" {
+            self.trail = Some(what.to_owned());
+            return Ok(());
+        }
+        let (tx, name) = who.split_once(' ').unwrap_or(("1", who));
+        let index = NAMES
+            .iter()
+            .position(|known| *known == name)
+            .ok_or("no such recipient")?;
+        self.outcomes
+            .push(((tx.parse().unwrap(), index), what.to_owned()));
+        Ok(())
+    }
+
+    fn run(&self, pieces: Pieces) -> Result<(), String> {
+        let whole = matches!(pieces, Pieces::Whole);
+        let mut harness = Harness::new(self.hello, pieces);
+        for mail in &self.mails {
+            harness.submit(mail.clone());
+        }
+        if self.quit {
+            harness.quit();
+        }
+        let mut stalled = false;
+        for (place, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Server(octets) => {
+                    let spoken = place.checked_sub(1).and_then(|before| self.steps.get(before));
+                    if matches!(spoken, Some(Step::Client { stall: false, .. }))
+                        && !harness.offered().is_empty()
+                    {
+                        return Err(format!(
+                            "writes more before step {place}: {}",
+                            shown(&harness.offered())
+                        ));
+                    }
+                    harness.receive(octets);
+                }
+                Step::Client { octets, stall } => {
+                    stalled = *stall;
+                    client_writes(&mut harness, octets, whole && !stall)
+                        .map_err(|error| format!("step {place}: {error}"))?;
+                }
+                Step::Timeout(seconds) => {
+                    let waited = harness.wait_for_timeout().as_secs();
+                    if waited != *seconds {
+                        return Err(format!("step {place}: waited {waited} s instead of {seconds}"));
+                    }
+                }
+                Step::Close => harness.connection.handle_closed(None, harness.now),
+                Step::Reset => {
+                    let error = Some(std::io::ErrorKind::ConnectionReset);
+                    harness.connection.handle_closed(error, harness.now);
+                }
+                Step::Abort(why) => harness.connection.abort(*why, harness.now),
+                Step::Quit => harness.quit(),
+                Step::Submit(recipients) => harness.submit(Mail {
+                    recipients: *recipients,
+                    ..self.mails[0].clone()
+                }),
+            }
+            harness.take_events();
+        }
+        if !stalled && !harness.offered().is_empty() {
+            return Err(format!("writes more at the end: {}", shown(&harness.offered())));
+        }
+        self.compare(&harness)
+    }
+
+    fn compare(&self, harness: &Harness) -> Result<(), String> {
+        let told: Vec<_> = harness
+            .outcomes()
+            .iter()
+            .map(|(who, outcome)| (*who, describe(outcome)))
+            .collect();
+        let mut expected = self.outcomes.clone();
+        expected.sort();
+        if told != expected {
+            return Err(format!("expected {expected:?}, was told {told:?}"));
+        }
+        if let Some(trail) = &self.trail
+            && *trail != harness.trail()
+        {
+            return Err(format!(
+                "expected the trail {trail}, was told {}",
+                harness.trail()
+            ));
+        }
+        if harness.is_closed() == self.open {
+            return Err(format!("closed: {}", harness.is_closed()));
+        }
+        Ok(())
+    }
+}
+
+/// The client must write these octets now; in one write, if `at_once`.
+fn client_writes(harness: &mut Harness, octets: &[u8], at_once: bool) -> Result<(), String> {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let offered = harness.offered();
+        let agree = offered.iter().zip(rest).take_while(|(a, b)| a == b).count();
+        if agree == 0 || agree < offered.len().min(rest.len()) || (at_once && offered != rest) {
+            return Err(format!("writes {} instead of {}", shown(&offered), shown(rest)));
+        }
+        let taken = harness.pieces.next(agree);
+        harness.transmit(taken);
+        rest = &rest[taken..];
+    }
+    Ok(())
+}
+
+fn event(line: &str) -> Result<Step, String> {
+    let word = line.trim_start_matches('<').trim_end_matches('>');
+    let (word, number) = word.split_once(' ').unwrap_or((word, ""));
+    Ok(match word {
+        "cancel" => Step::Abort(Abort::Cancelled),
+        "close" => Step::Close,
+        "deadline" => Step::Abort(Abort::Deadline),
+        "quit" => Step::Quit,
+        "reset" => Step::Reset,
+        "submit" => Step::Submit(number.parse().map_err(|_| "<submit RECIPIENTS>")?),
+        "timeout" => Step::Timeout(number.parse().map_err(|_| "<timeout SECONDS>")?),
+        "unreadable" => Step::Abort(Abort::ContentUnreadable),
+        _ => return Err(format!("what is `{line}`?")),
+    })
+}
+
+/// `\r \n \t \\ \xNN`, and `{text*N}` for a text N times.
+fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        rest = &rest[next.len_utf8()..];
+        match next {
+            '\\' => {
+                let (escape, after) = rest.split_at(1);
+                rest = after;
+                match escape {
+                    "r" => octets.push(b'\r'),
+                    "n" => octets.push(b'\n'),
+                    "t" => octets.push(b'\t'),
+                    "\\" => octets.push(b'\\'),
+                    "x" => {
+                        octets.push(u8::from_str_radix(&rest[..2], 16).map_err(|error| error.to_string())?);
+                        rest = &rest[2..];
+                    }
+                    _ => return Err(format!("what is `\\{escape}`?")),
+                }
+            }
+            '{' => {
+                let (repetition, after) = rest.split_once('}').ok_or("a { without }")?;
+                let (text, times) = repetition.rsplit_once('*').ok_or("a repetition is {text*N}")?;
+                rest = after;
+                let times: usize = times.parse().map_err(|_| "a repetition is {text*N}")?;
+                octets.extend(unescape(text)?.repeat(times));
+            }
+            _ => octets.extend(next.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Ok(octets)
+}
+
+fn shown(octets: &[u8]) -> String {
+    if octets.is_empty() {
+        "nothing".to_owned()
+    } else {
+        format!("`{}`", octets.escape_ascii())
+    }
+}
