@@ -200,11 +200,11 @@ impl<'h> Connection<'h> {
         *times = times.saturating_add(1);
         let times = *times;
         // The end mark of nobody's mail delivers nothing.
-        if turn.stage == Stage::Content
-            && self.smtp.has_recipients()
-            && let Some(session) = self.session.log.lock().session(self.session.id)
-        {
-            session.contents_complete = session.contents_complete.saturating_add(1);
+        let complete = turn.stage == Stage::Content && self.smtp.has_recipients();
+        let ahead = self.smtp.is_ahead(turn);
+        if let Some(session) = self.session.log.lock().session(self.session.id) {
+            session.contents_complete = session.contents_complete.saturating_add(usize::from(complete));
+            session.sent_ahead = session.sent_ahead.saturating_add(usize::from(ahead));
         }
         let fits = |rule: &&Rule| {
             rule.stage == turn.stage
@@ -228,9 +228,12 @@ impl<'h> Connection<'h> {
 
     /// What follows from the first reply of `actions`.
     fn decide(&mut self, actions: &[Action], turn: Turn) -> Decision {
-        let said = actions.iter().find_map(|action| spoken(action, &turn.answer));
-        let code = said.and_then(|octets| octets.first_chunk()).copied();
-        match self.smtp.replied(turn, code) {
+        let answer = turn.answer.clone();
+        let said = actions
+            .iter()
+            .find_map(|action| spoken(action, &answer))
+            .unwrap_or_default();
+        match self.smtp.replied(turn, said) {
             Next::Go => Decision::Go,
             Next::Leave => Decision::Leave,
             Next::Take(mail) => {

@@ -45,6 +45,10 @@ impl Input {
         self.content = true;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     pub(crate) fn poll(&mut self) -> Option<Arrival> {
         if self.content {
             self.poll_content()
@@ -54,7 +58,8 @@ impl Input {
     }
 
     fn poll_line(&mut self) -> Option<Arrival> {
-        // > Server implementations … MUST NOT recognize any other character sequence as a line ending
+        // > Conforming implementations MUST NOT recognize or generate any other character or character sequence as
+        // > a line terminator.
         // https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let Some(found) = memmem::find(unsearched, b"\r\n") else {
@@ -75,7 +80,8 @@ impl Input {
         let end = if self.buffer.starts_with(b".\r\n") {
             0
         } else {
-            // > the sequence <CRLF>.<CRLF> … only
+            // > The mail data are terminated by a line containing only a period, that is, the character sequence
+            // > "<CRLF>.<CRLF>"
             // https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4
             let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
             let Some(found) = memmem::find(unsearched, b"\r\n.\r\n") else {

@@ -1,6 +1,7 @@
 //! What happened in a world: mails and sessions, for whoever looks or waits.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 ///
 /// It is here before the reply leaves, and also when a cut or a mute host keeps the reply back: then a mail was
 /// delivered of which the client cannot know (<https://www.rfc-editor.org/rfc/rfc1047>).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mail {
     /// The host's name in the script.
     pub host: String,
@@ -24,7 +26,8 @@ pub struct Mail {
 }
 
 /// One connection that a host saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
     /// The host's name in the script.
     pub host: String,
@@ -34,12 +37,44 @@ pub struct Session {
     pub received: Vec<u8>,
     /// Every octet the host sent.
     pub sent: Vec<u8>,
-    /// Contents whose end mark arrived here, whatever was answered: what may have been delivered.
+    /// Contents for at least one accepted recipient whose end mark arrived here, whatever was answered: what may
+    /// have been delivered.
     pub contents_complete: usize,
     /// Contents answered with 2yz, the whole reply given to the system to send.
     pub contents_accepted: usize,
+    /// How often the client sent on although it had to wait for a reply first: without PIPELINING, or behind a
+    /// command that must be the last of its group (<https://www.rfc-editor.org/rfc/rfc2920#section-3.1>).
+    pub sent_ahead: usize,
     /// The connection is over.
     pub closed: bool,
+}
+
+/// Octets are shown as text: a test that fails is read by a person.
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail")
+            .field("host", &self.host)
+            .field("hello", &self.hello)
+            .field("reverse_path", &self.reverse_path)
+            .field("forward_paths", &self.forward_paths)
+            .field("content", &format_args!("b\"{}\"", self.content.escape_ascii()))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("host", &self.host)
+            .field("address", &self.address)
+            .field("received", &format_args!("b\"{}\"", self.received.escape_ascii()))
+            .field("sent", &format_args!("b\"{}\"", self.sent.escape_ascii()))
+            .field("contents_complete", &self.contents_complete)
+            .field("contents_accepted", &self.contents_accepted)
+            .field("sent_ahead", &self.sent_ahead)
+            .field("closed", &self.closed)
+            .finish()
+    }
 }
 
 /// The log of one world. Clones are the same log.
@@ -92,6 +127,7 @@ impl Log {
             sent: Vec::new(),
             contents_complete: 0,
             contents_accepted: 0,
+            sent_ahead: 0,
             closed: false,
         };
         state.sessions.insert(id, session);

@@ -199,9 +199,8 @@ impl Host {
                 Ok(())
             }
             "without" => {
-                let stage = match Stage::from_word(one_word(word, rest)?) {
-                    Some(stage @ Stage::Command(_)) => stage,
-                    _ => return Err(format!("`{rest}` is no command")),
+                let Some(stage @ Stage::Command(_)) = Stage::from_word(one_word(word, rest)?) else {
+                    return Err(format!("`{rest}` is no command"));
                 };
                 let actions = vec![Action::Reply(reply("502 5.5.1 Command not implemented")?)];
                 self.rules.push(Rule {
@@ -425,8 +424,10 @@ fn octets(text: &str) -> Parsed<Vec<u8>> {
             Some('\\') => octets.push(b'\\'),
             Some('x') => {
                 let digits: String = rest.by_ref().take(2).collect();
-                let octet =
-                    u8::from_str_radix(&digits, 16).map_err(|_| format!("`\\x{digits}` is no octet"))?;
+                // `from_str_radix` alone would take one digit, or a sign.
+                let two = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                let octet = u8::from_str_radix(&digits, 16).ok().filter(|_| two);
+                let octet = octet.ok_or_else(|| format!("`\\x{digits}` is no octet"))?;
                 octets.push(octet);
             }
             _ => return Err("a backslash stands before r, n, t, xNN or another backslash".to_owned()),

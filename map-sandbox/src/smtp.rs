@@ -4,6 +4,8 @@
 //! has an answer of its own. The script may put another in its place; whichever is sent, its code decides how
 //! the session goes on, as it does for the client.
 
+use memchr::memmem;
+
 use crate::input::{Arrival, Content, Input};
 use crate::log::Mail;
 use crate::world::Host;
@@ -55,7 +57,7 @@ pub(crate) fn render(code: &str, lines: &[&str]) -> Vec<u8> {
         let last = index.saturating_add(1) == lines.len();
         let separator = match (last, line.is_empty()) {
             (false, _) => "-",
-            // > a reply code alone
+            // > Reply-code [ SP textstring ] CRLF
             // https://www.rfc-editor.org/rfc/rfc5321#section-4.2
             (true, true) => "",
             (true, false) => " ",
@@ -109,6 +111,8 @@ pub(crate) struct Smtp {
     offers: Offers,
     input: Input,
     hello: Option<String>,
+    /// The last reply to EHLO offered it.
+    pipelining: bool,
     /// After a negative greeting nothing but QUIT is served.
     turned_away: bool,
     transaction: Option<Transaction>,
@@ -148,6 +152,7 @@ impl Smtp {
             },
             input: Input::default(),
             hello: None,
+            pipelining: false,
             turned_away: false,
             transaction: None,
         }
@@ -176,6 +181,17 @@ impl Smtp {
         })
     }
 
+    /// Whether the client sent more than it may before it has the reply to `turn`.
+    pub(crate) fn is_ahead(&self, turn: &Turn) -> bool {
+        // > The EHLO, DATA, VRFY, EXPN, TURN, QUIT, and NOOP commands can only appear as the last command in a group
+        // https://www.rfc-editor.org/rfc/rfc2920#section-3.1
+        let last = matches!(
+            turn.stage,
+            Stage::Command("DATA" | "EHLO" | "EXPN" | "HELO" | "NOOP" | "QUIT" | "TURN" | "VRFY")
+        );
+        !self.input.is_empty() && (last || !self.pipelining)
+    }
+
     /// Whether a content that ends now would be somebody's mail.
     pub(crate) fn has_recipients(&self) -> bool {
         self.transaction
@@ -183,11 +199,12 @@ impl Smtp {
             .is_some_and(|transaction| !transaction.forward_paths.is_empty())
     }
 
-    /// A reply with this code (if it has one) was given to `turn`.
-    pub(crate) fn replied(&mut self, turn: Turn, code: Option<[u8; 3]>) -> Next {
-        let class = code.map(|[first, _, _]| first);
+    /// This was said to `turn` first, if anything was.
+    pub(crate) fn replied(&mut self, turn: Turn, said: &[u8]) -> Next {
+        let class = said.first().copied();
         if turn.stage == Stage::Greeting {
-            // > a server that has to reject the connection MAY send 554 … and MUST wait for the client to send a QUIT
+            // > A server taking this approach MUST still wait for the client to send a QUIT […] before closing the
+            // > connection and SHOULD respond to any intervening commands with "503 bad sequence of commands".
             // https://www.rfc-editor.org/rfc/rfc5321#section-3.1
             self.turned_away = matches!(class, Some(b'4' | b'5'));
         }
@@ -215,6 +232,7 @@ impl Smtp {
             }
             Effect::Hello(name) if positive => {
                 self.hello = Some(name);
+                self.pipelining = memmem::find(said, b"PIPELINING").is_some();
                 self.transaction = None;
             }
             Effect::Recipient(path) => {
@@ -229,9 +247,9 @@ impl Smtp {
             Effect::End if positive => return Next::Leave,
             _ => {}
         }
-        // > A server … returns a 421 … and closes the transmission channel
+        // > After detecting the need to shut down the SMTP service and returning a 421 response code.
         // https://www.rfc-editor.org/rfc/rfc5321#section-3.8
-        if code == Some(*b"421") {
+        if said.starts_with(b"421") {
             Next::Leave
         } else {
             Next::Go
@@ -282,7 +300,8 @@ impl Smtp {
                 ..stage_turn("250", "2.0.0", "Ok")
             },
             "VRFY" | "EXPN" if argument.is_empty() => stage_turn("501", "5.5.4", "Whom or which list?"),
-            // > a server MUST NOT return a 250 code … unless it has actually verified the address
+            // > A server MUST NOT return a 250 code in response to a VRFY or EXPN command unless it has actually
+            // > verified the address.
             // https://www.rfc-editor.org/rfc/rfc5321#section-3.5.3
             "VRFY" => stage_turn("252", "2.5.2", "Cannot verify, but will take mail for it and try"),
             "EXPN" => stage_turn("252", "2.5.2", "Cannot expand, but will take mail for it and try"),
@@ -379,7 +398,7 @@ impl Smtp {
         if !parameters.trim().is_empty() {
             return recipient("555", "5.5.4", "Parameter not recognized or not implemented");
         }
-        // > 452 Too many recipients
+        // > The correct reply code for this condition is 452.
         // https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10
         if transaction.forward_paths.len() >= MAX_RECIPIENTS {
             return recipient("452", "4.5.3", "Too many recipients");
@@ -412,11 +431,12 @@ impl Smtp {
             Some(transaction) if !transaction.forward_paths.is_empty() => Turn {
                 stage,
                 argument: String::new(),
-                // No enhanced code here: https://www.rfc-editor.org/rfc/rfc2034#section-4 knows none for 3yz.
+                // Only 2yz, 4yz and 5yz carry an enhanced code: https://www.rfc-editor.org/rfc/rfc2034#section-3
                 answer: render("354", &["End data with <CR><LF>.<CR><LF>"]),
                 effect: Effect::Data,
             },
-            // > If DATA is sent without any valid recipients, 554 "no valid recipients"
+            // > If there was no MAIL, or no RCPT, command, or all such commands were rejected, the server MAY return a
+            // > "command out of sequence" (503) or "no valid recipients" (554) reply in response to the DATA command.
             // https://www.rfc-editor.org/rfc/rfc5321#section-3.3
             Some(transaction) if transaction.tried => Turn {
                 effect: Effect::Data,

@@ -29,7 +29,8 @@ impl Client {
     pub(crate) fn connect(sandbox: &Sandbox, address: &str) -> Self {
         let address: IpAddr = address.parse().expect("an address");
         let at = SocketAddr::new(address, sandbox.smtp_port());
-        let stream = TcpStream::connect_timeout(&at, PATIENCE).expect("the host listens");
+        // Not `connect_timeout`: it asks the socket again and may meet the reset of a host that stops at once.
+        let stream = TcpStream::connect(at).expect("the host listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         Self {
             stream,
@@ -83,6 +84,39 @@ impl Client {
                 String::from_utf8_lossy(&self.buffer)
             );
             self.buffer.extend_from_slice(&part[..count]);
+        }
+    }
+
+    /// Like [`Self::send`], to a host that may be gone.
+    pub(crate) fn send_if_open(&mut self, octets: &str) {
+        let _ = self.stream.write_all(octets.as_bytes());
+    }
+
+    /// The next reply, or nothing when the host ends the connection (or is silent, if that may be).
+    pub(crate) fn reply_if_any(&mut self, may_be_silent: bool) -> Option<String> {
+        let patience = if may_be_silent {
+            Duration::from_millis(40)
+        } else {
+            PATIENCE
+        };
+        self.stream.set_read_timeout(Some(patience)).expect("a time-out");
+        loop {
+            let text = String::from_utf8_lossy(&self.buffer);
+            let lines: Vec<_> = text.split_inclusive("\r\n").collect();
+            let last = |line: &&str| line.ends_with("\r\n") && line.as_bytes().get(3) != Some(&b'-');
+            if let Some(end) = lines.iter().position(|line| last(&line)) {
+                let reply = lines[..=end].concat();
+                self.buffer.drain(..reply.len());
+                return Some(reply);
+            }
+            let mut part = [0; 4096];
+            match self.stream.read(&mut part) {
+                Ok(0) => return None,
+                Ok(count) => self.buffer.extend_from_slice(&part[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) if may_be_silent && error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => panic!("neither an end nor a reset: {error}"),
+            }
         }
     }
 
