@@ -43,7 +43,7 @@
  *   Outputs    Written only on success, but for the report of a send, which is always written.
  *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
  *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
- *   Processes  After fork() the child can use everything but its parent's agents and sessions.
+ *   Processes  After fork() the child can use everything but its parent's agents, and sessions that send by them.
  *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. It stays
  *              loaded after dlclose(), because a thread of its own may be running.
  *   Older code A program compiled with this header runs with every later library of the same SONAME.
@@ -346,6 +346,13 @@ typedef struct map_config map_config;
  * freed.
  */
 typedef struct map_report map_report;
+
+/**
+ * A MAP client session: takes the commands of the MAP document one by one, and answers as the document does.
+ *
+ * Made by map_session_new(), freed by map_session_free(). One thread at a time may use it.
+ */
+typedef struct map_session map_session;
 
 #ifdef __cplusplus
 extern "C" {
@@ -901,6 +908,58 @@ MAP_API uint64_t map_report_attempt_duration_ms(const map_report *report, size_t
  * @return a static string; never NULL, "other" for a number that is none of the stages.
  */
 MAP_API const char *map_stage_name(int32_t stage);
+
+/**
+ * Makes a session. It awaits CMD_FROM.
+ *
+ * @param agent the agent to send by, which may be freed before the session; or NULL: as map_send() does.
+ * @return free with map_session_free(); NULL only with RE_INTERNAL in map_last_reply().
+ */
+MAP_API map_session *map_session_new(const map_agent *agent);
+
+/**
+ * Frees a session, and the reply and the report borrowed from it.
+ *
+ * @param session may be NULL: nothing happens.
+ */
+MAP_API void map_session_free(map_session *session);
+
+/**
+ * Gives the session its next command: "CMD_FROM: <cxw@apple.com>.", "CMD_TO: <...>.", "CMD_SUBJECT: <...>.",
+ * "CMD_CONTENT: <...>.", "CMD_END."
+ *
+ * Between "<" and the final ">." a field may hold anything, ">." included. CMD_END checks the fields, sends the mail and
+ * waits; after it the session awaits CMD_FROM again. A command that is unknown or out of order is answered RE_MISUSE and
+ * changes nothing.
+ *
+ * @param session required.
+ * @param command required; one command.
+ * @return the reply as MAP prints it; empty when the command is in order and MAP is silent. Never NULL. Borrowed until
+ *         the session's next command, or until it is freed. A reply that is not empty is this thread's last reply, too.
+ */
+MAP_API
+const char *map_session_command(map_session *session,
+                                const char *command);
+
+/**
+ * As map_session_command(), with the command's length, for a command that is not NUL-terminated.
+ *
+ * @param session required.
+ * @param command one command.
+ * @param length  its length in octets.
+ * @return as map_session_command().
+ */
+MAP_API const char *map_session_command_n(map_session *session, const char *command, size_t length);
+
+/**
+ * The report of the mail that the last CMD_END sent.
+ *
+ * @param session NULL has none.
+ * @return NULL if the session's last command sent no mail. Borrowed until the session's next command, or until it is freed:
+ *         do not free it.
+ */
+MAP_API
+const map_report *map_session_report(const map_session *session);
 
 /**
  * The version of the library that is running, such as "0.1.0".

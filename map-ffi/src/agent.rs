@@ -19,6 +19,13 @@ pub struct map_agent {
     agent: Agent,
 }
 
+impl map_agent {
+    /// The agent, by a reference of its own, so that it outlives even a free at the wrong time.
+    pub(crate) fn agent(&self) -> Agent {
+        self.agent.clone()
+    }
+}
+
 /// Makes an agent. It starts no thread and opens nothing before its first send.
 ///
 /// @param config required; copied.
@@ -126,14 +133,14 @@ pub unsafe extern "C" fn map_agent_send_n(
     })
 }
 
-/// The agent behind a handle, by a reference of its own, so that it outlives even a free at the wrong time.
+/// The agent behind a handle that is there.
 ///
 /// # Safety
 /// `agent` is NULL or a handle that has not been freed.
 unsafe fn core_agent(agent: *const map_agent) -> Result<Agent, Answer> {
     // SAFETY: as the caller vouches.
     let agent = unsafe { pointer::shared(agent) }.ok_or_else(|| Answer::missing("agent"))?;
-    Ok(agent.agent.clone())
+    Ok(agent.agent())
 }
 
 /// The header promises that threads may share an agent.

@@ -33,6 +33,19 @@ impl Answer {
         }
     }
 
+    /// A reply with the sentence that explains it.
+    pub(crate) fn with_advice(reply: MapReply, advice: impl Into<String>) -> Self {
+        Self {
+            reply,
+            advice: advice.into(),
+        }
+    }
+
+    /// The reply.
+    pub(crate) fn reply(&self) -> &MapReply {
+        &self.reply
+    }
+
     /// An argument that is required is not there.
     pub(crate) fn missing(argument: &str) -> Self {
         Self::misuse(format!("{argument} is NULL"))
@@ -72,17 +85,12 @@ thread_local! {
 pub(crate) fn replying(body: impl FnOnce() -> Answer) -> map_reply {
     let said = catch(|| {
         let answer = body();
-        let last = Last {
-            line: c_text(answer.reply.to_string()),
-            advice: c_text(answer.advice),
-        };
-        (map_reply::from(answer.reply.code()), last)
+        let reply = map_reply::from(answer.reply.code());
+        remember(answer);
+        reply
     });
     match said {
-        Ok((reply, last)) => {
-            remember(last);
-            reply
-        }
+        Ok(reply) => reply,
         Err(fault) => {
             remember_fault(&fault);
             map_reply::RE_INTERNAL
@@ -112,14 +120,16 @@ pub(crate) fn guarded<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 }
 
 /// This thread's last reply as MAP prints it, and the sentence with it.
-pub(crate) fn with_last<T>(read: impl FnOnce(Option<(&CStr, &CStr)>) -> T) -> T {
-    LAST.with(|last| {
+pub(crate) fn with_last<T>(read: impl Fn(Option<(&CStr, &CStr)>) -> T) -> T {
+    LAST.try_with(|last| {
         read(
             last.borrow()
                 .as_ref()
                 .map(|last| (last.line.as_c_str(), last.advice.as_c_str())),
         )
     })
+    // A thread that is ending, in a destructor of the host's, has forgotten.
+    .unwrap_or_else(|_| read(None))
 }
 
 /// A panic caught at the boundary; what it said.
@@ -132,17 +142,33 @@ fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Fault> {
     // assignments that are done or not done.
     let result = panic::catch_unwind(AssertUnwindSafe(body));
     DEPTH.with(|depth| depth.set(depth.get().saturating_sub(1)));
-    result.map_err(|_| Fault(PANIC.with(RefCell::take).unwrap_or_else(|| "a panic".to_owned())))
+    result.map_err(|_| {
+        Fault(
+            PANIC
+                .try_with(RefCell::take)
+                .ok()
+                .flatten()
+                .unwrap_or_else(|| "a panic".to_owned()),
+        )
+    })
 }
 
-fn remember(last: Last) {
+/// Makes an answer the last one of this thread.
+pub(crate) fn remember(answer: Answer) {
+    keep(Last {
+        line: c_text(answer.reply.to_string()),
+        advice: c_text(answer.advice),
+    });
+}
+
+fn keep(last: Last) {
     // In a thread that is ending there is no place left to remember in, and nobody to read it.
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
 fn remember_fault(fault: &Fault) {
     // Spelled here, because printing a reply may be what panicked.
-    remember(Last {
+    keep(Last {
         line: c"RE_INTERNAL.".to_owned(),
         advice: c_text(format!(
             "a fault inside the library, please report it: {}",
@@ -162,7 +188,8 @@ fn hold_the_tongue_of_panics() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         if DEPTH.with(Cell::get) > 0 {
-            PANIC.with(|said| *said.borrow_mut() = Some(info.to_string()));
+            // A panic inside of this hook would abort the host program.
+            let _ = PANIC.try_with(|said| *said.borrow_mut() = Some(info.to_string()));
         } else {
             previous(info);
         }

@@ -30,6 +30,8 @@ pub mod agent;
 
 pub mod report;
 
+pub mod session;
+
 pub mod version;
 
 mod boundary;

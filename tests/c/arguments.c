@@ -163,6 +163,35 @@ static void handles_that_are_not_there(void)
     CHECK(map_report_attempt_duration_ms(NULL, 0) == 0);
 }
 
+static void sessions(void)
+{
+    map_session *session = map_session_new(NULL);
+
+    CHECK(session != NULL);
+    CHECK_TEXT(map_session_command(session, NULL), "RE_MISUSE: <command is NULL>.");
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <command is NULL>.");
+    CHECK_TEXT(map_session_command_n(session, NULL, 3), "RE_MISUSE: <command is NULL>.");
+    CHECK(strncmp(map_session_command_n(session, "CMD_END.", SIZE_MAX), "RE_MISUSE: <", 12) == 0);
+    CHECK(strncmp(map_session_command(session, "CMD_END."), "RE_MISUSE: <", 12) == 0);
+    CHECK(strncmp(map_session_command(session, "\xff\xfe"), "RE_MISUSE: <", 12) == 0);
+    CHECK(map_session_report(session) == NULL);
+
+    CHECK_TEXT(map_session_command(session, "CMD_FROM: <cxw@apple.com>."), "");
+    CHECK(strncmp(map_session_command(session, "CMD_FROM: <other@apple.com>."), "RE_MISUSE: <", 12) == 0);
+    CHECK_TEXT(map_session_command_n(session, "CMD_TO: <>. and more", 11), "");
+    CHECK_TEXT(map_session_command(session, "CMD_SUBJECT: <test>."), "");
+    CHECK_TEXT(map_session_command(session, "CMD_CONTENT: <>."), "");
+    CHECK_TEXT(map_session_command(session, "CMD_END."), "RE_NO_EMPTY: <To, Content,>.");
+    CHECK_TEXT(map_last_reply(), "RE_NO_EMPTY: <To, Content,>.");
+    CHECK(strlen(map_last_advice()) > 0);
+    CHECK(map_session_report(session) == NULL);
+    map_session_free(session);
+
+    map_session_free(NULL);
+    CHECK_TEXT(map_session_command(NULL, "CMD_END."), "RE_MISUSE: <session is NULL>.");
+    CHECK(map_session_report(NULL) == NULL);
+}
+
 static void indices_that_are_not_there(void)
 {
     map_report *report;
@@ -207,6 +236,7 @@ int main(void)
     absurd_lengths_are_misuse();
     settings_that_cannot_be();
     handles_that_are_not_there();
+    sessions();
     indices_that_are_not_there();
     numbers_that_are_no_replies();
     return 0;

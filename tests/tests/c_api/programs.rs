@@ -39,8 +39,16 @@ fn threads_send_at_once() -> TestResult {
     let mut expected: Vec<_> = (0..32)
         .flat_map(|thread| (0..4).map(move |mail| format!("mail {thread}.{mail}")))
         .collect();
+    expected.push("last will".to_owned());
     expected.sort_unstable();
     assert_eq!(world.subjects(), expected);
+    Ok(())
+}
+
+#[test]
+fn a_session_speaks_as_the_document_does() -> TestResult {
+    let world = delivers("c/session.c")?;
+    assert_eq!(world.subjects(), ["one", "two"]);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::{RunningWorld, TestResult, assert_silent_success, library};
 
 /// What is run under each tool; threads and large contents would only be slow there.
-const DELIVERING: [&str; 3] = ["c/report.c", "c/fork.c", "c/manners.c"];
+const DELIVERING: [&str; 4] = ["c/report.c", "c/session.c", "c/fork.c", "c/manners.c"];
 
 #[test]
 fn valgrind_finds_no_error_and_no_leak() -> TestResult {
