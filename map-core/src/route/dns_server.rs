@@ -14,6 +14,7 @@ pub(crate) struct Question {
     pub(crate) name: String,
     pub(crate) record_type: rr::RecordType,
     pub(crate) tcp: bool,
+    pub(crate) edns: bool,
 }
 
 /// What to say to it; the header's identifier and the question are filled in.
@@ -23,6 +24,8 @@ pub(crate) enum Say {
     Message(Message),
     /// As `Message`, with the question's name in lower case whatever the case in which it was asked.
     LowerCase(Message),
+    /// These octets as they are, behind the identifier.
+    Octets(&'static [u8]),
 }
 
 /// A running server; it ends with the test's runtime.
@@ -98,14 +101,17 @@ impl<F: Fn(&Question) -> Say> Script<F> {
             .to_ascii_lowercase()
             .trim_end_matches('.')
             .to_owned();
+        let edns = query.edns.is_some();
         let question = Question {
             name,
             record_type: asked.query_type(),
             tcp,
+            edns,
         };
         self.asked.lock().unwrap().push(question.clone());
         let (mut message, asked) = match (self.say)(&question) {
             Say::Nothing => return None,
+            Say::Octets(octets) => return Some([&query.metadata.id.to_be_bytes(), octets].concat()),
             Say::Message(message) => (message, asked.clone()),
             Say::LowerCase(message) => (message, {
                 let mut lower = asked.clone();

@@ -218,7 +218,7 @@ impl Client {
         if let Some(known) = self.cache.get(query, now) {
             return known;
         }
-        let result = self.ask_servers(query).await.and_then(accept);
+        let result = self.ask_servers(query).await;
         // The cache keeps answers, positive and negative, and no failures.
         self.cache.insert(query.clone(), result.clone(), now);
         result
@@ -226,12 +226,12 @@ impl Client {
 
     /// The pool takes the first reply for the last word, even if it is SERVFAIL or REFUSED and another server of the
     /// configuration would know better: they are asked in turn then, as the C library does it.
-    async fn ask_servers(&self, query: &Query) -> Result<DnsResponse, NetError> {
+    async fn ask_servers(&self, query: &Query) -> Result<Message, NetError> {
         let first = ask_pool(&self.all, query).await;
-        if self.each.len() > 1 && matches!(first, Err(NetError::Dns(DnsError::ResponseCode(_)))) {
+        if self.each.len() > 1 && matches!(blame_in(&first), Some(LookupError::Failed(_))) {
             for server in &self.each {
                 let other = ask_pool(server, query).await;
-                if matches!(other, Ok(_) | Err(NetError::Dns(DnsError::NoRecordsFound(_)))) {
+                if blame_in(&other).is_none_or(|error| !error.is_transient()) {
                     return other;
                 }
             }
@@ -240,14 +240,37 @@ impl Client {
     }
 }
 
-async fn ask_pool(pool: &Pool, query: &Query) -> Result<DnsResponse, NetError> {
+async fn ask_pool(pool: &Pool, query: &Query) -> Result<Message, NetError> {
+    let reply = ask_once(pool, query, Edns::With).await;
+    // https://www.rfc-editor.org/rfc/rfc6891#section-7
+    // > Responders that choose not to implement the protocol extensions defined in this document MUST respond with a
+    // > return code (RCODE) of FORMERR to messages containing an OPT record in the additional section
+    if matches!(
+        reply,
+        Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::FormErr)))
+    ) {
+        return ask_once(pool, query, Edns::Without).await;
+    }
+    reply
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edns {
+    With,
+    Without,
+}
+
+async fn ask_once(pool: &Pool, query: &Query, edns: Edns) -> Result<Message, NetError> {
     let mut options = DnsRequestOptions::default();
     options.recursion_desired = true;
-    options.use_edns = true;
+    options.use_edns = edns == Edns::With;
     // Two questions that differ in the case of their letters are the same to every server, and not to a forger who
     // has to guess them.
     options.case_randomization = true;
-    pool.lookup(query.clone(), options).first_answer().await
+    pool.lookup(query.clone(), options)
+        .first_answer()
+        .await
+        .and_then(accept)
 }
 
 /// hickory passes codes on that it does not know, as if they were answers.
@@ -349,6 +372,10 @@ fn blame(error: NetError) -> LookupError {
         // Nothing came back: time-outs, refused or broken connections.
         _ => LookupError::NoAnswer,
     }
+}
+
+fn blame_in<T>(result: &Result<T, NetError>) -> Option<LookupError> {
+    result.as_ref().err().cloned().map(blame)
 }
 
 /// `SERVFAIL`, `REFUSED`: as operators and their tools write it.

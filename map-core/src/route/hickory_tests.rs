@@ -343,13 +343,43 @@ async fn a_server_that_changes_the_case_is_asked_over_tcp() {
 }
 
 #[tokio::test]
+async fn octets_that_are_no_answer() {
+    for octets in [&b"no DNS message"[..], b"", &[0xff; 600]] {
+        let server = DnsServer::start(|_| Say::Octets(octets)).await;
+        let found = records(&resolver(&[&server]), "example.test", RecordType::Mx).await;
+        assert!(
+            found.as_ref().is_err_and(LookupError::is_transient),
+            "{octets:?}: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_edns_is_asked_without() {
+    let server = DnsServer::start(|question| {
+        Say::Message(if question.edns {
+            message(ResponseCode::FormErr, "")
+        } else {
+            message(ResponseCode::NoError, "example.test MX 5 mx.test.")
+        })
+    })
+    .await;
+    let found = records(&resolver(&[&server]), "example.test", RecordType::Mx).await;
+    assert_eq!(found, Ok(vec![mx(5, "mx.test")]));
+}
+
+#[tokio::test]
 async fn another_server_may_know_better() {
     let good = says(ResponseCode::NoError, "example.test MX 5 mx.test.").await;
     let gone = says(ResponseCode::NXDomain, "").await;
     let refusing = says(ResponseCode::Refused, "").await;
     let failing = says(ResponseCode::ServFail, "").await;
+    let referring = says(ResponseCode::NoError, "authority: test NS ns.test.").await;
+    let babbling = DnsServer::start(|_| Say::Octets(b"no DNS message")).await;
     let silent = DnsServer::start(|_| Say::Nothing).await;
     let rows = [
+        (vec![&referring, &good], Ok(vec![mx(5, "mx.test")])),
+        (vec![&babbling, &good], Ok(vec![mx(5, "mx.test")])),
         (vec![&refusing, &good], Ok(vec![mx(5, "mx.test")])),
         (vec![&refusing, &failing, &good], Ok(vec![mx(5, "mx.test")])),
         (vec![&failing, &refusing, &gone], Err(LookupError::NxDomain)),
@@ -461,4 +491,12 @@ fn the_configuration_is_read_again_when_it_changes() {
         Arc::ptr_eq(&third, &resolver.client().unwrap()),
         "the last good one is kept"
     );
+}
+
+#[test]
+fn a_query_may_move_between_threads() {
+    fn check<T: Send>(_: &T) {}
+    let resolver = HickoryResolver::with_servers(&[]);
+    let (domain, policy) = ("example.test".parse().unwrap(), crate::route::Policy::default());
+    check(&crate::route::find(&resolver, &domain, &policy));
 }
