@@ -225,7 +225,7 @@ impl Delivery<'_> {
             Ok(Ok(Ok(transport))) => transport,
         };
         let pending = self.pending();
-        let conversation = self.converse(transport, hello, &pending).await;
+        let conversation = self.converse(&trail, transport, hello, &pending).await;
         self.conclude(trail, hello, conversation)
     }
 
@@ -245,7 +245,7 @@ impl Delivery<'_> {
         );
         self.slow_addresses += usize::from(!cheap);
         let index = self.attempts.len();
-        self.attempts.push(trail.attempt(cause, Vec::new()));
+        self.record(trail.attempt(cause, Vec::new()));
         self.note(cause, Some(index));
         Attempted {
             next,
@@ -261,6 +261,7 @@ impl Delivery<'_> {
 
     async fn converse(
         &mut self,
+        trail: &Trail,
         mut transport: Box<dyn Transport>,
         hello: Hello,
         pending: &[usize],
@@ -284,6 +285,7 @@ impl Delivery<'_> {
             forward_paths,
         };
         let mut observer = Notes {
+            trail,
             message: self.message,
             conversation: Conversation {
                 outcomes: Vec::new(),
@@ -349,8 +351,14 @@ impl Delivery<'_> {
         let cause = worst_cause.unwrap_or(Cause::Internal);
         let lost = matches!(cause, Cause::Exchange(Outcome::Lost { .. }));
         self.slow_addresses += usize::from(lost && next != Next::HeloHere);
-        self.attempts.push(trail.attempt(&cause, dialogue));
+        self.record(trail.attempt(&cause, dialogue));
         Attempted { next, past_hello }
+    }
+
+    fn record(&mut self, attempt: Attempt) {
+        #[cfg(feature = "tracing")]
+        super::trace::attempt(&attempt);
+        self.attempts.push(attempt);
     }
 
     /// The same cause for everybody who still needs a host.
@@ -363,7 +371,7 @@ impl Delivery<'_> {
     fn note_without_address(&mut self, host: &Arc<str>, error: RouteError) {
         let index = self.attempts.len();
         let cause = Cause::Route(error);
-        self.attempts.push(Attempt {
+        self.record(Attempt {
             host: Arc::clone(host),
             address: None,
             stage: Stage::Route,
@@ -490,12 +498,19 @@ impl From<&ConnectError> for ConnectFailure {
 
 /// Takes down what happens in a conversation.
 struct Notes<'a> {
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(dead_code, reason = "only listeners ask where it happens")
+    )]
+    trail: &'a Trail,
     message: &'a Message,
     conversation: Conversation,
 }
 
 impl Observer for Notes<'_> {
     fn event(&mut self, event: Event) {
+        #[cfg(feature = "tracing")]
+        super::trace::exchange(&self.trail.host, self.trail.address, &event);
         match event {
             Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
             Event::Received { stage, reply, .. } => {

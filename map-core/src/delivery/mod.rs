@@ -14,6 +14,8 @@ mod advice;
 mod attempts;
 mod hello;
 mod report;
+#[cfg(feature = "tracing")]
+mod trace;
 mod transcript;
 mod verdict;
 
