@@ -174,16 +174,11 @@ impl Domain {
                 });
             }
         }
-        let to_ascii = |length| {
-            Uts46::new().to_ascii(
-                text.as_bytes(),
-                AsciiDenyList::STD3,
-                Hyphens::CheckFirstLast,
-                length,
-            )
-        };
         // Lengths and dots are judged below, where each has its own error.
-        let ascii = to_ascii(DnsLength::Ignore).map_err(|_| MailboxError::Idna(excerpt(text)))?;
+        let (typed, length) = (text.as_bytes(), DnsLength::Ignore);
+        let ascii = Uts46::new()
+            .to_ascii(typed, AsciiDenyList::STD3, Hyphens::CheckFirstLast, length)
+            .map_err(|_| MailboxError::Idna(excerpt(text)))?;
         refuse_bare_address(&ascii)?;
         grammar(&ascii, before)?;
         let (shown, _) =

@@ -14,7 +14,7 @@ pub enum MailboxError {
     #[error("{0:?} is not an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]")]
     AddressLiteral(String),
     /// An IP address stands where a domain name belongs. Put it in brackets, as the text says.
-    #[error("{0} is an IP address, not a domain name; to mail to an address, write {lit}", lit = super::AddressLiteral(*.0))]
+    #[error("{0} is an IP address, not a domain name; to mail to it, write {lit}", lit = super::AddressLiteral(*.0))]
     BareAddress(IpAddr),
     /// A character that the grammar does not allow there. In a local part, most can be had by quoting it:
     /// `"john smith"@example.com`. A comma or a second `@` in the domain mostly means that several addresses

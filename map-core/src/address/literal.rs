@@ -87,7 +87,7 @@ pub(super) fn ipv6(text: &str) -> Option<Ipv6Addr> {
     let (text, tail) = match text.rsplit_once(':') {
         Some((head, tail)) if tail.contains('.') => {
             let [a, b, c, d] = ipv4(tail)?.octets();
-            let head = if head.ends_with(':') || head.is_empty() {
+            let head = if head.ends_with(':') {
                 text.strip_suffix(tail)?
             } else {
                 head

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// ```text
 /// Reverse-path = Path / "<>"
-/// Path         = "<" Mailbox ">"    ; without the source route, which RFC 5321 forbids to make
+/// Path         = "<" Mailbox ">"    ; without the source route, which RFC 5321 advises against
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReversePath {

@@ -126,6 +126,10 @@ fn texts_that_are_no_reply() {
             argument("RE_DNS_FAIL", r"\u{110000}"),
         ),
         (
+            r"RE_DNS_FAIL: <\u{0000041}>.",
+            argument("RE_DNS_FAIL", r"\u{0000041}"),
+        ),
+        (
             r"RE_DNS_FAIL: <\u{1000000000}>.",
             argument("RE_DNS_FAIL", r"\u{1000000000}"),
         ),
