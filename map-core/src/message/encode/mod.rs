@@ -117,21 +117,19 @@ const MAX_LINE: usize = 998;
 impl Findings {
     fn of(text: &[u8]) -> Self {
         let mut findings = Self::default();
+        let mut octets_in_lines = 0;
         for line in lines(text) {
+            octets_in_lines += line.len();
             findings.normalised += (line.len() + 2) as u64;
             findings.longest_line = findings.longest_line.max(line.len());
             findings.fragile |= matches!(line.last(), Some(b' ' | b'\t')) || line.starts_with(b"From ");
-            let unfit = line
-                .iter()
-                .filter(|&&octet| octet != b'\t' && !(b' '..=b'~').contains(&octet))
-                .count();
-            findings.unfit += unfit;
-            findings.escaped += unfit;
-            findings.literal += line.len() - unfit;
         }
+        let line_ends = text.len() - octets_in_lines;
+        let tabs = memchr::memchr_iter(b'\t', text).count();
         let equals_signs = memchr::memchr_iter(b'=', text).count();
-        findings.escaped += equals_signs;
-        findings.literal -= equals_signs;
+        findings.unfit = unprintable(text) - line_ends - tabs;
+        findings.escaped = findings.unfit + equals_signs;
+        findings.literal = octets_in_lines - findings.escaped;
         findings
     }
 
@@ -151,6 +149,24 @@ impl Findings {
             Encoding::Base64
         }
     }
+}
+
+/// How many octets are not from blank to tilde. Eight at a time: every content is looked through whole.
+fn unprintable(text: &[u8]) -> usize {
+    const fn each(octet: u8) -> u64 {
+        u64::from_ne_bytes([octet; 8])
+    }
+    let unprintable_in = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        let low = word & each(0x7f);
+        // No sum carries into the next octet. The top bit of each tells: not ASCII, or below blank, or DEL.
+        let found = (word | !(low + each(0x80 - b' ')) | (low + each(0x01))) & each(0x80);
+        found.count_ones() as usize
+    };
+    let (words, rest) = text.as_chunks();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words.iter().map(unprintable_in).sum::<usize>() + unprintable_in(&last)
 }
 
 /// An encoder that works block by block.

@@ -232,6 +232,18 @@ fn a_reader_without_room_reads_nothing_and_goes_on() {
 }
 
 #[test]
+fn every_octet_at_every_place_is_counted_right() {
+    for octet in 0..=u8::MAX {
+        let expected = usize::from(!(b' '..=b'~').contains(&octet));
+        for before in 0..9 {
+            let text = [&vec![b'~'; before], [octet].as_slice(), &[b' '; 5]].concat();
+            assert_eq!(unprintable(&text), expected, "{text:?}");
+        }
+    }
+    assert_eq!(unprintable(&[0xff; 1000]), 1000);
+}
+
+#[test]
 fn debug_does_not_show_the_text() {
     assert!(!format!("{:?}", body("quite private")).contains("private"));
 }
