@@ -460,6 +460,16 @@ fn equal_means_the_same_mailbox() {
 fn local_parts_alone() {
     assert_eq!("a.b".parse::<LocalPart>().unwrap().as_str(), "a.b");
     assert_eq!("\"a b\"".parse::<LocalPart>().unwrap().as_str(), "a b");
+    // The positions of an @ behind a quoted string.
+    for text in ["\"a\"@", "\"a\"@b"] {
+        let part = Part::LocalPart;
+        let expected = MailboxError::Character {
+            character: '@',
+            position: 4,
+            part,
+        };
+        assert_eq!(text.parse::<LocalPart>(), Err(expected));
+    }
     for text in ["", "a@b", "\"a\"@", "\"a\"b", "\"a", "a.", "\"a\"@b"] {
         assert!(text.parse::<LocalPart>().is_err(), "{text}");
     }
@@ -577,7 +587,9 @@ proptest! {
     }
 
     #[test]
-    fn every_ipv6_address_is_read_as_printed(groups in prop::collection::vec(prop_oneof![Just(0_u16), any::<u16>()], 8)) {
+    fn every_ipv6_address_is_read_as_printed(
+        groups in prop::collection::vec(prop_oneof![Just(0_u16), any::<u16>()], 8),
+    ) {
         let address = std::net::Ipv6Addr::from(<[u16; 8]>::try_from(groups).unwrap());
         prop_assert_eq!(super::literal::ipv6(&address.to_string()), Some(address));
     }

@@ -5,7 +5,7 @@ use super::{CheckFailure, CheckedFields, Command, Fields, Keyword, MapReply, che
 /// One client's side of the protocol: it takes commands and says what follows from each.
 ///
 /// ```text
-/// CMD_FROM ─▶ CMD_TO ─▶ CMD_SUBJECT ─▶ CMD_CONTENT ─▶ CMD_END ─▶ the checks, and from the beginning
+/// CMD_FROM ─▶ CMD_TO ─▶ CMD_SUBJECT ─▶ CMD_CONTENT ─▶ CMD_END ─▶ the checks ─▶ CMD_FROM …
 /// ```
 ///
 /// As MAP 3.4 has it, a command that is in order is answered by silence. One that is not is answered by `RE_MISUSE`

@@ -137,6 +137,8 @@ impl CommandReader {
 
     /// The stream has ended: a last command may lack its line end. The reader is then as new.
     pub fn finish(&mut self) {
+        // A field cut off right behind a ">." of its own passes for whole here. Nothing is sent for that: the CMD_END that
+        // would send it was cut off as well.
         match self.place {
             Place::Word | Place::Line | Place::Field(Closing::Stop | Closing::Cr) => self.complete(),
             Place::Field(_) => self.ready.push_back(Err(StreamError::Unended)),
