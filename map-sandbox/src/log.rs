@@ -164,6 +164,13 @@ impl Log {
             .clone()
     }
 
+    pub(crate) fn next_mail(&self, seen: usize, timeout: Duration) -> Option<Mail> {
+        self.wait(timeout, |state| state.mails.len() > seen)
+            .mails
+            .get(seen)
+            .cloned()
+    }
+
     pub(crate) fn wait_for_quiet(&self, timeout: Duration) -> Vec<Session> {
         self.wait(timeout, State::is_quiet).sessions()
     }

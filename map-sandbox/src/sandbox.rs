@@ -102,6 +102,12 @@ impl Sandbox {
         self.log.wait_for_mails(count, timeout)
     }
 
+    /// The mail behind the first `seen` ones, as soon as it is there; nothing when the time is over before, or the
+    /// world stopped.
+    pub fn next_mail(&self, seen: usize, timeout: Duration) -> Option<Mail> {
+        self.log.next_mail(seen, timeout)
+    }
+
     /// The connections so far, in the order in which they were made.
     pub fn sessions(&self) -> Vec<Session> {
         self.log.lock().sessions()

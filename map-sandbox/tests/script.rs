@@ -2,177 +2,179 @@
 
 use map_sandbox::World;
 
+/// A script, and what is said of it.
+const UNREADABLE: &[(&str, &str)] = &[
+    (
+        "mx 10 a.example",
+        "line 1: `mx` stands before the first `domain` or `host`",
+    ),
+    ("# x\n\ndomain", "line 3: `domain` needs something behind it"),
+    ("domain a b", "line 1: `domain` takes one word, but `b` follows"),
+    (
+        "domain bücher.example",
+        "line 1: `bücher.example` is no domain name (A-labels only)",
+    ),
+    ("domain a..b", "line 1: `a..b` is no domain name (A-labels only)"),
+    ("domain a\n a 1.2.3", "line 2: `1.2.3` is no IPv4 address"),
+    ("domain a\n a ::1", "line 2: `::1` is no IPv4 address"),
+    ("domain a\n aaaa 1.2.3.4", "line 2: `1.2.3.4` is no IPv6 address"),
+    (
+        "domain a\n mx mx.a",
+        "line 2: `mx.a` is no preference: `mx 10 mx.example.com`",
+    ),
+    (
+        "domain a\n mx 70000 mx.a",
+        "line 2: `70000` is no preference: `mx 10 mx.example.com`",
+    ),
+    ("domain a\n mx 10", "line 2: `mx` needs something behind it"),
+    (
+        "domain a\n cname b\n cname c",
+        "line 3: a name has one `cname` at most",
+    ),
+    (
+        "domain a\n cname b c",
+        "line 2: `c` behind the target: only `alone` can stand there",
+    ),
+    ("domain a\n cname", "line 2: a domain name is missing"),
+    ("domain a\n ttl long", "line 2: `long` is no number of seconds"),
+    (
+        "domain a\n txt \\q",
+        "line 2: a backslash stands before r, n, t, xNN or another backslash",
+    ),
+    ("domain a\n servfail qq", "line 2: `qq` is no type of record"),
+    ("domain a\n delay 5", "line 2: `5` is no duration like 50ms or 2s"),
+    ("domain a\n offer X", "line 2: a domain knows no `offer`"),
+    ("host", "line 1: `host` needs a name and an address"),
+    ("host a", "line 1: the host `a` needs an address"),
+    ("host a refused", "line 1: the host `a` needs an address"),
+    ("host a 127.0.0.x", "line 1: `127.0.0.x` is no IP address"),
+    ("host a 192.0.2.1", "line 1: 192.0.2.1 is no loopback address"),
+    ("host a ::2", "line 1: ::2 is no loopback address"),
+    (
+        "host a 127.0.0.2 127.0.0.2",
+        "line 1: 127.0.0.2 stands there twice",
+    ),
+    (
+        "host a 127.0.0.2 refused 127.0.0.3",
+        "line 1: nothing can follow `refused` or `unanswered`, but `127.0.0.3` does",
+    ),
+    (
+        "host a 127.0.0.2\nhost A 127.0.0.3",
+        "line 2: the host `A` is there already",
+    ),
+    (
+        "host a 127.0.0.2\nhost b 127.0.0.2",
+        "line 2: 127.0.0.2 belongs to `a` already",
+    ),
+    ("host a 127.0.0.2\n mx 10 b", "line 2: a host knows no `mx`"),
+    (
+        "host a 127.0.0.2\n offer X,,Y",
+        "line 2: `offer` takes extensions with commas between them, or `nothing`",
+    ),
+    (
+        "host a 127.0.0.2\n without GREETING",
+        "line 2: `GREETING` is no command",
+    ),
+    (
+        "host a 127.0.0.2\n without greeting",
+        "line 2: `greeting` is no command",
+    ),
+    (
+        "host a 127.0.0.2\n on dinner reply 250",
+        "line 2: `dinner` is no stage",
+    ),
+    (
+        "host a 127.0.0.2\n on mail",
+        "line 2: the rule does not say what is to be done",
+    ),
+    (
+        "host a 127.0.0.2\n on mail 1",
+        "line 2: the rule does not say what is to be done",
+    ),
+    (
+        "host a 127.0.0.2\n on mail 0 close",
+        "line 2: `0`: one number from 1 says which time is meant",
+    ),
+    (
+        "host a 127.0.0.2\n on mail 1 2 close",
+        "line 2: `2`: one number from 1 says which time is meant",
+    ),
+    (
+        "host a 127.0.0.2\n on mail a@b rply 250",
+        "line 2: `rply` is no action",
+    ),
+    (
+        "host a 127.0.0.2\n on mail reply 25 x",
+        "line 2: `25` is no reply code of three digits",
+    ),
+    (
+        "host a 127.0.0.2\n on mail reply",
+        "line 2: `` is no reply code of three digits",
+    ),
+    (
+        "host a 127.0.0.2\n on mail raw \\x4",
+        "line 2: `\\x4` is no octet",
+    ),
+    (
+        "host a 127.0.0.2\n on mail raw \\x+4",
+        "line 2: `\\x+4` is no octet",
+    ),
+    (
+        "host a 127.0.0.2\n on mail raw x\\",
+        "line 2: a backslash stands before r, n, t, xNN or another backslash",
+    ),
+    (
+        "host a 127.0.0.2\n on mail close now",
+        "line 2: nothing can follow `close`, but `now` does",
+    ),
+    (
+        "host a 127.0.0.2\n on mail delay 5 then close",
+        "line 2: `5` is no duration like 50ms or 2s",
+    ),
+    (
+        "host a 127.0.0.2\n on mail delay 5ms close",
+        "line 2: `close`: another action follows behind `then`",
+    ),
+    (
+        "host a 127.0.0.2\n on mail delay 5ms then",
+        "line 2: `` is no action",
+    ),
+    (
+        "host a 127.0.0.2\n on connection x mail close",
+        "line 2: `x` is no number of a connection (from 1)",
+    ),
+    (
+        "host a 127.0.0.2\n on connection 0 mail close",
+        "line 2: `0` is no number of a connection (from 1)",
+    ),
+    (
+        "host a 127.0.0.2\n cut close after 5",
+        "line 2: a cut is written `cut close after sent 17`",
+    ),
+    (
+        "host a 127.0.0.2\n cut close before sent 5",
+        "line 2: a cut is written `cut close after sent 17`",
+    ),
+    (
+        "host a 127.0.0.2\n cut burn after sent 5",
+        "line 2: a cut is written `cut close after sent 17`",
+    ),
+    (
+        "host a 127.0.0.2\n cut close after lunch 5",
+        "line 2: a cut is written `cut close after sent 17`",
+    ),
+    (
+        "host a 127.0.0.2\n cut close after sent five",
+        "line 2: `five` is no number of octets",
+    ),
+];
+
 #[test]
 fn an_error_names_its_line_and_its_reason() {
-    let table = [
-        (
-            "mx 10 a.example",
-            "line 1: `mx` stands before the first `domain` or `host`",
-        ),
-        ("# x\n\ndomain", "line 3: `domain` needs something behind it"),
-        ("domain a b", "line 1: `domain` takes one word, but `b` follows"),
-        (
-            "domain bücher.example",
-            "line 1: `bücher.example` is no domain name (A-labels only)",
-        ),
-        ("domain a..b", "line 1: `a..b` is no domain name (A-labels only)"),
-        ("domain a\n a 1.2.3", "line 2: `1.2.3` is no IPv4 address"),
-        ("domain a\n a ::1", "line 2: `::1` is no IPv4 address"),
-        ("domain a\n aaaa 1.2.3.4", "line 2: `1.2.3.4` is no IPv6 address"),
-        (
-            "domain a\n mx mx.a",
-            "line 2: `mx.a` is no preference: `mx 10 mx.example.com`",
-        ),
-        (
-            "domain a\n mx 70000 mx.a",
-            "line 2: `70000` is no preference: `mx 10 mx.example.com`",
-        ),
-        ("domain a\n mx 10", "line 2: `mx` needs something behind it"),
-        (
-            "domain a\n cname b\n cname c",
-            "line 3: a name has one `cname` at most",
-        ),
-        (
-            "domain a\n cname b c",
-            "line 2: `c` behind the target: only `alone` can stand there",
-        ),
-        ("domain a\n cname", "line 2: a domain name is missing"),
-        ("domain a\n ttl long", "line 2: `long` is no number of seconds"),
-        (
-            "domain a\n txt \\q",
-            "line 2: a backslash stands before r, n, t, xNN or another backslash",
-        ),
-        ("domain a\n servfail qq", "line 2: `qq` is no type of record"),
-        ("domain a\n delay 5", "line 2: `5` is no duration like 50ms or 2s"),
-        ("domain a\n offer X", "line 2: a domain knows no `offer`"),
-        ("host", "line 1: `host` needs a name and an address"),
-        ("host a", "line 1: the host `a` needs an address"),
-        ("host a refused", "line 1: the host `a` needs an address"),
-        ("host a 127.0.0.x", "line 1: `127.0.0.x` is no IP address"),
-        ("host a 192.0.2.1", "line 1: 192.0.2.1 is no loopback address"),
-        ("host a ::2", "line 1: ::2 is no loopback address"),
-        (
-            "host a 127.0.0.2 127.0.0.2",
-            "line 1: 127.0.0.2 stands there twice",
-        ),
-        (
-            "host a 127.0.0.2 refused 127.0.0.3",
-            "line 1: nothing can follow `refused` or `unanswered`, but `127.0.0.3` does",
-        ),
-        (
-            "host a 127.0.0.2\nhost A 127.0.0.3",
-            "line 2: the host `A` is there already",
-        ),
-        (
-            "host a 127.0.0.2\nhost b 127.0.0.2",
-            "line 2: 127.0.0.2 belongs to `a` already",
-        ),
-        ("host a 127.0.0.2\n mx 10 b", "line 2: a host knows no `mx`"),
-        (
-            "host a 127.0.0.2\n offer X,,Y",
-            "line 2: `offer` takes extensions with commas between them, or `nothing`",
-        ),
-        (
-            "host a 127.0.0.2\n without GREETING",
-            "line 2: `GREETING` is no command",
-        ),
-        (
-            "host a 127.0.0.2\n without greeting",
-            "line 2: `greeting` is no command",
-        ),
-        (
-            "host a 127.0.0.2\n on dinner reply 250",
-            "line 2: `dinner` is no stage",
-        ),
-        (
-            "host a 127.0.0.2\n on mail",
-            "line 2: the rule does not say what is to be done",
-        ),
-        (
-            "host a 127.0.0.2\n on mail 1",
-            "line 2: the rule does not say what is to be done",
-        ),
-        (
-            "host a 127.0.0.2\n on mail 0 close",
-            "line 2: `0`: one number from 1 says which time is meant",
-        ),
-        (
-            "host a 127.0.0.2\n on mail 1 2 close",
-            "line 2: `2`: one number from 1 says which time is meant",
-        ),
-        (
-            "host a 127.0.0.2\n on mail a@b rply 250",
-            "line 2: `rply` is no action",
-        ),
-        (
-            "host a 127.0.0.2\n on mail reply 25 x",
-            "line 2: `25` is no reply code of three digits",
-        ),
-        (
-            "host a 127.0.0.2\n on mail reply",
-            "line 2: `` is no reply code of three digits",
-        ),
-        (
-            "host a 127.0.0.2\n on mail raw \\x4",
-            "line 2: `\\x4` is no octet",
-        ),
-        (
-            "host a 127.0.0.2\n on mail raw \\x+4",
-            "line 2: `\\x+4` is no octet",
-        ),
-        (
-            "host a 127.0.0.2\n on mail raw x\\",
-            "line 2: a backslash stands before r, n, t, xNN or another backslash",
-        ),
-        (
-            "host a 127.0.0.2\n on mail close now",
-            "line 2: nothing can follow `close`, but `now` does",
-        ),
-        (
-            "host a 127.0.0.2\n on mail delay 5 then close",
-            "line 2: `5` is no duration like 50ms or 2s",
-        ),
-        (
-            "host a 127.0.0.2\n on mail delay 5ms close",
-            "line 2: `close`: another action follows behind `then`",
-        ),
-        (
-            "host a 127.0.0.2\n on mail delay 5ms then",
-            "line 2: `` is no action",
-        ),
-        (
-            "host a 127.0.0.2\n on connection x mail close",
-            "line 2: `x` is no number of a connection (from 1)",
-        ),
-        (
-            "host a 127.0.0.2\n on connection 0 mail close",
-            "line 2: `0` is no number of a connection (from 1)",
-        ),
-        (
-            "host a 127.0.0.2\n cut close after 5",
-            "line 2: a cut is written `cut close after sent 17`",
-        ),
-        (
-            "host a 127.0.0.2\n cut close before sent 5",
-            "line 2: a cut is written `cut close after sent 17`",
-        ),
-        (
-            "host a 127.0.0.2\n cut burn after sent 5",
-            "line 2: a cut is written `cut close after sent 17`",
-        ),
-        (
-            "host a 127.0.0.2\n cut close after lunch 5",
-            "line 2: a cut is written `cut close after sent 17`",
-        ),
-        (
-            "host a 127.0.0.2\n cut close after sent five",
-            "line 2: `five` is no number of octets",
-        ),
-    ];
-    for (script, expected) in table {
+    for (script, expected) in UNREADABLE {
         match script.parse::<World>() {
             Ok(_) => panic!("{script:?} was read"),
-            Err(error) => assert_eq!(error.to_string(), expected, "{script:?}"),
+            Err(error) => assert_eq!(error.to_string(), *expected, "{script:?}"),
         }
     }
 }

@@ -116,9 +116,11 @@ fn connections_are_counted_from_1_in_each_world_and_over_all_addresses() {
 
 #[test]
 fn hundreds_of_hosts_share_one_port() {
-    let script: String = (1..=250)
-        .map(|n| format!("host h{n}.example 127.0.1.{n}\n"))
-        .collect();
+    let host = |n| format!("host h{n}.example 127.0.1.{n}");
+    let script = (1..=250).map(host).collect::<Vec<_>>().join(
+        "
+",
+    );
     let sandbox = sandbox(&script);
     for n in [1, 100, 250] {
         assert!(

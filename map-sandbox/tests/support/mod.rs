@@ -104,7 +104,7 @@ impl Client {
             let text = String::from_utf8_lossy(&self.buffer);
             let lines: Vec<_> = text.split_inclusive("\r\n").collect();
             let last = |line: &&str| line.ends_with("\r\n") && line.as_bytes().get(3) != Some(&b'-');
-            if let Some(end) = lines.iter().position(|line| last(&line)) {
+            if let Some(end) = lines.iter().position(last) {
                 let reply = lines[..=end].concat();
                 self.buffer.drain(..reply.len());
                 return Some(reply);
