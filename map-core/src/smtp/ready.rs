@@ -86,7 +86,10 @@ impl Ready {
         core: &mut Core,
         now: Instant,
     ) -> Phase {
-        let stage = owed.stage();
+        let stage = match owed {
+            Owed::LoneDot(_) => self.awaits(core),
+            _ => owed.stage(),
+        };
         let verdict = match (owed, self.transactions.front_mut()) {
             (Owed::Quit, _) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.

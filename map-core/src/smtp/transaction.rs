@@ -422,7 +422,9 @@ impl Transaction {
                 MailReply::Accepted if progress.answered < progress.recipients.len() => Stage::Rcpt,
                 MailReply::Accepted => Stage::Data,
             },
-            _ => Stage::Content,
+            // Nobody is left, or MAIL comes once more.
+            Step::LoneDot(_) | Step::LoneDotReply(_) => Stage::Mail,
+            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::Over { .. } => Stage::Content,
         }
     }
 
