@@ -1,4 +1,62 @@
 //! The exchange: a machine without I/O.
+//!
+//! # Theory of operation
+//!
+//! A [`Connection`] is one SMTP session over a transport that somebody else owns. Octets, content, time and the
+//! end of the transport are handed in; octets to write, a deadline and events come out. It knows no socket, no
+//! clock and no thread, so every exchange there can be is also a text that a test can play.
+//!
+//! ```text
+//!               220             250                                       QUIT answered
+//! ExpectGreeting ──▶ ExpectEhloReply ──▶ Ready ───────────────────────────────────▶ Closed
+//!                 │         │ 5yz          ▲ │ └ nothing left to do: QUIT, still in Ready  ▲
+//!                 │         ▼         250  │ │                                             │
+//!                 └▶ ExpectHeloReply ──────┘ │ refused, unexpected, timed out              │
+//!                  Hello::Helo               ▼                                             │
+//!                              ExpectDataReply ──▶ ExpectQuitReply ────────────────────────┘
+//!                              (only if a DATA is owed)           from anywhere: closed, reset,
+//!                                                                 not SMTP, aborted, within content
+//! ```
+//!
+//! Not built yet, and where they belong: STARTTLS and AUTH are phases between the answer to EHLO and `Ready`
+//! (after TLS the session begins anew with EHLO and what it offered is forgotten); BDAT is one more thing that
+//! can be owed, in the place of DATA and the end mark.
+//!
+//! In `Ready`, transactions stand in a queue. The first one is where replies go; the second, if there is one, is
+//! an envelope sent ahead with the first one's content.
+//!
+//! ```text
+//! Envelope ── 354 ──▶ Content ── last block ──▶ EndMark ── sent ──▶ FinalReply ── reply ──▶ Over
+//!    │ └───── 354, nobody accepted ──▶ LoneDot ── sent ──▶ LoneDotReply ── reply ───────────┤
+//!    │                                                        │ MAIL was refused for its    │
+//!    │ ◀──────────────────────────────────────────────────────┘ parameters: once more       │
+//!    └── all answered, and nothing to send ─────────────────────────────────────────────────┘
+//! ```
+//!
+//! **What was sent is kept apart from what is owed.** A command waits in one queue until its last octet was given
+//! to the system, and only then does its reply stand in the other. A reply that arrives while none is owed is one
+//! that nobody asked for. That is why a 354 and a 250 in one read are never a success: the 250 comes before the
+//! content was sent. With PIPELINING the sender may run ahead of the replies, because the server answers in order
+//! and because nothing is sent ahead that depends on a reply; the content is, and waits.
+//!
+//! **The commit point** is the edge from `EndMark` to `FinalReply`: the last octet of the content's end mark was
+//! given to the system. `Content` is entered only if MAIL and at least one RCPT were accepted. Before the edge an
+//! outcome is [`Outcome::Lost`], [`Outcome::Unexpected`] or [`Outcome::Refused`]; behind it only
+//! [`Outcome::Accepted`], [`Outcome::Refused`] by the final reply, or [`Outcome::Uncertain`].
+//!
+//! **Every recipient gets one outcome**, told once, as soon as it is known: at the refusal of its RCPT already.
+//! `Finished` follows the last of a transaction, though replies to what was sent ahead may still be owed.
+//!
+//! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
+//! where the server would not take it for a command: before the greeting, within content, behind a DATA whose
+//! reply is owed, when what it says is not SMTP, and when the driver gives up.
+//!
+//! **Choices** where the RFCs leave them open:
+//! - A negative reply that nobody asked for is taken as the answer to what is being sent, or would be next: it is
+//!   the server's no. A positive one fails the session.
+//! - A MAIL refused for its parameters, or an EHLO refused, stays the verdict if the second try is not answered.
+//! - A MAIL refused, a RCPT accepted and a 354: no dot alone is sent, since it might deliver an empty message.
+//! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 
 mod capabilities;
 mod codes;
@@ -30,7 +88,7 @@ pub struct TransactionId(pub u64);
 pub struct Envelope {
     /// `MAIL FROM:`
     pub reverse_path: ReversePath,
-    /// `RCPT TO:`, in order.
+    /// `RCPT TO:`, in order; RFC 5321 section 4.5.3.1.8 lets a server refuse more than 100.
     pub forward_paths: Vec<ForwardPath>,
 }
 
@@ -61,7 +119,8 @@ pub enum Hello {
     Helo,
 }
 
-/// How long each step may take (RFC 5321 section 4.5.3.2).
+/// How long each step may take (RFC 5321 section 4.5.3.2): from the moment it was sent and the replies before it
+/// were read to the last octet of its reply, however many lines that has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// Greeting.
@@ -74,11 +133,11 @@ pub struct Deadlines {
     pub rcpt: Duration,
     /// DATA.
     pub data: Duration,
-    /// Content without progress.
+    /// Content without progress: nothing written, and no block handed over.
     pub content: Duration,
-    /// The final reply.
+    /// The final reply, from the end mark on.
     pub final_reply: Duration,
-    /// QUIT.
+    /// QUIT; also for all that is waited for once a session has failed.
     pub quit: Duration,
 }
 
@@ -126,7 +185,7 @@ pub enum Stage {
 pub enum Outcome {
     /// 2yz to the content.
     Accepted(Arc<Reply>),
-    /// A 4yz or 5yz decided.
+    /// A 4yz or 5yz decided. For a transaction that had not begun, a 421 to another one: the stage is `Mail`.
     Refused {
         /// What it answered.
         stage: Stage,
@@ -199,6 +258,9 @@ pub enum Abort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A command, or the content with its end mark, was given to the system whole.
+    ///
+    /// Told in the logical order command, reply, command, reply: what was sent ahead is told when the replies
+    /// before it were read, or when the session ends. A dot alone is told as `Content`.
     Sent {
         /// Which.
         stage: Stage,
@@ -207,7 +269,7 @@ pub enum Event {
     },
     /// A reply was read whole.
     Received {
-        /// What it answers.
+        /// What it answers; for one that nobody asked for, what was being sent or would have been next.
         stage: Stage,
         /// The transaction it belongs to, if any.
         tx: Option<TransactionId>,
@@ -227,7 +289,7 @@ pub enum Event {
         /// What became of it.
         outcome: Outcome,
     },
-    /// Every recipient of the transaction has its outcome.
+    /// Every recipient of the transaction has its outcome. Replies to what was sent ahead may follow.
     Finished(TransactionId),
     /// Nothing more will happen: close the transport.
     Closed,
