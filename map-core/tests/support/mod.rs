@@ -6,11 +6,13 @@
 
 use bytes::Bytes;
 use map_core::Mailbox;
+use map_core::address::MailboxDomain;
 use map_core::smtp::{
     BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Reply, Severity, Stage,
     TransactionId,
 };
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// What recipients are called, by index.
@@ -76,14 +78,26 @@ pub(crate) struct Harness {
     finished: Vec<usize>,
     closed: bool,
     trail: Vec<String>,
+    /// Contents of which at least one block was asked for.
+    asked: Vec<usize>,
     /// Contents whose end mark was told as sent, and the last reply to each.
     contents_sent: Vec<usize>,
     final_replies: BTreeMap<usize, Severity>,
 }
 
+/// Read once: the tests make very many connections.
+static HELLO_NAME: LazyLock<MailboxDomain> = LazyLock::new(|| "client.example".parse().unwrap());
+static SENDER: LazyLock<Mailbox> = LazyLock::new(|| mailbox("sender@client.example"));
+static RECIPIENTS: LazyLock<Vec<Mailbox>> = LazyLock::new(|| {
+    NAMES
+        .iter()
+        .map(|name| mailbox(&format!("{name}@mx.example")))
+        .collect()
+});
+
 pub(crate) fn config(hello: Hello) -> Config {
     Config {
-        hello_name: "client.example".parse().unwrap(),
+        hello_name: HELLO_NAME.clone(),
         hello,
         deadlines: Deadlines::default(),
     }
@@ -106,6 +120,7 @@ impl Harness {
             finished: Vec::new(),
             closed: false,
             trail: Vec::new(),
+            asked: Vec::new(),
             contents_sent: Vec::new(),
             final_replies: BTreeMap::new(),
         }
@@ -113,12 +128,12 @@ impl Harness {
 
     /// Transactions are numbered from 1.
     pub(crate) fn submit(&mut self, mail: Mail) {
-        let recipient = |index: usize| match NAMES.get(index) {
-            Some(name) => mailbox(&format!("{name}@mx.example")).into(),
+        let recipient = |index: usize| match RECIPIENTS.get(index) {
+            Some(known) => known.clone().into(),
             None => mailbox(&format!("r{index}@mx.example")).into(),
         };
         let envelope = Envelope {
-            reverse_path: mailbox("sender@client.example").into(),
+            reverse_path: SENDER.clone().into(),
             forward_paths: (0..mail.recipients).map(recipient).collect(),
         };
         let body = BodyInfo { size: mail.size };
@@ -203,12 +218,8 @@ impl Harness {
                     let tx = tx.map(number);
                     self.trail.push(command(stage).to_owned());
                     match (stage, tx) {
-                        (Stage::Content, Some(tx)) => self.contents_sent.push(tx),
-                        // A second MAIL begins anew: what went before was a dot alone.
-                        (Stage::Mail, Some(tx)) => {
-                            self.contents_sent.retain(|sent| *sent != tx);
-                            self.final_replies.remove(&tx);
-                        }
+                        // What was not asked for was a dot alone.
+                        (Stage::Content, Some(tx)) if self.asked.contains(&tx) => self.contents_sent.push(tx),
                         _ => {}
                     }
                 }
@@ -221,7 +232,10 @@ impl Harness {
                         self.final_replies.entry(tx).or_insert(reply.severity());
                     }
                 }
-                Event::NeedContent(tx) => self.hand_over(number(tx)),
+                Event::NeedContent(tx) => {
+                    self.asked.push(number(tx));
+                    self.hand_over(number(tx));
+                }
                 Event::Recipient { tx, index, outcome } => {
                     let tx = number(tx);
                     self.check(tx, index, &outcome);

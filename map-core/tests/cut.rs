@@ -1,0 +1,683 @@
+//! The cut test: for every flight plan the dialogue is cut behind every single octet of either side, in every way
+//! a peer or a caller can cut it, and each recipient must get exactly the outcome that an oracle works out.
+//!
+//! The oracle knows nothing of the machine. It looks at the dialogue as it was up to the cut: which replies were
+//! read whole, and which commands and contents were given to the system whole.
+
+mod support;
+
+use bytes::Bytes;
+use map_core::smtp::{Abort, Hello};
+use support::{Harness, Mail, NAMES, Pieces, describe};
+
+#[test]
+fn without_extensions() {
+    cut_everywhere(&plans(Flight::Plain), 40_000);
+}
+
+#[test]
+fn with_pipelining() {
+    cut_everywhere(&plans(Flight::Pipelined), 40_000);
+}
+
+#[test]
+fn with_pipelining_and_an_eager_server() {
+    cut_everywhere(&plans(Flight::PipelinedEager), 40_000);
+}
+
+/// `at_least` so many cuts, or the plans have shrunk.
+fn cut_everywhere(plans: &[Plan], at_least: usize) {
+    let mut cuts = 0;
+    let mut violations = Vec::new();
+    for plan in plans {
+        let dialogue = plan.dialogue();
+        let turns = dialogue.turns();
+        let octets: usize = turns.iter().map(|turn| turn.octets.len()).sum();
+        for at in 0..=octets {
+            // How octets are cut into pieces and how all ends are two things: the pieces need not meet each ending.
+            for (pieces, endings) in [(Pieces::Whole, &ENDINGS[..]), (Pieces::Octets, &ENDINGS[..2])] {
+                for ending in endings.iter().copied() {
+                    let result = cut(plan, &dialogue, &turns, at, ending, pieces.clone());
+                    let Some(result) = result else { continue };
+                    cuts += 1;
+                    if let Err(error) = result {
+                        violations.push(format!(
+                            "{plan:?}\n  {ending:?} behind octet {at} of {octets}: {error}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    println!("{cuts} cuts, {} violations", violations.len());
+    let shown = violations.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(violations.is_empty(), "{} violations:\n{shown}", violations.len());
+    assert!(cuts >= at_least, "only {cuts} cuts");
+}
+
+/// How a dialogue is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Cancel,
+    Close,
+    Deadline,
+    /// Something that is not SMTP.
+    Garbage,
+    Reset,
+    /// Neither side's octets move any more.
+    Silence,
+    /// 421, then closed.
+    Shutdown,
+}
+
+const ENDINGS: [Ending; 7] = [
+    Ending::Close,
+    Ending::Silence,
+    Ending::Cancel,
+    Ending::Deadline,
+    Ending::Garbage,
+    Ending::Reset,
+    Ending::Shutdown,
+];
+
+/// What a server offers and answers, and what it is sent.
+#[derive(Clone, Debug)]
+struct Plan {
+    pipelining: bool,
+    /// The server answers each command before it has read the next, however many were sent.
+    eager: bool,
+    session: Session,
+    mails: Vec<MailPlan>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Session {
+    Ehlo,
+    /// EHLO is refused.
+    Fallback,
+    Helo,
+}
+
+#[derive(Clone, Debug)]
+struct MailPlan {
+    /// MAIL is refused with 555 first, for its SIZE; DATA behind it is answered so.
+    parameters_refused: Option<u16>,
+    mail: u16,
+    rcpts: Vec<u16>,
+    data: u16,
+    content: u16,
+}
+
+const ALL_WELL: u16 = 250;
+
+fn mail(rcpts: &[u16], content: u16) -> MailPlan {
+    MailPlan {
+        parameters_refused: None,
+        mail: ALL_WELL,
+        rcpts: rcpts.to_vec(),
+        data: 354,
+        content,
+    }
+}
+
+/// How the commands fly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flight {
+    Plain,
+    Pipelined,
+    PipelinedEager,
+}
+
+fn plans(flight: Flight) -> Vec<Plan> {
+    let mails = vec![
+        vec![mail(&[250], 250)],
+        vec![mail(&[250, 250, 250], 250)],
+        vec![mail(&[250], 554)],
+        vec![mail(&[550], 250)],
+        vec![mail(&[251, 550, 450], 250)],
+        vec![mail(&[550, 250, 452], 451)],
+        vec![mail(&[550, 450, 550], 250)],
+        vec![MailPlan {
+            data: 554,
+            ..mail(&[550, 550], 250)
+        }],
+        vec![MailPlan {
+            data: 451,
+            ..mail(&[250, 550], 250)
+        }],
+        vec![MailPlan {
+            mail: 550,
+            ..mail(&[503], 250)
+        }],
+        vec![MailPlan {
+            mail: 451,
+            data: 503,
+            ..mail(&[503, 503], 250)
+        }],
+        vec![MailPlan {
+            parameters_refused: Some(503),
+            ..mail(&[250], 250)
+        }],
+        vec![MailPlan {
+            parameters_refused: Some(354),
+            ..mail(&[250, 550], 250)
+        }],
+        vec![MailPlan {
+            parameters_refused: Some(503),
+            mail: 501,
+            data: 503,
+            ..mail(&[503], 250)
+        }],
+        vec![mail(&[250], 250), mail(&[250], 250)],
+        vec![mail(&[250], 554), mail(&[250, 550, 250], 250), mail(&[250], 250)],
+        vec![mail(&[550], 250), mail(&[250], 250)],
+        vec![
+            MailPlan {
+                data: 451,
+                ..mail(&[250], 250)
+            },
+            mail(&[250], 250),
+        ],
+        vec![
+            MailPlan {
+                mail: 550,
+                data: 503,
+                ..mail(&[503], 250)
+            },
+            mail(&[250], 451),
+            mail(&[550], 250),
+        ],
+    ];
+    let pipelining = flight != Flight::Plain;
+    let eager = flight == Flight::PipelinedEager;
+    let of_mails = |mails| Plan {
+        pipelining,
+        eager,
+        session: Session::Ehlo,
+        mails,
+    };
+    let mut plans: Vec<Plan> = mails.into_iter().map(of_mails).collect();
+    if pipelining {
+        return plans;
+    }
+    for session in [Session::Fallback, Session::Helo] {
+        let mails = vec![mail(&[250, 550, 250], 250), mail(&[250], 250)];
+        plans.push(Plan {
+            pipelining: false,
+            eager: false,
+            session,
+            mails,
+        });
+    }
+    plans
+}
+
+/// What a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Greeting,
+    Ehlo,
+    Helo,
+    /// With the transaction behind it, from 0, as all below.
+    Rset(usize),
+    Mail(usize),
+    Rcpt(usize, usize),
+    Data(usize),
+    Content(usize),
+    LoneDot(usize),
+    Quit,
+}
+
+impl Of {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::Rset(_) => "RSET",
+            Self::Mail(_) => "MAIL",
+            Self::Rcpt(..) => "RCPT",
+            Self::Data(_) => "DATA",
+            Self::Content(_) | Self::LoneDot(_) => "content",
+            Self::Quit => "QUIT",
+        }
+    }
+
+    fn transaction(self) -> Option<usize> {
+        match self {
+            Self::Greeting | Self::Ehlo | Self::Helo | Self::Quit => None,
+            Self::Rset(tx)
+            | Self::Mail(tx)
+            | Self::Rcpt(tx, _)
+            | Self::Data(tx)
+            | Self::Content(tx)
+            | Self::LoneDot(tx) => Some(tx),
+        }
+    }
+}
+
+/// A command, or a content, and its reply.
+#[derive(Clone, Debug)]
+struct Exchange {
+    of: Of,
+    command: Vec<u8>,
+    code: u16,
+    reply: Vec<u8>,
+    /// Written together with the one before it.
+    joined: bool,
+}
+
+struct Dialogue {
+    exchanges: Vec<Exchange>,
+    eager: bool,
+}
+
+/// Octets of one side.
+struct Turn {
+    server: bool,
+    octets: Vec<u8>,
+}
+
+impl Plan {
+    fn dialogue(&self) -> Dialogue {
+        let mut script = Script {
+            exchanges: Vec::new(),
+            pipelining: self.pipelining,
+        };
+        script.push(Of::Greeting, "", 220, false);
+        match self.session {
+            Session::Ehlo => {
+                script.push(Of::Ehlo, "EHLO client.example\r\n", 250, false);
+                let extension = if self.pipelining { "PIPELINING" } else { "HELP" };
+                let offer = format!("250-mx.example\r\n250-{extension}\r\n250 SIZE\r\n");
+                script.exchanges.last_mut().unwrap().reply = offer.into_bytes();
+            }
+            Session::Fallback => {
+                script.push(Of::Ehlo, "EHLO client.example\r\n", 500, false);
+                script.push(Of::Helo, "HELO client.example\r\n", 250, false);
+            }
+            Session::Helo => script.push(Of::Helo, "HELO client.example\r\n", 250, false),
+        }
+        let mut stale = false;
+        for (tx, mail) in self.mails.iter().enumerate() {
+            if stale {
+                script.push(Of::Rset(tx), "RSET\r\n", 250, false);
+            }
+            if let Some(data) = mail.parameters_refused {
+                let refused = MailPlan {
+                    mail: 555,
+                    rcpts: vec![503; mail.rcpts.len()],
+                    data,
+                    ..mail.clone()
+                };
+                script.transaction(tx, &refused, " SIZE=9", stale);
+                stale = script.transaction(tx, mail, "", false);
+            } else {
+                stale = script.transaction(tx, mail, "", stale);
+            }
+        }
+        let joined = script.pipelining && matches!(script.last(), Of::Content(_));
+        script.push(Of::Quit, "QUIT\r\n", 221, joined);
+        Dialogue {
+            exchanges: script.exchanges,
+            eager: self.eager,
+        }
+    }
+
+    /// The size is told only where it is to be refused.
+    fn size(&self, tx: usize) -> Option<u64> {
+        self.mails[tx].parameters_refused.map(|_| 9)
+    }
+}
+
+struct Script {
+    exchanges: Vec<Exchange>,
+    pipelining: bool,
+}
+
+impl Script {
+    fn push(&mut self, of: Of, command: &str, code: u16, joined: bool) {
+        // Some replies in two lines, so that a cut falls between them.
+        let reply = match self.exchanges.len() % 3 {
+            0 => format!("{code} said\r\n"),
+            1 => format!("{code}\r\n"),
+            _ => format!("{code}-said\r\n{code} twice\r\n"),
+        };
+        let command = command.as_bytes().to_vec();
+        self.exchanges.push(Exchange {
+            of,
+            command,
+            code,
+            reply: reply.into_bytes(),
+            joined,
+        });
+    }
+
+    fn last(&self) -> Of {
+        self.exchanges.last().unwrap().of
+    }
+
+    /// One attempt; true when it leaves a MAIL at the server.
+    fn transaction(&mut self, tx: usize, mail: &MailPlan, parameters: &str, behind_rset: bool) -> bool {
+        let ahead = self.pipelining;
+        let joined = ahead && (behind_rset || matches!(self.last(), Of::Content(_)));
+        let command = format!("MAIL FROM:<sender@client.example>{parameters}\r\n");
+        self.push(Of::Mail(tx), &command, mail.mail, joined);
+        let mail_accepted = mail.mail < 300;
+        if !mail_accepted && !ahead {
+            return false;
+        }
+        for (index, code) in mail.rcpts.iter().enumerate() {
+            self.push(
+                Of::Rcpt(tx, index),
+                &format!("RCPT TO:<{}@mx.example>\r\n", NAMES[index]),
+                *code,
+                ahead,
+            );
+        }
+        let somebody = mail.rcpts.iter().any(|code| *code < 300);
+        if !somebody && !ahead {
+            return true;
+        }
+        self.push(Of::Data(tx), "DATA\r\n", mail.data, ahead);
+        if mail.data != 354 {
+            return mail_accepted;
+        }
+        if mail_accepted && somebody {
+            self.push(Of::Content(tx), "hi\r\n..x\r\n.\r\n", mail.content, false);
+        } else {
+            self.push(Of::LoneDot(tx), ".\r\n", 554, false);
+        }
+        false
+    }
+}
+
+impl Dialogue {
+    fn turns(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let mut group: Vec<&Exchange> = Vec::new();
+        for exchange in &self.exchanges {
+            if !exchange.joined || self.eager {
+                Self::write(&group, &mut turns);
+                group.clear();
+            }
+            group.push(exchange);
+        }
+        Self::write(&group, &mut turns);
+        turns
+    }
+
+    fn write(group: &[&Exchange], turns: &mut Vec<Turn>) {
+        let commands = group
+            .iter()
+            .flat_map(|exchange| exchange.command.clone())
+            .collect();
+        let replies = group.iter().flat_map(|exchange| exchange.reply.clone()).collect();
+        turns.push(Turn {
+            server: false,
+            octets: commands,
+        });
+        turns.push(Turn {
+            server: true,
+            octets: replies,
+        });
+    }
+}
+
+/// One run; `None` where this ending makes no sense.
+fn cut(
+    plan: &Plan,
+    dialogue: &Dialogue,
+    turns: &[Turn],
+    at: usize,
+    ending: Ending,
+    pieces: Pieces,
+) -> Option<Result<(), String>> {
+    let mut left = at;
+    let mut written = 0;
+    let mut read = 0;
+    let mut harness = begin(plan, pieces);
+    for turn in turns {
+        let now = left.min(turn.octets.len());
+        left -= now;
+        let octets = &turn.octets[..now];
+        if turn.server {
+            read += now;
+            harness.receive(octets);
+        } else {
+            written += now;
+            if let Err(error) = write(&mut harness, octets) {
+                return Some(Err(error));
+            }
+        }
+        if now < turn.octets.len() {
+            break;
+        }
+    }
+    let seen = Seen::new(dialogue, written, read);
+    if seen.within_reply && matches!(ending, Ending::Garbage | Ending::Shutdown) {
+        return None;
+    }
+    end(&mut harness, ending);
+    Some(compare(plan, &seen, &harness, ending))
+}
+
+fn begin(plan: &Plan, pieces: Pieces) -> Harness {
+    let hello = if plan.session == Session::Helo {
+        Hello::Helo
+    } else {
+        Hello::Ehlo
+    };
+    let mut harness = Harness::new(hello, pieces);
+    for (tx, mail) in plan.mails.iter().enumerate() {
+        let content = Bytes::from_static(b"hi\r\n.x\r\n");
+        harness.submit(Mail {
+            recipients: mail.rcpts.len(),
+            size: plan.size(tx),
+            content,
+        });
+    }
+    harness.quit();
+    harness
+}
+
+fn write(harness: &mut Harness, octets: &[u8]) -> Result<(), String> {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let offered = harness.offered();
+        let ready = offered.len().min(rest.len());
+        if ready == 0 || offered[..ready] != rest[..ready] {
+            return Err(format!(
+                "writes `{}` instead of `{}`",
+                offered.escape_ascii(),
+                rest.escape_ascii()
+            ));
+        }
+        let taken = harness.pieces.next(ready);
+        harness.transmit(taken);
+        rest = &rest[taken..];
+    }
+    Ok(())
+}
+
+fn end(harness: &mut Harness, ending: Ending) {
+    let now = harness.now;
+    match ending {
+        Ending::Cancel => harness.connection.abort(Abort::Cancelled, now),
+        Ending::Close => harness.connection.handle_closed(None, now),
+        Ending::Deadline => harness.connection.abort(Abort::Deadline, now),
+        Ending::Garbage => harness.receive(b"<html>\r\n"),
+        Ending::Reset => harness
+            .connection
+            .handle_closed(Some(std::io::ErrorKind::ConnectionReset), now),
+        Ending::Shutdown => {
+            harness.receive(b"421 bye\r\n");
+            harness.connection.handle_closed(None, now);
+        }
+        Ending::Silence => {
+            // The wait for the reply, and for the answer to QUIT. More would be a hang.
+            for _ in 0..2 {
+                if harness.connection.poll_deadline().is_some() {
+                    harness.wait_for_timeout();
+                }
+            }
+        }
+    }
+    harness.take_events();
+}
+
+fn compare(plan: &Plan, seen: &Seen<'_>, harness: &Harness, ending: Ending) -> Result<(), String> {
+    if !harness.is_closed() {
+        return Err("is not closed".to_owned());
+    }
+    for (tx, mail) in plan.mails.iter().enumerate() {
+        for index in 0..mail.rcpts.len() {
+            let expected = seen.outcome(tx, index, ending);
+            let told = harness
+                .outcome(tx + 1, index)
+                .map_or("nothing".to_owned(), describe);
+            if told != expected {
+                return Err(format!(
+                    "recipient {index} of {tx}: expected {expected}, was told {told}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The oracle: what was seen of a dialogue up to a cut.
+struct Seen<'a> {
+    /// Exchanges whose reply was read whole.
+    answered: &'a [Exchange],
+    /// The exchange whose reply is the next.
+    next: Option<&'a Exchange>,
+    /// Commands and contents that were sent whole.
+    sent: &'a [Exchange],
+    within_reply: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn new(dialogue: &'a Dialogue, written: usize, read: usize) -> Self {
+        let exchanges = &dialogue.exchanges;
+        let whole = |octets: usize, length: fn(&Exchange) -> usize| {
+            let mut sum = 0;
+            let count = exchanges
+                .iter()
+                .take_while(|exchange| {
+                    sum += length(exchange);
+                    sum <= octets
+                })
+                .count();
+            let used: usize = exchanges[..count].iter().map(length).sum();
+            (count, octets > used)
+        };
+        let (answered, within_reply) = whole(read, |exchange| exchange.reply.len());
+        let (sent, _) = whole(written, |exchange| exchange.command.len());
+        Self {
+            answered: &exchanges[..answered],
+            next: exchanges.get(answered),
+            sent: &exchanges[..sent],
+            within_reply,
+        }
+    }
+
+    fn outcome(&self, tx: usize, index: usize, ending: Ending) -> String {
+        self.verdict(tx, index)
+            .unwrap_or_else(|| self.without_verdict(tx, ending))
+    }
+
+    /// What the replies say of a recipient, if they say it all.
+    fn verdict(&self, tx: usize, index: usize) -> Option<String> {
+        let mut mail_accepted = false;
+        let mut verdict = None;
+        for exchange in self
+            .answered
+            .iter()
+            .filter(|exchange| exchange.of.transaction() == Some(tx))
+        {
+            let code = exchange.code;
+            let refused = |word: &str| Some(format!("refused at {word} ({code})"));
+            match exchange.of {
+                Of::Mail(_) => {
+                    mail_accepted = code < 300;
+                    let may_be_repeated = code == 555;
+                    if !mail_accepted && !may_be_repeated {
+                        verdict = verdict.or_else(|| refused("MAIL"));
+                    }
+                }
+                Of::Rcpt(_, of) if of == index && mail_accepted && code >= 400 => {
+                    verdict = verdict.or_else(|| refused("RCPT"));
+                }
+                Of::Data(_) if mail_accepted && code >= 400 => verdict = verdict.or_else(|| refused("DATA")),
+                Of::Content(_) if code < 300 => {
+                    verdict = verdict.or_else(|| Some(format!("accepted ({code})")));
+                }
+                Of::Content(_) => verdict = verdict.or_else(|| refused("content")),
+                _ => {}
+            }
+        }
+        verdict
+    }
+
+    /// What the ending makes of a recipient without one.
+    fn without_verdict(&self, tx: usize, ending: Ending) -> String {
+        let next = self.next.expect("with every reply read there is a verdict");
+        let given_up = matches!(ending, Ending::Cancel | Ending::Deadline);
+        let shutdown = ending == Ending::Shutdown;
+        let why = match ending {
+            Ending::Cancel => "cancelled",
+            Ending::Close => "closed",
+            Ending::Deadline => "deadline",
+            Ending::Garbage => "not SMTP",
+            Ending::Reset => "reset",
+            Ending::Silence => "timed out",
+            Ending::Shutdown => "421",
+        };
+        let content_sent = self.sent.iter().any(|exchange| exchange.of == Of::Content(tx));
+        if content_sent && !shutdown {
+            return format!("uncertain ({why})");
+        }
+        // A refusal that asked for another try stands when that is not answered, unless we gave up ourselves.
+        let last_mail = self
+            .answered
+            .iter()
+            .rev()
+            .find(|exchange| exchange.of == Of::Mail(tx));
+        let refused_for_parameters = last_mail.is_some_and(|exchange| exchange.code == 555);
+        if refused_for_parameters && !given_up && !shutdown {
+            return "refused at MAIL (555)".to_owned();
+        }
+        if next.of == Of::Helo && !given_up && !shutdown && self.answered.iter().any(|e| e.of == Of::Ehlo) {
+            return "refused at EHLO (500)".to_owned();
+        }
+        let stage = self.stage(tx, next, refused_for_parameters, shutdown);
+        if shutdown {
+            format!("refused at {stage} (421)")
+        } else {
+            format!("lost at {stage} ({why})")
+        }
+    }
+
+    /// What was awaited, as a transaction without a verdict sees it.
+    fn stage(
+        &self,
+        tx: usize,
+        next: &Exchange,
+        refused_for_parameters: bool,
+        shutdown: bool,
+    ) -> &'static str {
+        let asked = self.sent.len() > self.answered.len();
+        match next.of.transaction() {
+            None => next.of.word(),
+            // Replies to the first envelope are read, and what is awaited is the answer to the second MAIL. A 421
+            // is told with the command it answers, if it answers one.
+            Some(of) if of == tx && refused_for_parameters => match next.of {
+                Of::Rcpt(..) | Of::Data(_) if shutdown && asked => next.of.word(),
+                _ => "MAIL",
+            },
+            Some(of) if of == tx => next.of.word(),
+            Some(_) => "MAIL",
+        }
+    }
+}
