@@ -91,7 +91,7 @@ async fn the_cases_of_a_route() {
         ("null.test", RouteError::NullMx),
         ("nodata.test", RouteError::NoMailHost),
         ("dangling.test", RouteError::Lookup(LookupError::NxDomain)),
-        ("gone.test", RouteError::Lookup(LookupError::NxDomain)),
+        ("gone.test", RouteError::NoAddress),
         ("address.test", RouteError::AddressAsExchange),
         ("loopback.test", RouteError::ForbiddenTarget),
     ];

@@ -75,7 +75,7 @@ pub async fn addresses(resolver: &dyn Resolver, host: &MxHost, policy: &Policy) 
         resolver.query(name.as_ascii(), RecordType::A),
         resolver.query(name.as_ascii(), RecordType::Aaaa),
     );
-    host_addresses(name, host.implicit, [("A", v4), ("AAAA", v6)], *policy)
+    host_addresses(host.implicit, [("A", v4), ("AAAA", v6)], *policy)
 }
 
 fn literal_route(AddressLiteral(address): AddressLiteral) -> Route {
@@ -134,7 +134,7 @@ fn mx_route(answer: &Answer, rng: &mut impl Rng) -> Result<Route, RouteError> {
             }),
         }
     }
-    if let Some(more) = total.checked_sub(MAX_HOSTS).filter(|more| *more > 0) {
+    if let Some(more) = more_than(MAX_HOSTS, total) {
         let what = format!("{more} more mail exchangers");
         route.dropped.push(Dropped {
             what,
@@ -179,69 +179,63 @@ fn literal_addresses(address: IpAddr, policy: Policy) -> HostAddresses {
 }
 
 fn host_addresses(
-    name: &HostName,
     implicit: bool,
     families: [(&str, Result<Answer, LookupError>); 2],
     policy: Policy,
 ) -> HostAddresses {
     let mut dropped = Vec::new();
-    let mut negative = Vec::new();
-    let mut allowed: [Vec<IpAddr>; 2] = [Vec::new(), Vec::new()];
-    for ((record_type, result), allowed) in families.into_iter().zip(&mut allowed) {
-        match result {
-            Ok(answer) => {
-                for address in answer.records.iter().filter_map(address).take(MAX_ADDRESSES) {
-                    match policy.check(address) {
-                        Ok(()) if allowed.contains(&address) => {}
-                        Ok(()) => allowed.push(address),
-                        Err(why) => dropped.push(Dropped {
-                            what: format!("{name} [{address}]"),
-                            why,
-                        }),
-                    }
-                }
-                if let Some(more) = answer
-                    .records
-                    .len()
-                    .checked_sub(MAX_ADDRESSES)
-                    .filter(|more| *more > 0)
-                {
-                    let what = format!("{more} more addresses of {name}");
-                    dropped.push(Dropped {
-                        what,
-                        why: RouteError::TooMany,
-                    });
-                }
-            }
-            Err(error) if error.is_transient() => {
+    let allowed = families.map(|(record_type, result)| match result {
+        Ok(answer) => allowed_addresses(&answer, policy, &mut dropped),
+        Err(error) => {
+            if error.is_transient() {
+                let what = format!("any {record_type} record");
                 dropped.push(Dropped {
-                    what: format!("{name} ({record_type})"),
+                    what,
                     why: error.into(),
                 });
             }
-            Err(error) => negative.push(error),
-        }
-    }
-    let addresses = interleave(allowed);
-    if !addresses.is_empty() {
-        return HostAddresses {
-            found: Ok(addresses),
-            dropped,
-        };
-    }
-    let why = RouteError::join(dropped.iter().map(|dropped| &dropped.why)).unwrap_or_else(|| {
-        if implicit {
-            RouteError::NoMailHost
-        } else if negative.iter().all(|error| *error == LookupError::NxDomain) {
-            LookupError::NxDomain.into()
-        } else {
-            RouteError::NoAddress
+            Vec::new()
         }
     });
-    HostAddresses {
-        found: Err(why),
-        dropped,
+    let addresses = interleave(allowed);
+    let found = if addresses.is_empty() {
+        let none = if implicit {
+            RouteError::NoMailHost
+        } else {
+            RouteError::NoAddress
+        };
+        Err(RouteError::join(dropped.iter().map(|dropped| &dropped.why)).unwrap_or(none))
+    } else {
+        Ok(addresses)
+    };
+    HostAddresses { found, dropped }
+}
+
+/// The addresses of one family that may be connected to.
+fn allowed_addresses(answer: &Answer, policy: Policy, dropped: &mut Vec<Dropped>) -> Vec<IpAddr> {
+    let mut allowed = Vec::new();
+    for address in answer.records.iter().filter_map(address).take(MAX_ADDRESSES) {
+        match policy.check(address) {
+            Ok(()) if allowed.contains(&address) => {}
+            Ok(()) => allowed.push(address),
+            Err(why) => dropped.push(Dropped {
+                what: address.to_string(),
+                why,
+            }),
+        }
     }
+    if let Some(more) = more_than(MAX_ADDRESSES, answer.records.len()) {
+        dropped.push(Dropped {
+            what: format!("{more} more addresses"),
+            why: RouteError::TooMany,
+        });
+    }
+    allowed
+}
+
+/// How many there are beyond the limit, if any.
+fn more_than(limit: usize, count: usize) -> Option<usize> {
+    count.checked_sub(limit).filter(|more| *more > 0)
 }
 
 fn address(record: &Record) -> Option<IpAddr> {

@@ -300,19 +300,19 @@ async fn hosts_with_addresses() {
         (
             "v6-fails.test",
             vec!["9.9.9.1"],
-            &[("v6-fails.test (AAAA)", servfail())],
+            &[("any AAAA record", servfail())],
         ),
         (
             "v4-silent.test",
             vec!["2620:fe::1"],
-            &[("v4-silent.test (A)", RouteError::Lookup(LookupError::NoAnswer))],
+            &[("any A record", RouteError::Lookup(LookupError::NoAnswer))],
         ),
         (
             "some-forbidden.test",
             vec!["9.9.9.1"],
             &[
-                ("some-forbidden.test [127.0.0.1]", RouteError::ForbiddenTarget),
-                ("some-forbidden.test [::1]", RouteError::ForbiddenTarget),
+                ("127.0.0.1", RouteError::ForbiddenTarget),
+                ("::1", RouteError::ForbiddenTarget),
             ],
         ),
         ("9.9.9.9", vec!["9.9.9.9"], none),
@@ -350,7 +350,7 @@ async fn hosts_without_addresses() {
         .with("forbidden-and-down.test", "A 127.0.0.1")
         .with("forbidden-and-down.test", "AAAA fails");
     let rows = [
-        ("gone.test", LookupError::NxDomain.into(), Permanent),
+        ("gone.test", RouteError::NoAddress, Permanent),
         ("nodata.test", RouteError::NoAddress, Permanent),
         ("half-gone.test", RouteError::NoAddress, Permanent),
         ("half-down.test", servfail(), Transient),
@@ -410,7 +410,7 @@ async fn the_policy_is_asked_about_addresses() {
     assert_eq!(texts(&found.found), Ok(vec!["9.9.9.9".to_owned()]));
     assert_eq!(
         dropped(&found.dropped),
-        [("private.test [10.0.0.1]", RouteError::ForbiddenTarget)]
+        [("10.0.0.1", RouteError::ForbiddenTarget)]
     );
 }
 
@@ -424,7 +424,7 @@ async fn a_host_cannot_make_us_try_for_ever() {
     assert_eq!(found.found.unwrap().len(), MAX_ADDRESSES);
     assert_eq!(
         dropped(&found.dropped),
-        [("968 more addresses of hostile.test", RouteError::TooMany)]
+        [("968 more addresses", RouteError::TooMany)]
     );
 }
 

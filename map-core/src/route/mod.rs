@@ -172,7 +172,7 @@ pub struct Route {
 pub struct HostAddresses {
     /// The addresses in the order in which to try them, at least one; or why there is none.
     pub found: Result<Vec<IpAddr>, RouteError>,
-    /// Addresses that were left out, or a family that could not be asked for, and why, for the report.
+    /// Addresses of the host that were left out, or a family that could not be asked for, and why, for the report.
     pub dropped: Vec<Dropped>,
 }
 
@@ -201,7 +201,7 @@ pub enum RouteError {
     /// A look-up failed.
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    /// The name of an MX record has no address.
+    /// The host of an MX record has no address, or does not exist.
     #[error("its mail exchanger has no address")]
     NoAddress,
     /// Neither MX nor address.
