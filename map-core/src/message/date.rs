@@ -55,8 +55,8 @@ impl fmt::Display for OriginationDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.0.strftime("%a, %-d %b %Y %H:%M:%S"))?;
         // https://www.rfc-editor.org/rfc/rfc5322#section-3.3
-        // > "-0000" also indicates Universal Time, it is used to indicate that the time was generated on a system
-        // > that may be in a local time zone other than Universal Time
+        // > Though "-0000" also indicates Universal Time, it is used to indicate that the time was generated on a
+        // > system that may be in a local time zone other than Universal Time
         if self.0.time_zone().is_unknown() {
             return f.write_str("-0000");
         }

@@ -90,6 +90,25 @@ fn the_caller_may_fix_date_and_message_id() {
 }
 
 #[test]
+fn the_longest_message_id_fills_its_line() {
+    let given =
+        |octets: usize| format!("{}@b.example", "i".repeat(octets - "@b.example".len())).parse::<MessageId>();
+    let field = "Message-ID: <>".len();
+    assert_eq!(given(998 - field + 1), Err(MessageIdError::Length));
+    let message = Message::text(
+        "a@b.example".parse().unwrap(),
+        "c@d.example".parse().unwrap(),
+        &Subject::parse(b"s").unwrap(),
+        Content::parse(b"c").unwrap(),
+        Options {
+            message_id: Some(given(998 - field).unwrap()),
+            ..Options::default()
+        },
+    );
+    assert_eq!(check(&message)[4].1.len(), 998 - "Message-ID: ".len());
+}
+
+#[test]
 fn addresses_stand_as_they_go_into_the_envelope() {
     for (from, shown, right) in [
         ("a.b+c@Example.COM", "<a.b+c@example.com>", "example.com"),

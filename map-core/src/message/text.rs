@@ -66,3 +66,41 @@ impl Content {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_one_line() {
+        assert_eq!(Subject::parse(b"test").unwrap().as_str(), "test");
+        assert_eq!(
+            Subject::parse("\u{7}\u{85}\u{2028}é".as_bytes())
+                .unwrap()
+                .as_str(),
+            "\u{7}\u{85}\u{2028}é"
+        );
+        for (octets, why) in [
+            (b"a\rb".as_slice(), TextError::LineEnd(1)),
+            (b"\nab", TextError::LineEnd(0)),
+            (b"ab\r\n", TextError::LineEnd(2)),
+            (b"ab\0", TextError::Nul(2)),
+            (b"a\r\0", TextError::Nul(2)),
+            (b"abc\xff", TextError::IllFormed(3)),
+            (b"\xc0\x8a", TextError::IllFormed(0)),
+        ] {
+            assert_eq!(Subject::parse(octets), Err(why), "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn a_content_has_any_line_ends() {
+        assert_eq!(Content::parse(b"\r\n\r\n.\n").unwrap().as_str(), "\r\n\r\n.\n");
+        assert_eq!(Content::parse(b"a\0"), Err(TextError::Nul(1)));
+        assert_eq!(Content::parse(b"a\x80"), Err(TextError::IllFormed(1)));
+        assert_eq!(
+            TextError::Nul(1).to_string(),
+            "there is a NUL octet at position 1, which no e-mail can carry"
+        );
+    }
+}

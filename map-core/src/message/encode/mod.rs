@@ -133,10 +133,9 @@ impl Findings {
         findings
     }
 
-    /// The control characters are legal in 7bit, all but NUL; but a terminal obeys them, relays take offence at
-    /// them, and a form feed at the start of a line has been taken for an end of message. Trailing blanks are cut
-    /// off by some relays, and `From ` at the start of a line becomes `>From ` in a mailbox file
-    /// (<https://www.rfc-editor.org/rfc/rfc2049#section-3>).
+    /// Three things are legal in 7bit and yet not sent so. Control characters: a terminal that shows the mail obeys
+    /// them. Blanks at the end of a line: some relays cut them off. `From ` at its start: it becomes `>From ` in a
+    /// mailbox file (both in <https://www.rfc-editor.org/rfc/rfc2049#section-3>).
     ///
     /// An escaped octet takes three in quoted-printable, and every octet four thirds in base64: they are equal when
     /// one octet in six is escaped.
