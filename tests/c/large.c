@@ -16,8 +16,6 @@ int main(int argc, char **argv)
 
     use_sandbox(argc, argv);
     CHECK(map_send("alice@sender.example", "bob@taken.example", "large", content) == RE_SUCCESS);
-    CHECK(map_send_report_n("alice@sender.example", 20, "bob@taken.example", 17, "counted", 7, content, length, NULL) ==
-          RE_SUCCESS);
     free(content);
     return 0;
 }

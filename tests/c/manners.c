@@ -27,8 +27,8 @@ int main(int argc, char **argv)
     static struct sigaction before[SIGNALS], after[SIGNALS];
     struct sigaction alarm_action;
     sigset_t mask_before, mask_after;
-    const size_t length = (size_t)8 * 1024 * 1024;
-    char *content = malloc(length);
+    const size_t length = (size_t)64 * 1024 * 1024;
+    char *content = malloc(length); /* more than the system takes off our hands before the peer is gone */
     map_reply reply;
     int number;
 

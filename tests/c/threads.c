@@ -1,7 +1,4 @@
-/*
- * threads DNS PORT: 32 threads send at once, half of them by an agent that they share, and each reads its own reply.
- * A destructor of the host's, which runs when the library has already forgotten an ending thread, may send, too.
- */
+/* threads DNS PORT: 32 threads send at once, half of them by an agent that they share, and each reads its own reply. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 #include <pthread.h>
@@ -10,7 +7,6 @@ enum { THREADS = 32, MAILS = 4 };
 
 static pthread_barrier_t start;
 static map_agent *agent;
-static pthread_key_t last_will;
 
 static void *send_some(void *argument)
 {
@@ -41,22 +37,6 @@ static void *send_some(void *argument)
     return NULL;
 }
 
-static void send_at_the_end(void *argument)
-{
-    (void)argument;
-    CHECK(map_send("alice", "bob@taken.example", "s", "c") == RE_INVALID_FORMAT);
-    CHECK_TEXT(map_last_reply(), "");
-    CHECK_TEXT(map_last_advice(), "");
-    CHECK(map_send("alice@sender.example", "bob@taken.example", "last will", "c") == RE_SUCCESS);
-}
-
-static void *end(void *argument)
-{
-    CHECK(map_send("alice", "bob@taken.example", "s", "c") == RE_INVALID_FORMAT);
-    CHECK(pthread_setspecific(last_will, argument) == 0);
-    return NULL;
-}
-
 int main(int argc, char **argv)
 {
     pthread_t threads[THREADS];
@@ -76,10 +56,6 @@ int main(int argc, char **argv)
     for (i = 0; i < THREADS; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
     pthread_barrier_destroy(&start);
-
-    CHECK(pthread_key_create(&last_will, send_at_the_end) == 0);
-    CHECK(pthread_create(&threads[0], NULL, end, numbers) == 0);
-    CHECK(pthread_join(threads[0], NULL) == 0);
     map_agent_free(agent);
     return 0;
 }
