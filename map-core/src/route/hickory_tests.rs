@@ -500,3 +500,35 @@ fn a_query_may_move_between_threads() {
     let (domain, policy) = ("example.test".parse().unwrap(), crate::route::Policy::default());
     check(&crate::route::find(&resolver, &domain, &policy));
 }
+
+/// The connections of one runtime end with it; the next must not be handed their remains.
+#[test]
+fn a_resolver_outlives_the_runtime_it_was_used_in() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = std::thread::spawn(move || {
+        runtime().block_on(async {
+            let server = DnsServer::start(|question| {
+                let name = &question.name;
+                let all = message(ResponseCode::NoError, &format!("{name} MX 5 mx.test."));
+                Say::Message(if question.tcp { all } else { all.truncate() })
+            })
+            .await;
+            tell.send(server.address).unwrap();
+            stopped.await.unwrap();
+        });
+    });
+    let resolver = HickoryResolver::with_servers(&[told.recv().unwrap()]);
+    for name in ["first.test", "second.test", "third.test"] {
+        let found = runtime().block_on(records(&resolver, name, RecordType::Mx));
+        assert_eq!(found, Ok(vec![mx(5, "mx.test")]), "{name}");
+    }
+    stop.send(()).unwrap();
+    server.join().unwrap();
+}

@@ -84,6 +84,20 @@ fn reads_as_address(exchange: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is taken is a name and nothing else, and reads back as itself.
+        #[test]
+        fn whatever_is_taken_is_harmless(text in "\\PC{0,12}|[a-zA-Z0-9_.-]{0,260}|[0-9.]{0,20}|[0-9a-f:.]{0,40}") {
+            if let Ok(host) = HostName::parse(&text) {
+                let name = host.as_ascii();
+                prop_assert!(name.bytes().all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')));
+                prop_assert!(name.parse::<IpAddr>().is_err());
+                prop_assert_eq!(HostName::parse(name), Ok(host.clone()));
+            }
+        }
+    }
 
     #[test]
     fn exchanges() {
