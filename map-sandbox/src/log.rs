@@ -105,6 +105,10 @@ impl State {
         self.sessions.values().cloned().collect()
     }
 
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     fn is_quiet(&self) -> bool {
         self.sessions.values().all(|session| session.closed)
     }

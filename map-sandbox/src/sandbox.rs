@@ -139,6 +139,11 @@ impl Sandbox {
         answer.recv().map_err(|_| gone())?
     }
 
+    /// Whether the world still answers: until it is stopped.
+    pub fn is_running(&self) -> bool {
+        !self.log.lock().is_stopped()
+    }
+
     /// Stops the world, as dropping does; what was recorded stays. Whoever waits returns.
     pub fn stop(&self) {
         // A child made by fork has no such thread, and waiting for it would never end.

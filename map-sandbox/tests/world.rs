@@ -150,7 +150,9 @@ fn stopping_ends_connections_and_waits() {
         while sandbox.sessions().is_empty() {
             std::thread::yield_now();
         }
+        assert!(sandbox.is_running());
         sandbox.stop();
+        assert!(!sandbox.is_running());
         assert!(waits.join().expect("no panic").is_empty());
         assert!(start.elapsed() < PATIENCE);
     });
