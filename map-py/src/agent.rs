@@ -28,22 +28,7 @@ use std::sync::Arc;
 pub(crate) struct Agent {
     /// None once it is closed. Swapped without a lock: a lock that another thread held at the moment of a fork would
     /// stay locked in the child for ever.
-    made: ArcSwapOption<Made>,
-}
-
-/// The core's agent and the process it was made in.
-struct Made {
-    agent: map_core::Agent,
-    process: u32,
-}
-
-impl Made {
-    fn new(config: map_core::Config) -> Arc<Self> {
-        Arc::new(Self {
-            agent: map_core::Agent::new(config),
-            process: std::process::id(),
-        })
-    }
+    agent: ArcSwapOption<map_core::Agent>,
 }
 
 #[pymethods]
@@ -51,11 +36,7 @@ impl Agent {
     #[new]
     #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
         public_only=false, require_mx=false, timeouts=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        clippy::fn_params_excessive_bools,
-        reason = "they are keywords in Python"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         dns_servers: Option<Vec<String>>,
         smtp_port: i64,
@@ -78,7 +59,7 @@ impl Agent {
         }
         .into_config()?;
         Ok(Self {
-            made: ArcSwapOption::new(Some(Made::new(config))),
+            agent: ArcSwapOption::from_pointee(map_core::Agent::new(config)),
         })
     }
 
@@ -95,23 +76,14 @@ impl Agent {
         subject: &Bound<'_, PyString>,
         content: &Bound<'_, PyString>,
     ) -> PyResult<Py<Report>> {
-        let made = self.made_here()?;
-        send_by(
-            py,
-            &made.agent,
-            &Texts {
-                from_,
-                to,
-                subject,
-                content,
-            },
-        )
+        let agent = self.here()?;
+        send_texts(py, &agent, from_, to, subject, content)
     }
 
     /// Takes no more mail. A send under way in another thread goes on to its report.
     fn close(&self, py: Python<'_>) {
-        let made = self.made.swap(None);
-        py.detach(|| drop(made));
+        let agent = self.agent.swap(None);
+        py.detach(|| drop(agent));
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -124,12 +96,13 @@ impl Agent {
     }
 
     fn __repr__(&self) -> &'static str {
-        match *self.made.load() {
+        match *self.agent.load() {
             Some(_) => "<mapagent.Agent>",
             None => "<mapagent.Agent, closed>",
         }
     }
 
+    #[expect(clippy::unused_self, reason = "Python calls it on an instance")]
     fn __reduce__(&self) -> PyResult<Py<PyAny>> {
         Err(PyTypeError::new_err(
             "an Agent cannot be pickled: make one in each process",
@@ -139,16 +112,16 @@ impl Agent {
 
 impl Agent {
     /// The core's agent of this process: made anew, by the same configuration, in a forked child.
-    fn made_here(&self) -> PyResult<Arc<Made>> {
-        let made = self
-            .made
+    pub(crate) fn here(&self) -> PyResult<Arc<map_core::Agent>> {
+        let agent = self
+            .agent
             .load_full()
             .ok_or_else(|| PyRuntimeError::new_err("this Agent is closed"))?;
-        if made.process == std::process::id() {
-            return Ok(made);
+        if agent.is_of_this_process() {
+            return Ok(agent);
         }
-        let anew = Made::new(made.agent.config().clone());
-        self.made.store(Some(Arc::clone(&anew)));
+        let anew = Arc::new(map_core::Agent::new(agent.config().clone()));
+        self.agent.store(Some(Arc::clone(&anew)));
         Ok(anew)
     }
 }
@@ -163,27 +136,14 @@ pub(crate) fn send_report(
     subject: &Bound<'_, PyString>,
     content: &Bound<'_, PyString>,
 ) -> PyResult<Py<Report>> {
-    send_by(
-        py,
-        &map_core::agent::default_agent(),
-        &Texts {
-            from_,
-            to,
-            subject,
-            content,
-        },
-    )
+    send_texts(py, &map_core::agent::default_agent(), from_, to, subject, content)
 }
 
 /// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
 #[pyfunction]
 #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
     public_only=false, require_mx=false, timeouts=None))]
-#[expect(
-    clippy::too_many_arguments,
-    clippy::fn_params_excessive_bools,
-    reason = "they are keywords in Python"
-)]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn configure(
     dns_servers: Option<Vec<String>>,
     smtp_port: i64,
@@ -209,26 +169,33 @@ pub(crate) fn configure(
     Ok(())
 }
 
-/// The four texts of a call.
-struct Texts<'a, 'py> {
-    from_: &'a Bound<'py, PyString>,
-    to: &'a Bound<'py, PyString>,
-    subject: &'a Bound<'py, PyString>,
-    content: &'a Bound<'py, PyString>,
-}
-
-fn send_by(py: Python<'_>, agent: &map_core::Agent, texts: &Texts<'_, '_>) -> PyResult<Py<Report>> {
-    let from = octets(texts.from_)?;
-    let to = octets(texts.to)?;
-    let subject = octets(texts.subject)?;
-    let content = octets(texts.content)?;
+/// Sends by an agent; `from_` is the sender as Python gave it.
+fn send_texts(
+    py: Python<'_>,
+    agent: &map_core::Agent,
+    from_: &Bound<'_, PyString>,
+    to: &Bound<'_, PyString>,
+    subject: &Bound<'_, PyString>,
+    content: &Bound<'_, PyString>,
+) -> PyResult<Py<Report>> {
+    let (from, to, subject, content) = (octets(from_)?, octets(to)?, octets(subject)?, octets(content)?);
     let fields = Fields {
         from: &from,
         to: &to,
         subject: &subject,
         content: &content,
     };
+    send_fields(py, agent, fields, from_)
+}
+
+/// The same, from octets.
+pub(crate) fn send_fields(
+    py: Python<'_>,
+    agent: &map_core::Agent,
+    fields: Fields<'_>,
+    sender: &Bound<'_, PyString>,
+) -> PyResult<Py<Report>> {
     // Detached here, too: a large content is checked and copied.
     let job = py.detach(|| agent.submit(fields));
-    wait(py, job, texts.from_)
+    wait(py, job, sender)
 }

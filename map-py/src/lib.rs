@@ -12,11 +12,13 @@ mod agent;
 mod config;
 mod mailbox;
 mod report;
+mod session;
 mod text;
 mod wait;
 
 /// The private half of `mapagent`; import that instead.
-// Sound without the GIL: every class is frozen, and what it holds is `Sync` by Rust's own check.
+// Sound without the GIL: what the classes hold is `Sync` by Rust's own check, and what is not frozen is borrowed at run
+// time, an exception telling who comes second.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
@@ -25,6 +27,8 @@ mod _native {
     use crate::mailbox::Mailbox;
     #[pymodule_export]
     use crate::report::{Attempt, Outcome, RecipientReport, Report};
+    #[pymodule_export]
+    use crate::session::StreamSession;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python expects")]

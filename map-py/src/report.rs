@@ -228,6 +228,7 @@ impl Attempt {
         )
     }
 
+    #[expect(clippy::unused_self, reason = "Python calls it on an instance")]
     fn __reduce__(&self) -> PyResult<Py<PyAny>> {
         Err(PyTypeError::new_err(
             "an Attempt cannot be pickled: pass on what its to_dict() gives",

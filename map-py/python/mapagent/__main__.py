@@ -12,6 +12,7 @@ import traceback
 from typing import Any, NoReturn
 
 from . import Agent, Mailbox, Reply, Report, SendInterrupted, __version__
+from ._native import StreamSession
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +46,40 @@ def _send(options: argparse.Namespace) -> Reply:
         report = interrupted.report
     _print_report(report, options)
     return report.reply
+
+
+def _session(options: argparse.Namespace) -> Reply:
+    session = StreamSession(_agent(options))
+    status = Reply.RE_SUCCESS
+
+    def answer_all() -> None:
+        nonlocal status
+        while (answer := session.answer()) is not None:
+            if isinstance(answer, Report):
+                status, text = answer.reply, answer.text
+            else:
+                status, text = _reply_of(answer), answer
+            _print([text], sys.stdout)
+
+    try:
+        # What has arrived and no more, so that a client which waits for its reply gets it.
+        while octets := os.read(sys.stdin.fileno(), 65536):
+            session.feed(octets)
+            answer_all()
+        session.finish()
+        answer_all()
+    except SendInterrupted as interrupted:
+        _print([interrupted.report.text], sys.stdout)
+        return interrupted.report.reply
+    if session.awaited is not None:
+        _print([f"mapagent: the input ended where {session.awaited} was expected; that mail was not sent"], sys.stderr)
+        return Reply.RE_MISUSE
+    return status
+
+
+def _reply_of(line: str) -> Reply:
+    """The reply that MAP printed as this line: RE_NO_EMPTY: <To,>."""
+    return Reply[line.partition(":")[0].rstrip(".")]
 
 
 def _print_report(report: Report, options: argparse.Namespace) -> None:
@@ -134,6 +169,12 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--transcript", action="store_true", help="print the dialogue")
     _add_settings(send)
     send.set_defaults(run=_send, parser=send)
+
+    session = commands.add_parser(
+        "session", help="read MAP commands (CMD_FROM … CMD_END) from standard input, print the replies"
+    )
+    _add_settings(session)
+    session.set_defaults(run=_session, parser=session)
 
     check = commands.add_parser("check", help="say whether addresses are well formed; nothing is sent")
     check.add_argument("address", metavar="ADDRESS", nargs="+")
