@@ -1,0 +1,223 @@
+"""The command: its exit status is the number of the reply."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import mapagent
+import pytest
+
+from conftest import SilentHost, World, WorldMaker
+
+LONG = 60.0
+
+SCRIPT = """
+domain good.example
+  mx 10 mx.good.example
+host mx.good.example 127.0.0.2
+
+domain denied.example
+  mx 10 mx.denied.example
+host mx.denied.example 127.0.0.3
+  on rcpt reply 550 5.7.1 denied
+"""
+
+
+@pytest.fixture
+def mail_world(world: WorldMaker) -> World:
+    return world(SCRIPT)
+
+
+def run(*arguments: str | bytes, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "mapagent", *arguments], input=stdin, capture_output=True, timeout=LONG, check=False
+    )
+
+
+def test_send(mail_world: World) -> None:
+    done = run("send", *mail_world.options, "a@good.example", "b@good.example", "subject", "content")
+    assert (done.returncode, done.stdout) == (0, b"RE_SUCCESS.\n"), done.stderr
+    assert mail_world.sandbox.mails[0].message["Subject"] == "subject"
+
+
+def test_the_script_is_installed(mail_world: World) -> None:
+    script = Path(sys.executable).with_name("mapagent")
+    done = subprocess.run([script, "check", "a@b.example"], capture_output=True, timeout=LONG, check=False)
+    assert (done.returncode, done.stdout) == (0, b"a@b.example\n")
+
+
+def test_refused(mail_world: World) -> None:
+    done = run("send", *mail_world.options, "a@good.example", "b@denied.example", "subject", "content")
+    assert (done.returncode, done.stdout) == (mapagent.RE_SERVICE_DENIED, b"RE_SERVICE_DENIED.\n")
+    assert done.stderr.startswith(b"mapagent: ")
+
+
+@pytest.mark.parametrize("dash", [(), ("-",)], ids=["absent", "dash"])
+def test_content_from_standard_input(mail_world: World, dash: tuple[str, ...]) -> None:
+    content = "Grüße\n.\n"
+    done = run(
+        "send", *mail_world.options, "a@good.example", "b@good.example", "subject", *dash, stdin=content.encode()
+    )
+    assert done.returncode == 0, done.stderr
+    assert mail_world.sandbox.mails[0].message.get_content().replace("\r\n", "\n") == content
+
+
+def test_ill_formed_input_is_a_reply(mail_world: World) -> None:
+    fields = ("a@good.example", "b@good.example")
+    done = run("send", *mail_world.options, *fields, "subject", stdin=b"\xff\xfe")
+    assert (done.returncode, done.stdout) == (2, b"RE_INVALID_FORMAT: <Content>.\n")
+    done = run("send", *mail_world.options, *fields, b"\xff", "content")
+    assert (done.returncode, done.stdout) == (2, b"RE_INVALID_FORMAT: <Subject>.\n")
+    assert run("send", *mail_world.options, *fields, b"\xff", "content", "--json").returncode == 2
+    assert not mail_world.sandbox.mails
+
+
+def test_json(mail_world: World) -> None:
+    fields = ("a@good.example", "b@denied.example", "subject", "content")
+    done = run("send", *mail_world.options, "--json", *fields)
+    report = json.loads(done.stdout)
+    assert done.returncode == report["number"] == mapagent.RE_SERVICE_DENIED
+    assert (report["reply"], report["code"]) == ("RE_SERVICE_DENIED", 550)
+    assert "transcript" not in report
+    done = run("send", *mail_world.options, "--json", "--transcript", *fields)
+    assert json.loads(done.stdout)["transcript"].endswith("S: RE_SERVICE_DENIED.\n")
+
+
+def test_transcript(mail_world: World) -> None:
+    done = run("send", *mail_world.options, "--transcript", "a@good.example", "b@good.example", "subject", "content")
+    assert done.stdout.startswith(b"C: CMD_FROM: <a@good.example>.\n")
+    assert done.stdout.endswith(b"S: RE_SUCCESS.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sned"],
+        ["send", "a@good.example"],
+        ["send", "--smtp-port=x", "a", "b", "c", "d"],
+        ["send", "--smtp-port=0", "a", "b", "c", "d"],
+        ["send", "--dns-server=dns.example", "a", "b", "c", "d"],
+        ["send", "--timeout=connect", "a", "b", "c", "d"],
+        ["send", "--timeout=conect=1", "a", "b", "c", "d"],
+        ["send", "--deadline=-1", "a", "b", "c", "d"],
+    ],
+    ids=" ".join,
+)
+def test_misuse(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == mapagent.RE_MISUSE
+    assert done.stdout == b""
+    assert b"usage: " in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_settings_arrive(mail_world: World) -> None:
+    fields = ("a@good.example", "b@good.example", "subject", "content")
+    settings = ["--deadline=50", "--timeout=connect=5", "--timeout=quit=1"]
+    assert run("send", *mail_world.options, *settings, *fields).returncode == 0
+    without_loopback = [option for option in mail_world.options if option != "--allow-loopback"]
+    assert run("send", *without_loopback, *fields).returncode == mapagent.RE_DNS_FAIL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop(silent_host: SilentHost, number: signal.Signals) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mapagent", "send", f"--smtp-port={silent_host.port}", "--allow-loopback"]
+        + ["--hello-name=client.example", "a@good.example", "b@[127.0.0.1]", "subject", "content"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert silent_host.connected.wait(LONG)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=LONG)
+    finally:
+        child.kill()
+        child.communicate()
+    assert (child.returncode, out) == (mapagent.RE_CANCELLED, b"RE_CANCELLED.\n"), err
+    assert b"Traceback" not in err
+
+
+def test_a_closed_output_does_not_change_the_status(mail_world: World) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    fields = ["a@good.example", "b@good.example", "subject", "content"]
+    for to, status in [("b@good.example", 0), ("b@denied.example", 7)]:
+        fields[1] = to
+        done = subprocess.run(
+            [sys.executable, "-m", "mapagent", "send", *mail_world.options, *fields],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=LONG,
+            check=False,
+        )
+        assert done.returncode == status
+        assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+    os.close(writer)
+
+
+def test_check() -> None:
+    done = run("check", " bob@example.com", "bob", "a@[192.0.2.1]")
+    assert done.returncode == mapagent.RE_INVALID_FORMAT
+    assert done.stdout == b"bob@example.com\na@[192.0.2.1]\n"
+    assert done.stderr.startswith(b"bob: ")
+    assert run("check", "bob@example.com").returncode == 0
+
+
+def dialogue(to: str, content: str = "content") -> bytes:
+    return f"""CMD_FROM: <a@good.example>.
+CMD_TO: <{to}>.
+CMD_SUBJECT: <subject>.
+CMD_CONTENT: <{content}>.
+CMD_END.
+""".encode()
+
+
+def test_session(mail_world: World) -> None:
+    done = run(
+        "session",
+        *mail_world.options,
+        stdin=dialogue("b@good.example") + dialogue("") + dialogue("b@denied.example", "two\nlines"),
+    )
+    assert done.stdout == b"RE_SUCCESS.\nRE_NO_EMPTY: <To,>.\nRE_SERVICE_DENIED.\n", done.stderr
+    assert done.returncode == mapagent.RE_SERVICE_DENIED
+    assert len(mail_world.sandbox.mails) == 1
+
+
+def test_a_session_says_what_is_out_of_order_and_goes_on(mail_world: World) -> None:
+    done = run("session", *mail_world.options, stdin=b"CMD_TO: <x>.\nHELLO\n" + dialogue("b@good.example"))
+    early, unknown, sent = done.stdout.splitlines()
+    assert early.startswith(b"RE_MISUSE: <") and b"CMD_FROM" in early
+    assert unknown.startswith(b"RE_MISUSE: <")
+    assert (sent, done.returncode) == (b"RE_SUCCESS.", 0)
+
+
+@pytest.mark.parametrize(
+    "stdin", [dialogue("b@good.example").removesuffix(b"CMD_END.\n"), b"CMD_FROM: <a@good.example"], ids=["END", "field"]
+)
+def test_a_session_cut_short_sends_nothing(mail_world: World, stdin: bytes) -> None:
+    done = run("session", *mail_world.options, stdin=stdin)
+    assert done.returncode == mapagent.RE_MISUSE
+    assert not mail_world.sandbox.sessions
+
+
+def test_a_session_answers_while_the_input_stays_open(mail_world: World) -> None:
+    command = [sys.executable, "-m", "mapagent", "session", *mail_world.options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None
+        for to, reply in [("b@good.example", b"RE_SUCCESS.\n"), ("b", b"RE_INVALID_FORMAT: <b>.\n")]:
+            child.stdin.write(dialogue(to))
+            child.stdin.flush()
+            assert child.stdout.readline() == reply
+        child.stdin.close()
+        assert child.wait(LONG) == mapagent.RE_INVALID_FORMAT
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"mapagent {mapagent.__version__}\n".encode()
+    assert b"64 RE_UNCERTAIN" in run("--help").stdout.replace(b"\n", b" ").replace(b"  ", b" ")

@@ -1,0 +1,207 @@
+"""While a send waits: other threads run, signals are heard, and the interpreter can end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import mapagent
+import pytest
+
+from conftest import SilentHost, WorldMaker
+
+Python = Callable[..., "subprocess.Popen[str]"]
+
+# Long enough that a test which waits for it has failed.
+LONG = 60.0
+
+FIELDS = ("a@example.com", "b@[127.0.0.1]", "subject", "content")
+
+SEND_TO_SILENCE = """
+import os, signal, sys, threading, time
+import mapagent
+agent = mapagent.Agent(smtp_port=int(sys.argv[1]), hello_name="client.example", allow_loopback=True)
+FIELDS = ("a@example.com", "b@[127.0.0.1]", "subject", "content")
+"""
+
+
+def test_other_threads_run_while_a_send_waits(silent_host: SilentHost) -> None:
+    agent = mapagent.Agent(**silent_host.settings, deadline=2)
+    reports: list[mapagent.Report] = []
+    sender = threading.Thread(target=lambda: reports.append(agent.send(*FIELDS)))
+    sender.start()
+    assert silent_host.connected.wait(LONG)
+    # The send now waits for a greeting that never comes. With the GIL held, this loop could not begin before its end.
+    turns = 0
+    while turns < 100_000 and sender.is_alive():
+        turns += 1
+    assert turns == 100_000
+    sender.join(LONG)
+    assert [report.reply for report in reports] == [mapagent.RE_SERVER_UNREACH]
+
+
+def test_the_deadline_of_the_call_rules(silent_host: SilentHost) -> None:
+    report = mapagent.Agent(**silent_host.settings, deadline=0.3).send(*FIELDS)
+    assert report.reply is mapagent.RE_SERVER_UNREACH
+    assert (report.delivered, report.stage) == ("no", "greeting")
+
+
+def test_the_deadline_of_a_step_rules(silent_host: SilentHost) -> None:
+    report = mapagent.Agent(**silent_host.settings, timeouts={"greeting": 0.3}).send(*FIELDS)
+    assert report.reply is mapagent.RE_SERVER_UNREACH
+    assert (report.delivered, report.stage) == ("no", "greeting")
+
+
+def test_ctrl_c_interrupts_at_once_and_carries_the_report(silent_host: SilentHost, python: Python) -> None:
+    child = python(
+        SEND_TO_SILENCE
+        + """
+try:
+    agent.send(*FIELDS)
+except KeyboardInterrupt as interrupt:
+    assert type(interrupt) is mapagent.SendInterrupted, type(interrupt)
+    assert interrupt.report.reply is mapagent.RE_CANCELLED, interrupt.report
+    assert interrupt.report.delivered == "no"
+    print(interrupt)
+    sys.exit(42)
+""",
+        str(silent_host.port),
+    )
+    assert silent_host.connected.wait(LONG)
+    child.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    out, err = child.communicate(timeout=LONG)
+    assert child.returncode == 42, err
+    assert out.startswith("RE_CANCELLED. ")
+    # Ten looks a second; the rest is a machine under load and the end of an interpreter. The silence lasts 300 s.
+    assert time.monotonic() - started < 10
+
+
+def test_ctrl_c_behind_the_commit_point_says_that_the_mail_may_have_gone(
+    world: WorldMaker, python: Python
+) -> None:
+    mail_world = world(
+        """
+domain example.org
+  mx 10 mx.example.org
+host mx.example.org 127.0.0.2
+  on content silent
+"""
+    )
+    child = python(
+        """
+import sys
+import mapagent
+agent = mapagent.Agent(dns_servers=[sys.argv[1]], smtp_port=int(sys.argv[2]), hello_name="client.example",
+    allow_loopback=True)
+try:
+    agent.send("a@example.com", "b@example.org", "subject", "content")
+except mapagent.SendInterrupted as interrupt:
+    print(interrupt.report.text, interrupt.report.delivered)
+""",
+        mail_world.sandbox.dns_server,
+        str(mail_world.sandbox.smtp_port),
+    )
+    until = time.monotonic() + LONG
+    while not any(session.contents_complete for session in mail_world.sandbox.sessions):
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=LONG)
+    assert out == "RE_UNCERTAIN. unknown\n", err
+
+
+def test_another_handler_s_exception_comes_through_with_the_report(
+    silent_host: SilentHost, python: Python
+) -> None:
+    child = python(
+        SEND_TO_SILENCE
+        + """
+class Alarm(Exception):
+    pass
+
+def ring(*_):
+    raise Alarm("rings")
+
+signal.signal(signal.SIGALRM, ring)
+try:
+    agent.send(*FIELDS)
+except Alarm as alarm:
+    print(alarm, alarm.report.reply)
+""",
+        str(silent_host.port),
+    )
+    assert silent_host.connected.wait(LONG)
+    child.send_signal(signal.SIGALRM)
+    out, err = child.communicate(timeout=LONG)
+    assert out == "rings RE_CANCELLED\n", err
+
+
+def test_a_handler_that_returns_lets_the_send_go_on(silent_host: SilentHost, python: Python) -> None:
+    child = python(
+        SEND_TO_SILENCE
+        + """
+signal.signal(signal.SIGUSR1, lambda *_: print("heard", flush=True))
+agent = mapagent.Agent(smtp_port=int(sys.argv[1]), hello_name="client.example", allow_loopback=True, deadline=2)
+print(agent.send(*FIELDS))
+""",
+        str(silent_host.port),
+    )
+    assert silent_host.connected.wait(LONG)
+    child.send_signal(signal.SIGUSR1)
+    out, err = child.communicate(timeout=LONG)
+    assert out == "heard\nRE_SERVER_UNREACH.\n", err
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_the_interpreter_ends_with_sends_under_way(
+    silent_host: SilentHost, python: Python, threads: int
+) -> None:
+    child = python(
+        SEND_TO_SILENCE
+        + """
+for _ in range(int(sys.argv[2])):
+    threading.Thread(target=agent.send, args=FIELDS, daemon=True).start()
+sys.stdin.readline()
+""",
+        str(silent_host.port),
+        str(threads),
+    )
+    assert silent_host.connected.wait(LONG)
+    out, err = child.communicate("go\n", timeout=LONG)
+    assert (child.returncode, out, err) == (0, "", "")
+
+
+def test_an_agent_closed_under_a_send_lets_it_end(silent_host: SilentHost) -> None:
+    agent = mapagent.Agent(**silent_host.settings, deadline=1)
+    with ThreadPoolExecutor(1) as pool:
+        send = pool.submit(agent.send, *FIELDS)
+        assert silent_host.connected.wait(LONG)
+        agent.close()
+        assert send.result(LONG).reply is mapagent.RE_SERVER_UNREACH
+
+
+def test_many_threads_share_an_agent(world: WorldMaker) -> None:
+    mail_world = world(
+        """
+domain example.org
+  mx 10 mx.example.org
+host mx.example.org 127.0.0.2
+"""
+    )
+    agent = mail_world.agent()
+    with ThreadPoolExecutor(16) as pool:
+        sends = [
+            pool.submit(agent.send, "a@example.com", "b@example.org", f"number {number}", "content")
+            for number in range(64)
+        ]
+        reports = [send.result(LONG) for send in sends]
+    assert {report.reply for report in reports} == {mapagent.RE_SUCCESS}
+    assert len({report.message_id for report in reports}) == 64
+    subjects = {mail.message["Subject"] for mail in mail_world.sandbox.mails}
+    assert subjects == {f"number {number}" for number in range(64)}
