@@ -66,6 +66,8 @@ mod parser;
 mod ready;
 mod reply;
 mod stuffing;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod transmit;
 

@@ -169,3 +169,111 @@ impl ReplyParser {
         Some(Reply::new(ReplyCode(value), lines))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The replies in some octets, or the error, and what is left behind either.
+    fn read(octets: &[u8]) -> (Vec<(u16, usize)>, Option<ReplyError>, &[u8]) {
+        let mut rest = octets;
+        let mut parser = ReplyParser::default();
+        let mut replies = Vec::new();
+        loop {
+            match parser.parse(&mut rest) {
+                Ok(Some(reply)) => replies.push((reply.code.0, reply.lines.len())),
+                Ok(None) => return (replies, None, rest),
+                Err(error) => return (replies, Some(error), rest),
+            }
+        }
+    }
+
+    #[test]
+    fn replies_and_what_is_none() {
+        use ReplyError::{CodeChanged, NoCode};
+        type Row = (&'static [u8], &'static [(u16, usize)], Option<ReplyError>);
+        let table: [Row; 24] = [
+            (b"", &[], None),
+            (b"250", &[], None),
+            (b"250 o", &[], None),
+            (b"250 ok\r", &[], None),
+            (b"250 ok\r\n", &[(250, 1)], None),
+            (b"250\r\n", &[(250, 1)], None),
+            (b"250\n", &[(250, 1)], None),
+            (b"250 \r\n", &[(250, 1)], None),
+            (b"250 ok\n", &[(250, 1)], None),
+            (b"250-\r\n250\r\n", &[(250, 2)], None),
+            (b"250-a\n250-b\r\n250 c\n", &[(250, 3)], None),
+            (b"250 ok\r\n354 go on\r\n", &[(250, 1), (354, 1)], None),
+            (b"000 x\r\n999 y\r\n", &[(0, 1), (999, 1)], None),
+            (b"250-a\r\n", &[], None),
+            (b"250-a\r\n550 b\r\n", &[], Some(CodeChanged)),
+            (b"250-a\r\n251", &[], Some(CodeChanged)),
+            (b"250-a\r\nb\r\n", &[], Some(NoCode)),
+            (b"25\r\n", &[], Some(NoCode)),
+            (b"2500\r\n", &[], Some(NoCode)),
+            (b"250_ok\r\n", &[], Some(NoCode)),
+            (b"250\rok\r\n", &[], Some(NoCode)),
+            (b" 250 ok\r\n", &[], Some(NoCode)),
+            (b"\r\n", &[], Some(NoCode)),
+            (b"220 a\r\nHTTP/1.1 400\r\n", &[(220, 1)], Some(NoCode)),
+        ];
+        for (octets, replies, error) in table {
+            let (found, why, _) = read(octets);
+            assert_eq!(
+                (found.as_slice(), why),
+                (replies, error),
+                "{}",
+                octets.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn what_follows_a_reply_is_left() {
+        let mut octets: &[u8] = b"250 ok\r\n354 ";
+        let mut parser = ReplyParser::default();
+        assert_eq!(parser.parse(&mut octets).unwrap().unwrap().code, ReplyCode::OK);
+        assert_eq!(octets, b"354 ");
+        assert!(!parser.is_within_reply());
+        assert_eq!(parser.parse(&mut octets), Ok(None));
+        assert!(parser.is_within_reply() && octets.is_empty());
+    }
+
+    #[test]
+    fn texts_are_unaltered() {
+        let mut octets: &[u8] = b"550-5.1.1 \x00\xff \t\r\n550-\r\n550 b\rc \r\r\n";
+        let reply = ReplyParser::default().parse(&mut octets).unwrap().unwrap();
+        assert_eq!(
+            reply.lines,
+            [b"5.1.1 \x00\xff \t".to_vec(), b"".to_vec(), b"b\rc \r".to_vec()]
+        );
+        assert_eq!(reply.enhanced, Some(crate::smtp::EnhancedStatusCode::BAD_MAILBOX));
+    }
+
+    #[test]
+    fn the_limits_are_exact() {
+        let line = |length: usize| [b"250 ", "x".repeat(length - 6).as_bytes(), b"\r\n"].concat();
+        assert_eq!(read(&line(MAX_LINE)).0, [(250, 1)]);
+        assert_eq!(read(&line(MAX_LINE + 1)).1, Some(ReplyError::LineTooLong));
+        assert_eq!(
+            read(&line(MAX_LINE + 1)[..=MAX_LINE]).1,
+            Some(ReplyError::LineTooLong)
+        );
+        assert_eq!(read(&line(MAX_LINE + 1)[..MAX_LINE]).1, None);
+
+        let lines = |count: usize| ["250-\r\n".repeat(count - 1).as_bytes(), b"250 \r\n"].concat();
+        assert_eq!(read(&lines(MAX_LINES)).0, [(250, MAX_LINES)]);
+        assert_eq!(read(&lines(MAX_LINES + 1)).1, Some(ReplyError::TooManyLines));
+
+        let long = |octets: usize| {
+            let mut reply = [b"250-", "x".repeat(1018).as_bytes(), b"\r\n"]
+                .concat()
+                .repeat(15);
+            reply.extend(line(octets - reply.len()));
+            reply
+        };
+        assert_eq!(read(&long(MAX_REPLY)).0, [(250, 16)]);
+        assert_eq!(read(&long(MAX_REPLY + 1)).1, Some(ReplyError::ReplyTooLong));
+    }
+}

@@ -132,3 +132,129 @@ impl Scan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Everything that is written for a content in these blocks, or that it must not be.
+    fn written(blocks: &[&[u8]]) -> Result<Vec<u8>, BareLineEnd> {
+        let mut octets = Vec::new();
+        let mut stuffing = Stuffing::new();
+        for block in blocks {
+            stuffing.block(&Bytes::copy_from_slice(block), |slice| {
+                octets.extend_from_slice(&slice);
+            })?;
+        }
+        octets.extend_from_slice(&stuffing.end_mark()?);
+        Ok(octets)
+    }
+
+    #[test]
+    fn dots_line_ends_and_the_end_mark() {
+        let table: [(&[&[u8]], &[u8]); 16] = [
+            (&[], b".\r\n"),
+            (&[b""], b".\r\n"),
+            (&[b"a"], b"a\r\n.\r\n"),
+            (&[b"a\r\n"], b"a\r\n.\r\n"),
+            (&[b"."], b"..\r\n.\r\n"),
+            (&[b".\r\n"], b"..\r\n.\r\n"),
+            (&[b"..\r\n.a\r\n"], b"...\r\n..a\r\n.\r\n"),
+            (&[b"a.\r\n"], b"a.\r\n.\r\n"),
+            (&[b"\r\n.\r\n"], b"\r\n..\r\n.\r\n"),
+            (&[b"a\r\n", b".b"], b"a\r\n..b\r\n.\r\n"),
+            (&[b"a", b".b\r\n"], b"a.b\r\n.\r\n"),
+            (&[b"a\r", b"\n.b\r\n"], b"a\r\n..b\r\n.\r\n"),
+            (&[b"a\r", b"\n", b".b\r\n"], b"a\r\n..b\r\n.\r\n"),
+            (&[b"a\r", b"", b"\nb"], b"a\r\nb\r\n.\r\n"),
+            (&[b"\r", b"\n", b"", b"."], b"\r\n..\r\n.\r\n"),
+            (&[b"a\r\n", b"", b".\r\n"], b"a\r\n..\r\n.\r\n"),
+        ];
+        for (blocks, expected) in table {
+            assert_eq!(written(blocks).as_deref(), Ok(expected), "{blocks:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_cr_or_lf_is_refused_wherever_the_blocks_end() {
+        let table: [&[&[u8]]; 14] = [
+            &[b"\n"],
+            &[b"\r"],
+            &[b"a\nb"],
+            &[b"a\rb"],
+            &[b"a\r\r\n"],
+            &[b"a\r\n\n"],
+            &[b"a\r", b"\r\n"],
+            &[b"a\r", b"b"],
+            &[b"a\r", b"b\n"],
+            &[b"a", b"\nb"],
+            &[b"a\r\n", b"\n"],
+            &[b"a\r\n", b"b\r"],
+            &[b"\n.\r\n"],
+            &[b"\r.\r\n"],
+        ];
+        for blocks in table {
+            assert_eq!(written(blocks), Err(BareLineEnd), "{blocks:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_refused_block_is_written() {
+        let mut stuffing = Stuffing::new();
+        let block = Bytes::from_static(b"good line\r\n.dot\r\nbad\nline");
+        assert_eq!(
+            stuffing.block(&block, |slice| panic!("wrote {slice:?}")),
+            Err(BareLineEnd)
+        );
+    }
+
+    #[test]
+    fn the_body_is_not_copied() {
+        let block = Bytes::from(b".first\r\nsecond\r\n.third\r\n".repeat(100));
+        let own = block.as_ptr_range();
+        let mut slices = 0;
+        let write = |slice: Bytes| {
+            assert!(slice == "." || own.contains(&slice.as_ptr()), "a copy: {slice:?}");
+            slices += 1;
+        };
+        Stuffing::new().block(&block, write).unwrap();
+        assert!(slices <= 401, "{slices} slices for 200 dots");
+    }
+
+    /// RFC 5321 section 4.5.2 from the other side: the receiver takes the added dots away.
+    fn received(wire: &[u8]) -> Vec<u8> {
+        let body = wire.strip_suffix(b".\r\n").unwrap();
+        assert!(body.is_empty() || body.ends_with(b"\r\n"));
+        let lines = body.split_inclusive(|octet| *octet == b'\n');
+        lines
+            .flat_map(|line| line.strip_prefix(b".").unwrap_or(line).to_vec())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_receiver_reads_what_was_given(
+            words in proptest::collection::vec(prop_oneof!["\r\n", "[.]", "[.]\r\n", "[a-z.]{1,5}"], 0..40),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let content = words.concat().into_bytes();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(content.len() + 1)).collect();
+            cuts.sort_unstable();
+            let mut blocks = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([content.len()]) {
+                blocks.push(&content[from..cut]);
+                from = cut;
+            }
+            let wire = written(&blocks).unwrap();
+            prop_assert_eq!(&wire, &written(&[&content]).unwrap());
+            prop_assert_eq!(wire.windows(5).filter(|five| five == b"\r\n.\r\n").count(), usize::from(wire.len() > 3));
+            let mut expected = content.clone();
+            if !content.is_empty() && !content.ends_with(b"\r\n") {
+                expected.extend_from_slice(b"\r\n");
+            }
+            prop_assert_eq!(received(&wire), expected);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What is about amounts and time, and would not read well as a transcript.
+
+use super::*;
+use crate::address::Mailbox;
+use bytes::Bytes;
+use std::io::IoSlice;
+use std::time::Instant;
+
+const TX: TransactionId = TransactionId(1);
+
+fn envelope(recipients: usize) -> Envelope {
+    let mailbox = |name: String| Mailbox::try_from(name.as_str()).unwrap();
+    Envelope {
+        reverse_path: mailbox("a@client.example".to_owned()).into(),
+        forward_paths: (0..recipients)
+            .map(|index| mailbox(format!("r{index}@mx.example")).into())
+            .collect(),
+    }
+}
+
+fn connect(now: Instant) -> Connection {
+    let hello_name = "[192.0.2.1]".parse().unwrap();
+    Connection::new(
+        Config {
+            hello_name,
+            hello: Hello::Ehlo,
+            deadlines: Deadlines::default(),
+        },
+        now,
+    )
+}
+
+fn write_all(connection: &mut Connection, now: Instant) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let mut slices: Vec<IoSlice<'_>> = Vec::new();
+        connection.poll_transmit(&mut slices);
+        let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        if octets.is_empty() {
+            return all;
+        }
+        connection.transmitted(octets.len(), now);
+        all.extend(octets);
+    }
+}
+
+fn events(connection: &mut Connection) -> Vec<Event> {
+    std::iter::from_fn(|| connection.poll_event()).collect()
+}
+
+fn wants_content(connection: &mut Connection) -> bool {
+    events(connection).contains(&Event::NeedContent(TX))
+}
+
+/// A connection whose content has the word.
+fn taking_content(now: Instant) -> Connection {
+    let mut connection = connect(now);
+    connection.submit(TX, envelope(1), BodyInfo::default(), now);
+    connection.handle_bytes(b"220 mx\r\n", now);
+    assert_eq!(write_all(&mut connection, now), b"EHLO [192.0.2.1]\r\n");
+    connection.handle_bytes(b"250-mx\r\n250 PIPELINING\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250 ok\r\n250 ok\r\n354 go on\r\n", now);
+    connection
+}
+
+#[test]
+fn content_is_asked_for_while_less_than_a_quarter_of_a_mebibyte_waits() {
+    let now = Instant::now();
+    let mut connection = taking_content(now);
+    let block = Bytes::from(vec![b'x'; 64 * 1024]);
+    for _ in 0..4 {
+        assert!(wants_content(&mut connection));
+        connection.handle_content(TX, block.clone(), false, now);
+    }
+    assert!(!wants_content(&mut connection), "256 KiB wait");
+    connection.transmitted(1, now);
+    assert!(wants_content(&mut connection));
+    connection.transmitted(1, now);
+    assert!(
+        !wants_content(&mut connection),
+        "one block is asked for, and not given yet"
+    );
+}
+
+#[test]
+fn an_empty_block_is_an_answer_too() {
+    let now = Instant::now();
+    let mut connection = taking_content(now);
+    assert!(wants_content(&mut connection));
+    connection.handle_content(TX, Bytes::new(), false, now);
+    assert!(wants_content(&mut connection));
+    connection.handle_content(TX, Bytes::new(), true, now);
+    assert!(!wants_content(&mut connection));
+    assert_eq!(write_all(&mut connection, now), b".\r\n");
+}
+
+#[test]
+fn a_large_content_leaves_in_writes_of_many_slices() {
+    let now = Instant::now();
+    let mut connection = taking_content(now);
+    assert!(wants_content(&mut connection));
+    let line = b".0123456789\r\n";
+    connection.handle_content(TX, Bytes::from(line.repeat(1000)), true, now);
+    let mut slices = Vec::new();
+    connection.poll_transmit(&mut slices);
+    assert_eq!(slices.len(), 256);
+    let wire = write_all(&mut connection, now);
+    assert_eq!(
+        wire,
+        [b"..0123456789\r\n".repeat(1000), b".\r\n".to_vec()].concat()
+    );
+}
+
+#[test]
+fn a_hundred_recipients_go_in_one_write() {
+    let now = Instant::now();
+    let mut connection = connect(now);
+    connection.submit(TX, envelope(100), BodyInfo::default(), now);
+    connection.handle_bytes(b"220 mx\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250-mx\r\n250 PIPELINING\r\n", now);
+    let mut slices = Vec::new();
+    connection.poll_transmit(&mut slices);
+    assert_eq!(slices.len(), 102);
+    assert!(slices.last().is_some_and(|last| **last == *b"DATA\r\n"));
+    write_all(&mut connection, now);
+    connection.handle_bytes(&b"250 ok\r\n".repeat(51), now);
+    connection.handle_bytes(&b"550 no\r\n".repeat(50), now);
+    let refused: Vec<usize> = events(&mut connection)
+        .iter()
+        .filter_map(|event| match event {
+            Event::Recipient {
+                index,
+                outcome: Outcome::Refused {
+                    stage: Stage::Rcpt, ..
+                },
+                ..
+            } => Some(*index),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(refused, (50..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_block_that_was_not_asked_for_ends_the_transaction() {
+    let now = Instant::now();
+    let mut connection = connect(now);
+    connection.submit(TX, envelope(1), BodyInfo::default(), now);
+    connection.handle_content(TX, Bytes::from_static(b"too early"), true, now);
+    let why = Loss::Aborted(Abort::ContentUnreadable);
+    let outcome = Outcome::Lost {
+        stage: Stage::Greeting,
+        why,
+    };
+    let expected = [
+        Event::Recipient {
+            tx: TX,
+            index: 0,
+            outcome,
+        },
+        Event::Finished(TX),
+        Event::Closed,
+    ];
+    assert_eq!(events(&mut connection), expected);
+}
+
+#[test]
+fn a_block_for_a_transaction_that_has_ended_is_dropped() {
+    let now = Instant::now();
+    let mut connection = taking_content(now);
+    assert!(wants_content(&mut connection));
+    connection.handle_content(TransactionId(9), Bytes::from_static(b"whose?"), true, now);
+    connection.handle_content(TX, Bytes::from_static(b"mine\r\n"), true, now);
+    assert_eq!(write_all(&mut connection, now), b"mine\r\n.\r\n");
+    connection.handle_content(TX, Bytes::from_static(b"more"), true, now);
+    assert_eq!(write_all(&mut connection, now), b"");
+    connection.handle_bytes(b"250 ok\r\n", now);
+    assert!(events(&mut connection).contains(&Event::Finished(TX)));
+}
+
+#[test]
+fn progress_moves_the_deadline_of_the_content_and_not_that_of_a_reply() {
+    let start = Instant::now();
+    let after = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut connection = taking_content(start);
+    connection.handle_content(TX, Bytes::from_static(b"0123456789"), true, start);
+    assert_eq!(connection.poll_deadline(), Some(after(180)));
+    connection.transmitted(3, after(100));
+    assert_eq!(connection.poll_deadline(), Some(after(280)));
+    connection.transmitted(0, after(150));
+    assert_eq!(connection.poll_deadline(), Some(after(280)), "nothing moved");
+    write_all(&mut connection, after(200));
+    assert_eq!(
+        connection.poll_deadline(),
+        Some(after(800)),
+        "ten minutes from the end mark"
+    );
+    connection.handle_bytes(b"250-slow\r\n", after(700));
+    connection.quit(after(750));
+    write_all(&mut connection, after(760));
+    assert_eq!(
+        connection.poll_deadline(),
+        Some(after(800)),
+        "one deadline for the whole reply"
+    );
+    connection.handle_bytes(b"250 reply\r\n", after(790));
+    assert_eq!(
+        connection.poll_deadline(),
+        Some(after(792)),
+        "QUIT was sent before, and is waited for from now"
+    );
+}
+
+#[test]
+fn an_idle_connection_has_no_deadline() {
+    let now = Instant::now();
+    let mut connection = connect(now);
+    assert_eq!(connection.poll_deadline(), Some(now + Duration::from_secs(300)));
+    connection.handle_bytes(b"220 mx\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250 mx\r\n", now);
+    assert_eq!(connection.poll_deadline(), None);
+    let later = now + Duration::from_secs(1000);
+    connection.submit(TX, envelope(1), BodyInfo::default(), later);
+    assert_eq!(connection.poll_deadline(), Some(later + Duration::from_secs(300)));
+}
