@@ -4,6 +4,8 @@
 // Each test that includes this file uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod storm;
+
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::address::MailboxDomain;
@@ -77,6 +79,8 @@ pub(crate) struct Harness {
     outcomes: BTreeMap<(usize, usize), Outcome>,
     finished: Vec<usize>,
     closed: bool,
+    /// False when somebody else hands over the content.
+    hands_over: bool,
     trail: Vec<String>,
     /// Contents of which at least one block was asked for.
     asked: Vec<usize>,
@@ -119,6 +123,7 @@ impl Harness {
             outcomes: BTreeMap::new(),
             finished: Vec::new(),
             closed: false,
+            hands_over: true,
             trail: Vec::new(),
             asked: Vec::new(),
             contents_sent: Vec::new(),
@@ -234,7 +239,9 @@ impl Harness {
                 }
                 Event::NeedContent(tx) => {
                     self.asked.push(number(tx));
-                    self.hand_over(number(tx));
+                    if self.hands_over {
+                        self.hand_over(number(tx));
+                    }
                 }
                 Event::Recipient { tx, index, outcome } => {
                     let tx = number(tx);
@@ -268,6 +275,27 @@ impl Harness {
         }
     }
 
+    /// Content is handed over by the test.
+    pub(crate) fn leave_content_alone(&mut self) {
+        self.hands_over = false;
+    }
+
+    /// The transaction that was the last to ask for content, if it has more.
+    pub(crate) fn wants_content(&self) -> Option<usize> {
+        let tx = *self.asked.last()?;
+        (self.handed[tx - 1] < self.mails[tx - 1].content.len()).then_some(tx)
+    }
+
+    /// A transaction of which nothing is to be heard.
+    pub(crate) fn submit_nothing(&mut self) {
+        let envelope = Envelope {
+            reverse_path: SENDER.clone().into(),
+            forward_paths: Vec::new(),
+        };
+        self.connection
+            .submit(TransactionId(0), envelope, BodyInfo::default(), self.now);
+    }
+
     /// What must hold for an outcome in any case.
     fn check(&self, tx: usize, index: usize, outcome: &Outcome) {
         assert!(
@@ -291,7 +319,8 @@ impl Harness {
         }
     }
 
-    fn hand_over(&mut self, tx: usize) {
+    /// The next piece of the content.
+    pub(crate) fn hand_over(&mut self, tx: usize) {
         let place = tx - 1;
         let content = &self.mails[place].content;
         let from = self.handed[place];
