@@ -1,0 +1,7 @@
+//! Operations in any order into the SMTP machine; the property tests of map-core run the same.
+#![no_main]
+
+#[path = "../../map-core/tests/support/mod.rs"]
+mod support;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| drop(support::storm::operations(data)));
