@@ -178,7 +178,7 @@ fn remember_fault(fault: &Fault) {
 }
 
 /// A library must not write to the standard error of its host, and a panic does. The hook belongs to this library's own
-/// copy of the Rust runtime, so the host's is not touched. Panics outside of exported functions are none of ours.
+/// copy of the Rust runtime; where a host written in Rust shares that copy, the host's own panics go where they went.
 fn hold_the_tongue_of_panics() {
     // An atomic and not a `Once`: a child forked while another thread is inside a `Once` would wait for ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -187,13 +187,18 @@ fn hold_the_tongue_of_panics() {
     }
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-        if DEPTH.with(Cell::get) > 0 {
-            // A panic inside of this hook would abort the host program.
-            let _ = PANIC.try_with(|said| *said.borrow_mut() = Some(info.to_string()));
-        } else {
-            previous(info);
+        if !panics_here_are_ours() {
+            return previous(info);
         }
+        // A panic inside of this hook would abort the host program.
+        let _ = PANIC.try_with(|said| *said.borrow_mut() = Some(info.to_string()));
     }));
+}
+
+/// Inside of an exported function, or in a worker: what panics there is the library, and the report says so.
+fn panics_here_are_ours() -> bool {
+    const WORKER: &str = "mapagent";
+    DEPTH.with(Cell::get) > 0 || std::thread::current().name() == Some(WORKER)
 }
 
 #[cfg(test)]
@@ -236,6 +241,20 @@ mod tests {
         let (line, advice) = last();
         assert_eq!(line, "RE_MISUSE: <config is NULL>.");
         assert!(advice.ends_with("config is NULL"), "{advice}");
+    }
+
+    #[test]
+    fn panics_of_the_host_are_not_ours() {
+        let in_thread = |name: &str| {
+            let thread = std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(panics_here_are_ours);
+            thread.ok().and_then(|thread| thread.join().ok())
+        };
+        assert!(!panics_here_are_ours());
+        assert!(guarded(false, panics_here_are_ours));
+        assert_eq!(in_thread("mapagent"), Some(true));
+        assert_eq!(in_thread("host"), Some(false));
     }
 
     #[test]
