@@ -235,3 +235,47 @@ fn the_examples_compile_and_say_what_happened() -> TestResult {
     assert_eq!(output.status.code(), Some(MapReplyCode::BadReply as i32));
     Ok(())
 }
+
+/// The programs that stand in the documents compile as they stand.
+#[test]
+fn the_programs_in_the_documents_compile() -> TestResult {
+    let library = library()?;
+    let document = |name: &str| fs::read_to_string(project().join(name));
+    let program = |text: &str| -> Option<String> {
+        let from = text.find("#include <mapagent.h")?;
+        let text = text.get(from..)?;
+        text.find("\n}\n")
+            .and_then(|end| text.get(..end + 3))
+            .map(str::to_owned)
+    };
+    // In the headers a program is part of a comment, indented by five columns.
+    let commented = |text: &str| -> String {
+        text.lines()
+            .map_while(|line| line.strip_prefix(" *").or(line.strip_prefix("/*")))
+            .map(|line| format!("{}\n", line.strip_prefix("     ").unwrap_or_default()))
+            .collect()
+    };
+    let documents = [
+        ("README.md", document("README.md")?, "c"),
+        ("map_send.3", document("docs/man/map_send.3")?, "c"),
+        ("mapagent.h", commented(&document("include/mapagent.h")?), "c"),
+        (
+            "mapagent.hpp",
+            commented(&document("include/mapagent.hpp")?),
+            "cpp",
+        ),
+    ];
+    let scratch = tempfile::TempDir::new()?;
+    for (name, text, language) in documents {
+        let program = program(&text).ok_or_else(|| format!("there is no program in {name}"))?;
+        let source = scratch.path().join(format!("{name}.{language}"));
+        fs::write(&source, program)?;
+        let source = source.display().to_string();
+        let sources = [source.as_str()];
+        match language {
+            "c" => library.c(&sources).shared()?,
+            _ => library.cpp(&sources).shared()?,
+        };
+    }
+    Ok(())
+}
