@@ -2,7 +2,7 @@
 
 use crate::address::MailboxDomain;
 use crate::delivery::HelloName;
-use crate::net::{Connector, TcpConnector};
+use crate::net::{Connector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver};
 use crate::smtp::Deadlines;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,8 @@ pub struct Config {
     pub(super) start_timeout: Duration,
     pub(super) deadline: Option<Duration>,
     pub(super) deadlines: Deadlines,
+    pub(super) port25_check: bool,
+    pub(super) port25_witnesses: Witnesses,
 }
 
 /// A setting that cannot be.
@@ -93,6 +95,8 @@ impl Config {
             start_timeout: Duration::from_secs(300),
             deadline: None,
             deadlines: Deadlines::default(),
+            port25_check: true,
+            port25_witnesses: Witnesses::default(),
         }
     }
 
@@ -199,6 +203,17 @@ impl Config {
     /// Takes no domain without an MX record (the letter of MAP 3.5.3).
     pub fn set_require_mx(&mut self, require: bool) {
         self.policy.require_mx = require;
+    }
+
+    /// Whether to ask witnesses if outgoing port 25 is blocked when no mail host could be connected to; true. Without it
+    /// a blocked port is `RE_SERVER_UNREACH`, never `RE_PORT_BLOCKED`.
+    pub fn set_port25_check(&mut self, check: bool) {
+        self.port25_check = check;
+    }
+
+    /// Whom to ask; `None` for the default, hosts of large providers.
+    pub fn set_port25_witnesses(&mut self, witnesses: Option<Witnesses>) {
+        self.port25_witnesses = witnesses.unwrap_or_default();
     }
 }
 

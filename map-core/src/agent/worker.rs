@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::job::Task;
 use crate::delivery::{Environment, deliver};
-use crate::net::Limits;
+use crate::net::{Limits, Port25};
 use crate::route::{HickoryResolver, Resolver};
 use std::io;
 use std::sync::Arc;
@@ -54,6 +54,9 @@ fn environment(config: &Config) -> Environment {
         hello_name: config.hello_name.clone(),
         connect_timeout: config.connect_timeout,
         deadlines: config.deadlines,
+        port25: config
+            .port25_check
+            .then(|| Arc::new(Port25::new(config.port25_witnesses.clone()))),
     }
 }
 

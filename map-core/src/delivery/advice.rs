@@ -5,6 +5,7 @@
 use super::report::{Delivered, Stage};
 use super::transcript::{one_line, shown};
 use super::verdict::{Cause, ConnectFailure, Verdict};
+use crate::net::{NotAsked, Port25Evidence, Port25Finding};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, Unfit};
@@ -42,6 +43,7 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         }
         Cause::Misuse(how) => format!("Nothing was sent: {how}."),
         Cause::Route(error) => route(case, error),
+        Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
             host(case),
@@ -54,18 +56,21 @@ fn host<'a>(case: &Case<'a>) -> &'a str {
     case.host.unwrap_or("The mail host")
 }
 
-fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
-    let tried = match case.attempts {
+fn not_reached(case: &Case<'_>, failure: ConnectFailure) -> String {
+    let what = connect_detail(failure);
+    match case.attempts {
         0 | 1 => format!(
-            "the mail host {} could not be reached",
+            "the mail host {} could not be reached ({what})",
             case.host.unwrap_or(case.domain)
         ),
         count => format!(
-            "none of the mail hosts of {} could be reached in {count} attempts",
+            "none of the mail hosts of {} could be reached in {count} attempts ({what})",
             case.domain
         ),
-    };
-    let what = connect_detail(failure);
+    }
+}
+
+fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
     let next = match failure {
         ConnectFailure::NoRoute(_) => {
             "This machine has no way to it: check the network connection, then send again"
@@ -82,7 +87,59 @@ fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
              provider whether outgoing port 25 is blocked"
         }
     };
-    format!("Nothing was sent: {tried} ({what}). {next}.")
+    format!("Nothing was sent: {}. {next}.", not_reached(case, failure))
+}
+
+/// No connection to any address, and port 25 was thought of.
+fn unreachable(case: &Case<'_>, failure: ConnectFailure, evidence: &Port25Evidence) -> String {
+    // A block by this machine and one by the provider are lifted by different people; a relay helps with both.
+    const RELAY: &str = "send through a relay, such as your provider's mail server on port 587 or 465";
+    let over = match evidence.families() {
+        [family] => format!(" over {family}"),
+        _ => String::new(),
+    };
+    let proof = |mail: &str| {
+        format!("the mail servers of other providers {mail} either, while their web servers answered")
+    };
+    match evidence.finding() {
+        Port25Finding::BlockedHere => format!(
+            "Nothing was sent: this machine forbids connections to port 25{over}, where mail hosts listen. Allow them \
+             in its firewall or security settings, ask its administrator, or {RELAY}."
+        ),
+        Port25Finding::BlockedOnTheWay { certain: true } => format!(
+            "Nothing was sent: outgoing port 25 is blocked{over} on the way out of this network: {}. Ask your \
+             Internet or hosting provider to open port 25, or {RELAY}.",
+            proof("could not be connected to")
+        ),
+        Port25Finding::BlockedOnTheWay { certain: false } => format!(
+            "Nothing was sent: outgoing port 25 is most likely blocked{over} on the way out of this network: {}. Ask \
+             your Internet or hosting provider to open port 25, or {RELAY}.",
+            proof("did not answer")
+        ),
+        Port25Finding::NoNetwork => format!(
+            "Nothing was sent: this machine has no working connection to the Internet{over}: {}, and neither mail \
+             servers nor web servers of other providers answered. Check the network connection, then send again.",
+            not_reached(case, failure)
+        ),
+        Port25Finding::NotAsked(NotAsked::NoTime) => format!(
+            "Nothing was sent: {}, and there was no time left to find out whether outgoing port 25 is blocked. Send it \
+             again, with a longer deadline if that was short.",
+            not_reached(case, failure)
+        ),
+        Port25Finding::NotAsked(NotAsked::NoWitness) => format!(
+            "{} No other host could be asked whether outgoing port 25 is blocked.",
+            no_connection(case, failure)
+        ),
+        Port25Finding::NotAsked(NotAsked::SwitchedOff) => format!(
+            "{} Nobody was asked whether outgoing port 25 is blocked, because that question is switched off.",
+            no_connection(case, failure)
+        ),
+        Port25Finding::Open => format!(
+            "Nothing was sent: {}. Outgoing port 25 is not blocked, another provider's mail server answered: the host \
+             is down or out of reach for now. Try again later.",
+            not_reached(case, failure)
+        ),
+    }
 }
 
 fn connect_detail(failure: ConnectFailure) -> String {
@@ -284,7 +341,7 @@ fn by_code(code: u16, stage: smtp::Stage, transient: bool) -> &'static str {
 pub(super) fn detail(cause: &Cause) -> String {
     match cause {
         Cause::Check(failure) => failure.reason.clone(),
-        Cause::Connect(failure) => connect_detail(*failure),
+        Cause::Connect(failure) | Cause::Unreachable(failure, _) => connect_detail(*failure),
         Cause::Exchange(Outcome::Accepted(reply)) => format!("accepted: {}", quoted(reply)),
         Cause::Exchange(Outcome::Refused { stage, reply }) => {
             format!("said {} {}", quoted(reply), awaiting(*stage))

@@ -2,12 +2,12 @@
 
 use super::report::{Asked, Attempt, AttemptOutcome, Findings, Line, Report, Stage, worst};
 use super::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
-use super::{Environment, advice};
+use super::{Environment, advice, port25};
 use crate::address::{ForwardPath, Mailbox, ReversePath};
 use crate::message::Message;
-use crate::net::{ConnectError, Limits, Observer, Transport, converse};
+use crate::net::{ConnectError, Limits, Observer, Port25Evidence, Transport, converse};
 use crate::route::{self, MxHost, Route, RouteError};
-use crate::smtp::{self, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
+use crate::smtp::{self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -37,8 +37,10 @@ pub(crate) async fn deliver(
         slow_addresses: 0,
         hosts_past_hello: 0,
         untried: false,
+        port25: None,
     };
     delivery.run().await;
+    delivery.ask_about_port25().await;
     delivery.report(asked)
 }
 
@@ -69,6 +71,7 @@ struct Delivery<'a> {
     slow_addresses: usize,
     hosts_past_hello: usize,
     untried: bool,
+    port25: Option<Arc<Port25Evidence>>,
 }
 
 /// What follows an attempt.
@@ -224,6 +227,9 @@ impl Delivery<'_> {
             Ok(Ok(Err(error))) => return self.no_connection(trail, &Cause::Connect((&error).into())),
             Ok(Ok(Ok(transport))) => transport,
         };
+        if let Some(port25) = &self.environment.port25 {
+            port25.connected(address);
+        }
         let pending = self.pending();
         let conversation = self.converse(&trail, transport, hello, &pending).await;
         self.conclude(trail, hello, conversation)
@@ -384,6 +390,34 @@ impl Delivery<'_> {
         self.note(&cause, Some(index));
     }
 
+    async fn ask_about_port25(&mut self) {
+        let Some(failures) = self.failures_to_connect() else {
+            return;
+        };
+        match port25::ask(&failures, self.environment, self.limits).await {
+            Ok(evidence) => self.port25 = evidence,
+            Err(why) => self.note(&Cause::GivenUp(Stage::Connect, why), None),
+        }
+    }
+
+    /// The addresses that could not be connected to, if that is all that happened.
+    fn failures_to_connect(&self) -> Option<Vec<(IpAddr, ConnectFailure)>> {
+        // All that need a host have seen the same; one that was refused by a reply shows that somebody was there.
+        let recipient = self.recipients.iter().find(|recipient| !recipient.settled)?;
+        let mut failures = Vec::new();
+        for (cause, attempt) in &recipient.causes {
+            let failure = match cause {
+                Cause::Connect(failure) => *failure,
+                Cause::GivenUp(Stage::Connect, Abort::Deadline) => ConnectFailure::TimedOut,
+                Cause::Route(_) => continue,
+                _ => return None,
+            };
+            let attempt = attempt.and_then(|index| self.attempts.get(index));
+            failures.push((attempt?.address?, failure));
+        }
+        Some(failures).filter(|failures| !failures.is_empty())
+    }
+
     fn report(self, asked: Asked) -> Report {
         let Self {
             message,
@@ -391,6 +425,7 @@ impl Delivery<'_> {
             attempts,
             warnings,
             untried,
+            port25,
             ..
         } = self;
         let recipients: Vec<_> = recipients
@@ -401,6 +436,7 @@ impl Delivery<'_> {
                     recipient: recipient.mailbox.to_string(),
                     causes: &recipient.causes,
                     untried,
+                    port25: port25.as_ref(),
                 };
                 findings.report(&attempts)
             })
@@ -414,6 +450,7 @@ impl Delivery<'_> {
                 attempts,
                 message_id: Some(message.message_id().to_owned()),
                 warnings,
+                port25,
             },
             None => super::rejected(asked, Cause::Misuse("a message without a recipient".to_owned())),
         }

@@ -13,6 +13,7 @@
 mod advice;
 mod attempts;
 mod hello;
+mod port25;
 mod report;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -29,7 +30,7 @@ pub(crate) use attempts::deliver;
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 
-use crate::net::Connector;
+use crate::net::{Connector, Port25};
 use crate::route::{Policy, Resolver};
 use crate::smtp;
 use std::sync::Arc;
@@ -45,4 +46,6 @@ pub(crate) struct Environment {
     pub(crate) hello_name: HelloName,
     pub(crate) connect_timeout: Duration,
     pub(crate) deadlines: smtp::Deadlines,
+    /// `None` when the question whether port 25 is blocked is switched off.
+    pub(crate) port25: Option<Arc<Port25>>,
 }

@@ -1,9 +1,10 @@
 //! What a delivery tells its caller.
 
-use super::verdict::{Cause, Verdict, deciding, verdict};
+use super::verdict::{Cause, ConnectFailure, Verdict, deciding, verdict};
 use super::{advice, transcript};
+use crate::net::Port25Evidence;
 use crate::protocol::{CheckFailure, Fields, MapReply};
-use crate::smtp::{self, EnhancedStatusCode, Reply, ReplyCode};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +99,8 @@ impl RecipientReport {
         self.verdict.delivered
     }
 
-    /// Worth sending again later, unchanged. False where a decision is wanted first (`RE_UNCERTAIN`).
+    /// Worth sending again later, unchanged. False where a decision is wanted first (`RE_UNCERTAIN`,
+    /// `RE_PORT_BLOCKED`).
     pub fn transient(&self) -> bool {
         self.verdict.transient
     }
@@ -278,6 +280,7 @@ pub struct Report {
     pub(super) attempts: Vec<Attempt>,
     pub(super) message_id: Option<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) port25: Option<Arc<Port25Evidence>>,
 }
 
 impl Report {
@@ -311,6 +314,13 @@ impl Report {
         &self.warnings
     }
 
+    /// What was found when it was asked whether outgoing port 25 is blocked, and what it rests on. That is asked on the
+    /// way to port 25 of the recipient's own hosts, when no address of theirs could be connected to and loopback is not
+    /// allowed.
+    pub fn port25(&self) -> Option<&Port25Evidence> {
+        self.port25.as_deref()
+    }
+
     /// The MAP dialogue as appendix A of the document prints it (`C:` the client, `S:` the MAP server, `SS:` the
     /// mail host), in the logical order command, reply. Rendered now; text from a server is escaped.
     pub fn transcript(&self) -> String {
@@ -328,6 +338,8 @@ pub(super) struct Findings<'a> {
     pub(super) causes: &'a [(Cause, Option<usize>)],
     /// A candidate host or address was left untried.
     pub(super) untried: bool,
+    /// What was found about port 25 when no address could be connected to.
+    pub(super) port25: Option<&'a Arc<Port25Evidence>>,
 }
 
 impl Findings<'_> {
@@ -337,6 +349,13 @@ impl Findings<'_> {
         let (cause, attempt) = match decided {
             Some((cause, attempt)) => (cause.clone(), attempt.and_then(|index| attempts.get(index))),
             None => (Cause::Internal, None),
+        };
+        let cause = match (cause, self.port25) {
+            (Cause::Connect(failure), Some(evidence)) => Cause::Unreachable(failure, Arc::clone(evidence)),
+            (Cause::GivenUp(Stage::Connect, Abort::Deadline), Some(evidence)) => {
+                Cause::Unreachable(ConnectFailure::TimedOut, Arc::clone(evidence))
+            }
+            (cause, _) => cause,
         };
         let mut verdict = verdict(&cause, &self.domain);
         if self.untried && verdict.can_be_overruled_by_an_untried_host() {
@@ -372,6 +391,7 @@ pub(crate) fn rejected(asked: Asked, cause: Cause) -> Report {
         domain: String::new(),
         causes: &[(cause, None)],
         untried: false,
+        port25: None,
     };
     let summary = findings.report(&[]);
     Report {
@@ -381,6 +401,7 @@ pub(crate) fn rejected(asked: Asked, cause: Cause) -> Report {
         attempts: Vec::new(),
         message_id: None,
         warnings: Vec::new(),
+        port25: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
 
+mod port25;
+
 use super::report::Asked;
 use super::{AttemptOutcome, Delivered, Environment, HelloName, Report, Stage, deliver};
 use crate::message::{Message, Options};
-use crate::net::{CancelSignal, ConnectError, Connecting, Connector, Limits, Transport};
+use crate::net::{CancelSignal, ConnectError, Connecting, Connector, Limits, Port25, Transport};
 use crate::protocol::{self, Fields, MapReply};
 use crate::route::{Answer, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
 use crate::smtp::{Deadlines, ReplyCode};
@@ -49,15 +51,26 @@ impl Transport for DuplexStream {
 /// A network of peers; remembers whom it was asked to connect to, and what each peer was told.
 #[derive(Debug, Default)]
 struct Network {
+    /// On port 25.
     peers: HashMap<IpAddr, VecDeque<Peer>>,
+    /// On port 443.
+    web: HashMap<IpAddr, Peer>,
     connected: Mutex<Vec<IpAddr>>,
+    web_connected: Mutex<Vec<IpAddr>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Connector for Arc<Network> {
     fn connect(&self, address: SocketAddr) -> Connecting<'_> {
         Box::pin(async move {
-            let address = address.ip();
+            let (address, port) = (address.ip(), address.port());
+            if port == 443 {
+                self.web_connected.lock().expect("unpoisoned").push(address);
+                let peer = self.web.get(&address);
+                return self
+                    .meet(peer.unwrap_or_else(|| panic!("no web host lives at {address}")))
+                    .await;
+            }
             let before = {
                 let mut connected = self.connected.lock().expect("unpoisoned");
                 connected.push(address);
@@ -67,18 +80,24 @@ impl Connector for Arc<Network> {
                 .peers
                 .get(&address)
                 .unwrap_or_else(|| panic!("nothing lives at {address}"));
-            let peer = peers.get(before).or(peers.back()).expect("a peer");
-            match peer {
-                Peer::Immediate(kind) => Err(ConnectError::Immediate((*kind).into())),
-                Peer::Later(kind) => Err(ConnectError::Later((*kind).into())),
-                Peer::Silent => pending().await,
-                Peer::Says(script) => {
-                    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-                    tokio::spawn(serve(theirs, script, Arc::clone(&self.heard)));
-                    Ok(Box::new(ours) as Box<dyn Transport>)
-                }
-            }
+            self.meet(peers.get(before).or(peers.back()).expect("a peer"))
+                .await
         })
+    }
+}
+
+impl Network {
+    async fn meet(&self, peer: &Peer) -> Result<Box<dyn Transport>, ConnectError> {
+        match peer {
+            Peer::Immediate(kind) => Err(ConnectError::Immediate((*kind).into())),
+            Peer::Later(kind) => Err(ConnectError::Later((*kind).into())),
+            Peer::Silent => pending().await,
+            Peer::Says(script) => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                tokio::spawn(serve(theirs, script, Arc::clone(&self.heard)));
+                Ok(Box::new(ours))
+            }
+        }
     }
 }
 
@@ -156,6 +175,9 @@ struct World {
     deadline: Option<Duration>,
     cancel: CancelSignal,
     deadlines: Deadlines,
+    policy: Policy,
+    smtp_port: u16,
+    port25: Option<Arc<Port25>>,
 }
 
 impl World {
@@ -196,6 +218,9 @@ impl World {
             deadline: None,
             cancel: CancelSignal::default(),
             deadlines: Deadlines::default(),
+            policy: Policy::default(),
+            smtp_port: 25,
+            port25: None,
         }
     }
 
@@ -218,11 +243,12 @@ impl World {
         let environment = Environment {
             resolver: Arc::new(self.zone),
             connector: Arc::new(Arc::clone(&network)),
-            policy: Policy::default(),
-            smtp_port: 25,
+            policy: self.policy,
+            smtp_port: self.smtp_port,
             hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
+            port25: self.port25,
         };
         let now = Instant::now();
         let limits = Limits {
@@ -231,17 +257,17 @@ impl World {
             content_start: now + Duration::from_secs(300),
         };
         let report = deliver(&message, Asked::new(fields), &environment, &limits).await;
-        let connected = network
-            .connected
-            .lock()
-            .expect("unpoisoned")
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let texts = |addresses: &Mutex<Vec<IpAddr>>| {
+            let addresses = addresses.lock().expect("unpoisoned");
+            addresses.iter().map(ToString::to_string).collect()
+        };
+        let connected = texts(&network.connected);
+        let web_connected = texts(&network.web_connected);
         let heard = network.heard.lock().expect("unpoisoned").clone();
         Sent {
             report,
             connected,
+            web_connected,
             heard,
         }
     }
@@ -250,6 +276,7 @@ impl World {
 struct Sent {
     report: Report,
     connected: Vec<String>,
+    web_connected: Vec<String>,
     heard: Vec<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
 use super::report::{Delivered, Stage};
+use crate::net::{Port25Evidence, Port25Finding};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, ReplyCode, Unfit};
@@ -27,6 +28,8 @@ pub(crate) enum Cause {
     Misuse(String),
     /// No host, or no address of a host, to try.
     Route(RouteError),
+    /// No connection to any address, the last word about one of them, and what is known about port 25.
+    Unreachable(ConnectFailure, Arc<Port25Evidence>),
 }
 
 /// Why one address could not be connected to.
@@ -62,7 +65,7 @@ impl Verdict {
             && self.server.is_none()
             && !matches!(
                 self.reply,
-                MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_)
+                MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_) | MapReply::PortBlocked
             )
     }
 }
@@ -117,6 +120,7 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         Cause::Internal => permanent(MapReply::Internal, None, Stage::Check),
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
         Cause::Route(error) => route_verdict(error, domain),
+        Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
@@ -168,6 +172,18 @@ fn route_verdict(error: &RouteError, domain: &str) -> Verdict {
         RouteError::NullMx => permanent(dns_fail, Some(NULL_MX), Stage::Route),
         RouteError::ForbiddenTarget => permanent(dns_fail, Some(REFUSED_TARGET), Stage::Route),
         _ => permanent(dns_fail, Some(BAD_DOMAIN), Stage::Route),
+    }
+}
+
+fn unreachable_verdict(finding: Port25Finding) -> Verdict {
+    match finding {
+        // Time does not open a port: somebody has to decide on another way first.
+        Port25Finding::BlockedHere | Port25Finding::BlockedOnTheWay { .. } => {
+            permanent(MapReply::PortBlocked, Some(NO_ANSWER), Stage::Connect)
+        }
+        Port25Finding::NoNetwork | Port25Finding::NotAsked(_) | Port25Finding::Open => {
+            transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect)
+        }
     }
 }
 

@@ -50,6 +50,11 @@ impl ConnectError {
         }
     }
 
+    /// `connect()` itself said EACCES or EPERM.
+    pub fn is_forbidden_here(&self) -> bool {
+        matches!(self, Self::Immediate(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// This machine has no way to that address; no packet left, so it says nothing about the host.
     pub fn is_no_route(&self) -> bool {
         matches!(self, Self::Immediate(error) if matches!(

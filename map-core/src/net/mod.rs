@@ -2,14 +2,21 @@
 //!
 //! - [`Connector`] makes a transport connection and tells a refusal by the local system from a later one;
 //! - [`Limits`] is when to give up: the caller's cancel signal and the deadlines of the whole delivery;
-//! - [`converse`] moves octets between one transport and one machine until the machine closes.
+//! - [`converse`] moves octets between one transport and one machine until the machine closes;
+//! - [`Port25Evidence`] is the answer to the question whether outgoing port 25 is blocked, with what it rests on.
 //!
-//! The port-25 question and TLS find their places here, beside the connector.
+//! TLS finds its place here, beside the connector.
 
 mod connect;
 mod driver;
 mod limits;
+mod port25;
 
 pub use connect::{ConnectError, Connecting, Connector, TcpConnector, Transport};
 pub use driver::{Observer, converse};
 pub use limits::{CancelSignal, Limits};
+pub use port25::{
+    Family, NotAsked, Port25Evidence, Port25Finding, Said, Testimony, Witness, WitnessError, Witnesses,
+};
+
+pub(crate) use port25::{FailedAddress, Port25, WayOut};
