@@ -104,6 +104,23 @@ fn only_the_functions_of_the_header_are_exported() -> TestResult {
     Ok(())
 }
 
+/// A function that no manual page names would be a function that nobody finds.
+#[test]
+fn every_exported_function_is_in_a_manual_page() -> TestResult {
+    let mut pages = String::new();
+    for page in fs::read_dir(project().join("docs/man"))? {
+        pages += &fs::read_to_string(page?.path())?;
+    }
+    for name in fs::read_to_string(project().join("map-ffi/symbols.txt"))?.lines() {
+        let named = |line: &str| {
+            let mut words = line.split_whitespace();
+            matches!(words.next(), Some(".Fn" | ".Fo")) && words.next() == Some(name)
+        };
+        assert!(pages.lines().any(named), "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn pkg_config_links_the_shared_library() -> TestResult {
     let library = library()?;

@@ -249,11 +249,14 @@ fn the_programs_in_the_documents_compile() -> TestResult {
             .map(str::to_owned)
     };
     // In the headers a program is part of a comment, indented by five columns.
-    let commented = |text: &str| -> String {
-        text.lines()
-            .map_while(|line| line.strip_prefix(" *").or(line.strip_prefix("/*")))
-            .map(|line| format!("{}\n", line.strip_prefix("     ").unwrap_or_default()))
-            .collect()
+    let commented = |text: &str| {
+        let comment = text
+            .lines()
+            .map_while(|line| line.strip_prefix(" *").or(line.strip_prefix("/*")));
+        let lines: Vec<_> = comment
+            .map(|line| line.strip_prefix("     ").unwrap_or_default())
+            .collect();
+        lines.join("\n")
     };
     let documents = [
         ("README.md", document("README.md")?, "c"),
