@@ -1,6 +1,7 @@
 //! The origination date.
 
-use jiff::Zoned;
+use super::zone;
+use jiff::{Timestamp, Zoned};
 use std::fmt;
 
 /// `orig-date`, the value of the `Date:` field: a date and time with the offset of its zone.
@@ -30,7 +31,7 @@ pub enum DateError {
 impl OriginationDate {
     /// The time of this call, in the local zone.
     pub fn now() -> Self {
-        Self(Zoned::now())
+        Self(Timestamp::now().to_zoned(zone::local()))
     }
 }
 

@@ -10,6 +10,7 @@ mod header;
 mod message_id;
 mod subject;
 mod text;
+mod zone;
 
 pub use date::{DateError, OriginationDate};
 pub use message_id::{MessageId, MessageIdError};
