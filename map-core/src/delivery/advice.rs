@@ -161,6 +161,10 @@ fn route(case: &Case<'_>, error: &RouteError) -> String {
             "Nothing was sent: no DNS server answered when asked for {domain}. Check the network connection and the \
              DNS settings, then send again."
         ),
+        RouteError::Lookup(LookupError::Configuration(why)) => format!(
+            "Nothing was sent: this machine does not know which DNS server to ask ({}). Check its DNS settings.",
+            one_line(why)
+        ),
         RouteError::NullMx => {
             format!("The domain {domain} declares that it accepts no mail at all. Check the address.")
         }

@@ -6,7 +6,7 @@ use super::{Environment, advice, port25};
 use crate::address::{ForwardPath, Mailbox, ReversePath};
 use crate::message::Message;
 use crate::net::{ConnectError, Limits, Observer, Port25Evidence, Transport, converse};
-use crate::route::{self, MxHost, Route, RouteError};
+use crate::route::{self, LookupError, MxHost, Route, RouteError};
 use crate::smtp::{self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -157,6 +157,8 @@ impl Delivery<'_> {
         );
         match found.found {
             Err(error) => {
+                // A DNS that is silent about one host would take its time over each of them.
+                self.slow_addresses += usize::from(error == RouteError::Lookup(LookupError::NoAnswer));
                 self.note_without_address(&name, error);
                 Next::Host
             }

@@ -159,7 +159,11 @@ impl Resolver for Zone {
                     proof: Proof::Insecure,
                     ttl: Duration::from_secs(60),
                 }),
-                Some(Err(LookupError::NoAnswer)) => pending().await,
+                // As long as the resolver waits before it says so.
+                Some(Err(LookupError::NoAnswer)) => {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                    Err(LookupError::NoAnswer)
+                }
                 Some(Err(error)) => Err(error.clone()),
                 None if self.records.keys().any(|(known, _)| known == name) => Err(LookupError::NoData),
                 None => Err(LookupError::NxDomain),
@@ -767,4 +771,22 @@ async fn a_host_whose_addresses_cannot_be_looked_up_keeps_it_transient() {
         .send()
         .await
         .assert("RE_DNS_FAIL: <example.org>.", Delivered::No, true, Some("4.4.3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dns_that_is_silent_about_each_host_is_not_asked_for_ever() {
+    let hosts: [&[(&str, Peer)]; 7] = [&[], &[], &[], &[], &[], &[], &[(B, GOOD)]];
+    let mut world = World::new(&hosts);
+    for number in 1..=6 {
+        for record_type in [RecordType::A, RecordType::Aaaa] {
+            let name = format!("mx{number}.example.org");
+            world
+                .zone
+                .records
+                .insert((name, record_type), Err(LookupError::NoAnswer));
+        }
+    }
+    let sent = world.send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.3"));
+    assert_eq!(sent.report.attempts().len(), 5);
 }
