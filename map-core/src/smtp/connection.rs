@@ -347,27 +347,15 @@ impl Phase {
 
     /// The session is over, whatever the phase.
     fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Self {
-        let stage = match &self {
-            Self::Ready(_) => Stage::Mail,
-            phase => phase.awaits(core),
-        };
         match self {
             Self::Ready(ready) => ready.end(ending, core, now),
-            Self::ExpectGreeting(_) | Self::ExpectEhloReply(_) => {
-                Self::end_before_ready(&ending.outcome(stage), ending, core, now)
+            Self::ExpectGreeting(_) => {
+                Self::end_before_ready(&ending.outcome(Stage::Greeting), ending, core, now)
             }
-            Self::ExpectHeloReply(ExpectHeloReply { ehlo }) => {
-                let outcome = match (ending, ehlo) {
-                    (Ending::Lost(Loss::Aborted(_)), _) | (_, None) => ending.outcome(stage),
-                    // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
-                    (Ending::Lost(_), Some(reply)) => Outcome::Refused {
-                        stage: Stage::Ehlo,
-                        reply,
-                    },
-                    _ => ending.outcome(stage),
-                };
-                Self::end_before_ready(&outcome, ending, core, now)
+            Self::ExpectEhloReply(_) => {
+                Self::end_before_ready(&ending.outcome(Stage::Ehlo), ending, core, now)
             }
+            Self::ExpectHeloReply(phase) => Self::end_before_ready(&phase.outcome(ending), ending, core, now),
             Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
             Self::Gone => Self::Gone,
         }
@@ -464,6 +452,18 @@ impl ExpectEhloReply {
 }
 
 impl ExpectHeloReply {
+    /// What an ending here means for everybody.
+    fn outcome(self, ending: &Ending) -> Outcome {
+        match (ending, self.ehlo) {
+            // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
+            (Ending::Lost(why), Some(reply)) if !matches!(why, Loss::Aborted(_)) => Outcome::Refused {
+                stage: Stage::Ehlo,
+                reply,
+            },
+            _ => ending.outcome(Stage::Helo),
+        }
+    }
+
     fn send(ehlo: Option<Arc<Reply>>, core: &mut Core, now: Instant) -> Phase {
         core.wire.send(
             Command::Helo(&core.config.hello_name).to_octets(),

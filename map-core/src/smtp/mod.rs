@@ -66,8 +66,6 @@ mod parser;
 mod ready;
 mod reply;
 mod stuffing;
-#[cfg(test)]
-mod tests;
 mod transaction;
 mod transmit;
 

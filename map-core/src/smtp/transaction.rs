@@ -149,8 +149,9 @@ impl Transaction {
         if let (Some(size), Some(limit)) = (self.body.size, capabilities.size_limit())
             && size > limit
         {
-            // RFC 1870 section 6.1, https://www.rfc-editor.org/rfc/rfc1870#section-6.1
-            // > the client may [...] elect not to attempt to transfer the message
+            // RFC 1870 section 4, https://www.rfc-editor.org/rfc/rfc1870#section-4
+            // > Any attempt by a client to transfer a message which is larger than this fixed upper limit will
+            // > fail.
             self.decide_all(&Outcome::Unfit(Unfit::TooLarge { size, limit }), events);
         }
         let sender_needs_utf8 = match &self.envelope.reverse_path {

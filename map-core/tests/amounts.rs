@@ -1,10 +1,13 @@
-//! What is about amounts and time, and would not read well as a transcript.
+//! What is about amounts and time in an exchange, and would not read well as a transcript.
 
-use super::*;
-use crate::address::Mailbox;
 use bytes::Bytes;
+use map_core::Mailbox;
+use map_core::smtp::{
+    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Stage,
+    TransactionId,
+};
 use std::io::IoSlice;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const TX: TransactionId = TransactionId(1);
 
