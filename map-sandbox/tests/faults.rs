@@ -210,6 +210,14 @@ const WORLD_AGAIN: &str = "host mx.example.com 127.0.0.2
     on connection 2 rcpt 2 bob@qq.com reply 451 all";
 
 #[test]
+fn of_equal_rules_the_first_counts() {
+    let sandbox = sandbox(&with("on mail reply 550 first\n on mail reply 551 second"));
+    let mut client = Client::greeted(&sandbox, "127.0.0.2");
+    client.say("HELO c.example");
+    assert_eq!(client.say("MAIL FROM:<>"), "550 first");
+}
+
+#[test]
 fn without_a_command_it_gets_502() {
     let sandbox = sandbox(&with("without EHLO"));
     let mut client = Client::greeted(&sandbox, "127.0.0.2");
@@ -220,16 +228,18 @@ fn without_a_command_it_gets_502() {
 #[test]
 fn delays_and_drips_take_their_time() {
     let sandbox = sandbox(&with(
-        "on greeting delay 80ms\n on ehlo drip 10ms then reply 250 1234",
+        "on greeting delay 80ms\n on ehlo drip 100ms then reply 250",
     ));
     let start = Instant::now();
     let mut client = Client::greeted(&sandbox, "127.0.0.2");
     assert!(start.elapsed() >= Duration::from_millis(80));
     let start = Instant::now();
-    assert_eq!(client.say("EHLO c.example"), "250 1234");
-    assert!(start.elapsed() >= Duration::from_millis(100), "ten octets");
-    // The drip is over with its rule.
-    assert!(client.say("HELP").len() > 100);
+    assert_eq!(client.say("EHLO c.example"), "250");
+    assert!(start.elapsed() >= Duration::from_millis(500), "five octets");
+    // The drip is over with its rule, or this would take longer than anybody waits.
+    let start = Instant::now();
+    assert!(client.say("HELP").len() * 100 > 10_000);
+    assert!(start.elapsed() < PATIENCE);
 }
 
 #[test]
@@ -312,6 +322,15 @@ fn check_contents(session: &map_sandbox::Session, mails: usize) {
     assert_eq!(session.contents_complete, complete);
     assert_eq!(mails, complete, "what is complete was taken");
     assert_eq!(session.contents_accepted, usize::from(accepted), "{session:?}");
+}
+
+#[test]
+fn all_before_the_last_octet_received_is_answered() {
+    let flight = "NOOP\r\nRSET\r\n";
+    let sandbox = sandbox(&with(&format!("cut close after received {}", flight.len())));
+    let mut client = Client::greeted(&sandbox, "127.0.0.2");
+    client.send(flight);
+    assert_eq!(client.rest(), ("250 2.0.0 Ok\r\n".to_owned(), false));
 }
 
 #[test]
