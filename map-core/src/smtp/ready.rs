@@ -94,61 +94,29 @@ impl Ready {
             (Owed::Quit, _) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.
             (Owed::Content(_), Some(first)) => first.content_answered(reply, &mut core.events),
-            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
-                return self.end(
-                    &Ending::Refused {
-                        stage,
-                        reply: Arc::clone(reply),
-                    },
-                    core,
-                    now,
-                );
-            }
+            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Verdict::Refused,
             (Owed::Mail(_), Some(first)) => first.mail_answered(reply, &mut core.events),
             (Owed::Rcpt(_, index), Some(first)) => first.rcpt_answered(index, reply, &mut core.events),
             (Owed::Data(_), Some(first)) => first.data_answered(reply, &mut core.events),
-            (Owed::LoneDot(_), Some(first)) => {
-                first.lone_dot_answered();
-                Verdict::Continue
-            }
+            (Owed::LoneDot(_), Some(first)) => first.lone_dot_answered(),
             (Owed::Rset, _) => rset_answered(reply),
             _ => Verdict::Unexpected,
         };
-        match verdict {
-            Verdict::Contradiction => return self.end(&Ending::Lost(Loss::Closed), core, now),
-            Verdict::LoneDot => core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now),
-            Verdict::Refused => {
-                return self.end(
-                    &Ending::Refused {
-                        stage,
-                        reply: Arc::clone(reply),
-                    },
-                    core,
-                    now,
-                );
+        let reply = Arc::clone(reply);
+        let ending = match verdict {
+            Verdict::Continue => return self.go_on(core, now),
+            Verdict::LoneDot => {
+                core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
+                return self.go_on(core, now);
             }
-            Verdict::Unexpected => {
-                return self.end(
-                    &Ending::Unexpected {
-                        stage,
-                        reply: Arc::clone(reply),
-                    },
-                    core,
-                    now,
-                );
-            }
-            Verdict::Content | Verdict::Continue => {}
-        }
-        if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE {
-            return self.end(
-                &Ending::Refused {
-                    stage,
-                    reply: Arc::clone(reply),
-                },
-                core,
-                now,
-            );
-        }
+            Verdict::Contradiction => Ending::Lost(Loss::Closed),
+            Verdict::Refused => Ending::Refused { stage, reply },
+            Verdict::Unexpected => Ending::Unexpected { stage, reply },
+        };
+        self.end(&ending, core, now)
+    }
+
+    fn go_on(mut self, core: &mut Core, now: Instant) -> Phase {
         self.retire(core);
         self.ask_for_content(core);
         self.send_more(core, now);

@@ -99,8 +99,6 @@ pub(super) struct TakingContent {
 pub(super) enum Verdict {
     /// Go on.
     Continue,
-    /// 354, and somebody accepted: the content.
-    Content,
     /// 354, and nobody accepted: a dot alone.
     LoneDot,
     /// 354 to an envelope whose MAIL was refused but a RCPT accepted. A dot alone might deliver an empty
@@ -313,7 +311,7 @@ impl Transaction {
                     stuffing: Stuffing::new(),
                     asked: false,
                 });
-                Verdict::Content
+                Verdict::Continue
             }
             Severity::PositiveIntermediate => Verdict::Contradiction,
             Severity::TransientNegative | Severity::PermanentNegative => {
@@ -356,11 +354,12 @@ impl Transaction {
     /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
     /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
     /// > information.
-    pub(super) fn lone_dot_answered(&mut self) {
+    pub(super) fn lone_dot_answered(&mut self) -> Verdict {
         match self.step {
             Step::LoneDot(AfterLoneDot::Again) | Step::LoneDotReply(AfterLoneDot::Again) => self.begin(),
             _ => self.step = Step::Over { stale: false },
         }
+        Verdict::Continue
     }
 
     /// The last octet of the content, or of the dot in its place, was sent.
@@ -374,19 +373,17 @@ impl Transaction {
 
     /// The final reply.
     pub(super) fn content_answered(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) -> Verdict {
+        let stage = Stage::Content;
+        let said = Arc::clone(reply);
         let (outcome, verdict) = match reply.severity() {
-            Severity::PositiveCompletion => (Outcome::Accepted(Arc::clone(reply)), Verdict::Continue),
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                let outcome = Outcome::Refused {
-                    stage: Stage::Content,
-                    reply: Arc::clone(reply),
-                };
-                (outcome, Verdict::Continue)
+            Severity::PositiveCompletion => (Outcome::Accepted(said), Verdict::Continue),
+            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
+                (Outcome::Refused { stage, reply: said }, Verdict::Refused)
             }
-            _ => (
-                Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply))),
-                Verdict::Unexpected,
-            ),
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                (Outcome::Refused { stage, reply: said }, Verdict::Continue)
+            }
+            _ => (Outcome::Uncertain(Loss::Nonsense(said)), Verdict::Unexpected),
         };
         self.decide_all(&outcome, events);
         self.step = Step::Over { stale: false };
