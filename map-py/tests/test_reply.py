@@ -31,3 +31,11 @@ def test_the_version_is_the_package_s() -> None:
 def test_everything_public_is_there() -> None:
     for name in mapagent.__all__:
         assert hasattr(mapagent, name), name
+
+
+def test_the_sandbox_by_its_other_name() -> None:
+    import mapagent.sandbox
+    import mapagent_sandbox
+
+    assert mapagent.sandbox.Sandbox is mapagent_sandbox.Sandbox
+    assert {*mapagent.sandbox.__all__, "__version__"} == set(mapagent_sandbox.__all__)

@@ -3,9 +3,23 @@
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, final
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from ._reply import Reply
+
+__all__ = [
+    "Agent",
+    "Attempt",
+    "Mailbox",
+    "Outcome",
+    "RecipientReport",
+    "Report",
+    "StreamSession",
+    "__version__",
+    "configure",
+    "replies",
+    "send_report",
+]
 
 __version__: Final[str]
 
@@ -71,6 +85,7 @@ class StreamSession:
     @property
     def awaited(self) -> str | None: ...
 
+@disjoint_base
 class Outcome:
     @property
     def reply(self) -> Reply: ...
