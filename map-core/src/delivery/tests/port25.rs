@@ -240,6 +240,9 @@ async fn a_refusal_that_came_later_proves_nothing_of_this_machine() {
 /// What witnesses answer: mail hosts, web hosts.
 type Heard = ([Peer; 3], [Peer; 2]);
 
+/// The recipient's addresses, the witnesses in IPv4 and IPv6, what is found, and for which families.
+type Row<'a> = (&'a [(&'a str, Peer)], Heard, Heard, Port25Finding, &'a [Family]);
+
 #[tokio::test(start_paused = true)]
 async fn witnesses_are_heard_in_the_family_that_failed() {
     let blocked = || ([REFUSED, REFUSED, REFUSED], [ACCEPTS, ACCEPTS]);
@@ -248,7 +251,6 @@ async fn witnesses_are_heard_in_the_family_that_failed() {
     let v4 = [Family::V4];
     let v6 = [Family::V6];
     let both = [Family::V4, Family::V6];
-    type Row<'a> = (&'a [(&'a str, Peer)], Heard, Heard, Port25Finding, &'a [Family]);
     let rows: [Row<'_>; 7] = [
         (&[(A, Peer::Silent)], blocked(), open(), BLOCKED, &v4),
         (&[(A6, Peer::Silent)], blocked(), open(), Port25Finding::Open, &v6),
