@@ -11,9 +11,12 @@ import email.utils
 import re
 import struct
 import sys
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any, BinaryIO
 
 
-def frames(stream):
+def frames(stream: BinaryIO) -> Iterator[bytes]:
     while head := stream.read(4):
         (length,) = struct.unpack("!I", head)
         frame = stream.read(length)
@@ -22,7 +25,7 @@ def frames(stream):
         yield frame
 
 
-def defects(message, octets):
+def defects(message: EmailMessage, octets: bytes) -> list[str]:
     found = [repr(defect) for defect in message.defects]
     for name, value in message.items():
         found += [f"{name}: {defect!r}" for defect in value.defects]
@@ -48,12 +51,12 @@ def defects(message, octets):
     return found
 
 
-def address(field):
+def address(field: Any) -> str:
     (one,) = field.addresses
-    return one.addr_spec
+    return str(one.addr_spec)
 
 
-def main():
+def main() -> None:
     for octets in frames(sys.stdin.buffer):
         message = email.message_from_bytes(octets, policy=email.policy.default)
         texts = [
