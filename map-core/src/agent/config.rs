@@ -2,7 +2,7 @@
 
 use crate::address::MailboxDomain;
 use crate::delivery::HelloName;
-use crate::net::{Connector, TcpConnector, Witnesses};
+use crate::net::{Connector, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver};
 use crate::smtp::Deadlines;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +14,9 @@ use std::time::Duration;
 pub struct Config {
     pub(super) dns_servers: Vec<SocketAddr>,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
-    pub(super) connector: Arc<dyn Connector>,
+    pub(super) connector: Option<Arc<dyn Connector>>,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) tcp: TcpConnector,
     pub(super) policy: Policy,
     pub(super) smtp_port: u16,
     pub(super) hello_name: HelloName,
@@ -42,6 +44,9 @@ pub enum ConfigError {
     /// 0
     #[error("port 0 is not a port to connect to")]
     Port,
+    /// Unspecified, multicast or broadcast.
+    #[error("{0} is not an address that anything can be sent from")]
+    SourceAddress(IpAddr),
 }
 
 /// One of the deadlines of the exchange, for [`Config::set_timeout`]; the defaults are those of RFC 5321 section
@@ -87,7 +92,9 @@ impl Config {
         Self {
             dns_servers: Vec::new(),
             resolver: None,
-            connector: Arc::new(TcpConnector),
+            connector: None,
+            proxy: None,
+            tcp: TcpConnector::default(),
             policy: Policy::default(),
             smtp_port: SMTP_PORT,
             hello_name: HelloName::default(),
@@ -122,9 +129,66 @@ impl Config {
         self.resolver = Some(resolver);
     }
 
-    /// Connects by this connector instead of TCP.
+    /// Connects by this connector instead of TCP; the source address is its own matter then.
     pub fn set_connector(&mut self, connector: Arc<dyn Connector>) {
-        self.connector = connector;
+        self.connector = Some(connector);
+    }
+
+    /// Connects to mail hosts through this SOCKS5 proxy; `None` for no proxy. It is not used for the DNS.
+    ///
+    /// [`Proxy`] says who looks up the addresses of mail hosts. If the proxy does, a domain without an MX record is taken
+    /// for its own mail host without a look at its addresses, and only the rules of the proxy keep mail away from
+    /// addresses that it must not be sent to. No witness is asked about port 25, since the way is not this machine's.
+    ///
+    /// # Example
+    /// ```
+    /// # fn main() -> Result<(), map_core::net::ProxyUrlError> {
+    /// let mut config = map_core::Config::new();
+    /// config.set_proxy(Some("socks5h://proxy.example.net:1080".parse()?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_proxy(&mut self, proxy: Option<Proxy>) {
+        self.proxy = proxy;
+    }
+
+    /// The address that connections come from, where a machine has several and the mail should leave by the one that has
+    /// a reverse name or is listed for the domain. One of each family can be set, by two calls; a family without one
+    /// keeps the system's choice. `None` takes both back.
+    ///
+    /// It holds for connections to mail hosts, to a proxy and to witnesses, not for the DNS.
+    ///
+    /// # Errors
+    /// An address that nothing can be sent from: unspecified, multicast, broadcast. Whether this machine has the address
+    /// is seen when a connection is made, and the attempt in the report says so.
+    pub fn set_source_address(&mut self, source: Option<IpAddr>) -> Result<(), ConfigError> {
+        self.tcp = match source.map(|source| source.to_canonical()) {
+            None => TcpConnector::default(),
+            Some(IpAddr::V4(source)) if source.is_broadcast() => {
+                return Err(ConfigError::SourceAddress(source.into()));
+            }
+            Some(source) if source.is_unspecified() || source.is_multicast() => {
+                return Err(ConfigError::SourceAddress(source));
+            }
+            Some(source) => self.tcp.from_source(source),
+        };
+        Ok(())
+    }
+
+    /// The way to mail hosts that these settings make.
+    pub(super) fn connector(&self, resolver: &Arc<dyn Resolver>) -> Arc<dyn Connector> {
+        let connector = match &self.connector {
+            Some(connector) => Arc::clone(connector),
+            None => Arc::new(self.tcp),
+        };
+        match &self.proxy {
+            Some(proxy) => Arc::new(SocksConnector::new(
+                proxy.clone(),
+                connector,
+                Arc::clone(resolver),
+            )),
+            None => connector,
+        }
     }
 
     /// The port of mail hosts; 25.
@@ -300,6 +364,34 @@ mod tests {
                 Err(ConfigError::HelloName(name.to_owned()))
             );
         }
+    }
+
+    #[test]
+    fn source_addresses_are_those_that_can_send() {
+        for text in [
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "::ffff:0.0.0.0",
+        ] {
+            let source: IpAddr = text.parse().expect("an address");
+            let error = Err(ConfigError::SourceAddress(source.to_canonical()));
+            assert_eq!(Config::new().set_source_address(Some(source)), error, "{text}");
+        }
+        for text in ["192.0.2.1", "127.0.0.1", "2001:db8::1", "fd00::1"] {
+            let source: IpAddr = text.parse().expect("an address");
+            assert_eq!(Config::new().set_source_address(Some(source)), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_password_of_a_proxy_is_shown() {
+        let mut config = Config::new();
+        config.set_proxy(Some("socks5://alice:s3cret@127.0.0.1".parse().expect("a proxy")));
+        let shown = format!("{config:?}");
+        assert!(shown.contains("alice") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

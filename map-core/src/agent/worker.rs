@@ -47,8 +47,8 @@ fn environment(config: &Config) -> Environment {
         None => Arc::new(HickoryResolver::with_servers(&config.dns_servers)),
     };
     Environment {
+        connector: config.connector(&resolver),
         resolver,
-        connector: Arc::clone(&config.connector),
         policy: config.policy,
         smtp_port: config.smtp_port,
         hello_name: config.hello_name.clone(),

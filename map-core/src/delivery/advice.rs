@@ -5,7 +5,7 @@
 use super::report::{Delivered, Stage};
 use super::transcript::{one_line, shown};
 use super::verdict::{Cause, ConnectFailure, Verdict};
-use crate::net::{NotAsked, Port25Evidence, Port25Finding};
+use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, Unfit};
@@ -74,6 +74,18 @@ fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
     let next = match failure {
         ConnectFailure::NoRoute(_) => {
             "This machine has no way to it: check the network connection, then send again"
+        }
+        ConnectFailure::NotOurs(_) => {
+            "Set a source address that this machine has, or none: then the system chooses one"
+        }
+        ConnectFailure::Proxy(ProxyError::LoginRefused | ProxyError::NoMethod) => {
+            "Correct the user and the password of the proxy in the settings, then send again"
+        }
+        ConnectFailure::Proxy(ProxyError::Refused(_)) => {
+            "Ask the administrator of the proxy to allow connections to port 25 of mail hosts"
+        }
+        ConnectFailure::Proxy(_) => {
+            "The mail host was not asked: look at the settings of the proxy, and whether it is running, then send again"
         }
         ConnectFailure::RefusedHere(_) => {
             "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
@@ -146,6 +158,10 @@ fn connect_detail(failure: ConnectFailure) -> String {
     match failure {
         ConnectFailure::Failed(kind) => kind.to_string(),
         ConnectFailure::NoRoute(kind) => format!("no route from here: {kind}"),
+        ConnectFailure::NotOurs(address) => {
+            format!("the source address {address} is not one of this machine's")
+        }
+        ConnectFailure::Proxy(why) => format!("the proxy {why}"),
         ConnectFailure::RefusedHere(kind) => format!("refused by this machine: {kind}"),
         ConnectFailure::TimedOut => "no answer in time".to_owned(),
     }

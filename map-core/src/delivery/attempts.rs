@@ -5,8 +5,11 @@ use super::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, 
 use super::{Environment, advice, port25};
 use crate::address::{ForwardPath, Mailbox, ReversePath};
 use crate::message::Message;
-use crate::net::{ConnectError, Limits, Observer, Port25Evidence, Transport, converse};
-use crate::route::{self, LookupError, MxHost, Route, RouteError};
+use crate::net::{
+    ConnectByName, ConnectError, Limits, Observer, Port25Evidence, ProxyError, Transport, converse,
+    is_localhost,
+};
+use crate::route::{self, HostName, LookupError, MxHost, Route, RouteError, Target};
 use crate::smtp::{self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -74,6 +77,31 @@ struct Delivery<'a> {
     port25: Option<Arc<Port25Evidence>>,
 }
 
+/// Where an attempt goes.
+#[derive(Clone, Debug)]
+enum Destination {
+    Address(IpAddr),
+    /// The connector finds the address.
+    Name(HostName),
+}
+
+impl Destination {
+    fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Name(_) => None,
+        }
+    }
+
+    /// An address of the other family; a name is of neither.
+    fn is_of_other_family_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Address(one), Self::Address(other)) => one.is_ipv4() != other.is_ipv4(),
+            _ => false,
+        }
+    }
+}
+
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -137,6 +165,9 @@ impl Delivery<'_> {
 
     async fn try_host(&mut self, host: &MxHost) -> Next {
         let name: Arc<str> = host.target.to_string().into();
+        if let (Target::Name(target), Some(_)) = (&host.target, self.environment.connector.by_name()) {
+            return self.try_name(&name, target).await;
+        }
         let resolver = self.environment.resolver.as_ref();
         let found = self
             .limits
@@ -162,20 +193,33 @@ impl Delivery<'_> {
                 self.note_without_address(&name, error);
                 Next::Host
             }
-            Ok(addresses) => self.try_addresses(&name, addresses.into()).await,
+            Ok(addresses) => {
+                let destinations = addresses.into_iter().map(Destination::Address).collect();
+                self.try_destinations(&name, destinations).await
+            }
         }
     }
 
-    async fn try_addresses(&mut self, host: &Arc<str>, mut addresses: VecDeque<IpAddr>) -> Next {
+    /// Of the targets that are not allowed, only those that are named so can be told here.
+    async fn try_name(&mut self, host: &Arc<str>, name: &HostName) -> Next {
+        if is_localhost(name.as_ascii()) && !self.environment.policy.allow_loopback {
+            self.note_without_address(host, RouteError::ForbiddenTarget);
+            return Next::Host;
+        }
+        self.try_destinations(host, [Destination::Name(name.clone())].into())
+            .await
+    }
+
+    async fn try_destinations(&mut self, host: &Arc<str>, mut destinations: VecDeque<Destination>) -> Next {
         let mut hello = Hello::Ehlo;
         let mut other_family_tried = false;
         let mut past_hello = false;
-        while let Some(address) = addresses.pop_front() {
+        while let Some(destination) = destinations.pop_front() {
             if self.slow_addresses >= MAX_SLOW_ADDRESSES {
                 self.untried = true;
                 return Next::Stop;
             }
-            let attempt = self.attempt(host, address, hello).await;
+            let attempt = self.attempt(host, &destination, hello).await;
             if attempt.past_hello && !past_hello {
                 past_hello = true;
                 self.hosts_past_hello += 1;
@@ -186,12 +230,12 @@ impl Delivery<'_> {
                 Next::Address => {}
                 Next::HeloHere => {
                     hello = Hello::Helo;
-                    addresses.push_front(address);
+                    destinations.push_front(destination);
                 }
                 Next::OtherFamily if !other_family_tried => {
                     other_family_tried = true;
-                    addresses.retain(|other| other.is_ipv4() != address.is_ipv4());
-                    addresses.truncate(1);
+                    destinations.retain(|other| other.is_of_other_family_than(&destination));
+                    destinations.truncate(1);
                 }
                 Next::OtherFamily | Next::Host => break,
             }
@@ -211,16 +255,12 @@ impl Delivery<'_> {
         self.recipients.iter().all(|recipient| recipient.settled)
     }
 
-    async fn attempt(&mut self, host: &Arc<str>, address: IpAddr, hello: Hello) -> Attempted {
+    async fn attempt(&mut self, host: &Arc<str>, destination: &Destination, hello: Hello) -> Attempted {
         let started = Instant::now();
-        let socket_address = SocketAddr::new(address, self.environment.smtp_port);
-        let connecting = timeout(
-            self.environment.connect_timeout,
-            self.environment.connector.connect(socket_address),
-        );
+        let connecting = timeout(self.environment.connect_timeout, self.connect(destination));
         let trail = Trail {
             host: Arc::clone(host),
-            address,
+            address: destination.address(),
             started,
         };
         let transport = match self.limits.bound(connecting).await {
@@ -229,7 +269,7 @@ impl Delivery<'_> {
             Ok(Ok(Err(error))) => return self.no_connection(trail, &Cause::Connect((&error).into())),
             Ok(Ok(Ok(transport))) => transport,
         };
-        if let Some(port25) = &self.environment.port25 {
+        if let (Some(port25), Some(address)) = (&self.environment.port25, trail.address) {
             port25.connected(address);
         }
         let pending = self.pending();
@@ -237,9 +277,23 @@ impl Delivery<'_> {
         self.conclude(trail, hello, conversation)
     }
 
+    async fn connect(&self, destination: &Destination) -> Result<Box<dyn Transport>, ConnectError> {
+        let (connector, port) = (&self.environment.connector, self.environment.smtp_port);
+        match (destination, connector.by_name()) {
+            (Destination::Address(address), _) => connector.connect(SocketAddr::new(*address, port)).await,
+            (Destination::Name(name), Some(connector)) => ConnectByName::connect(connector, name, port).await,
+            // A connector that changed its mind.
+            (Destination::Name(_), None) => Err(ConnectError::Immediate(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
     fn no_connection(&mut self, trail: Trail, cause: &Cause) -> Attempted {
         let next = match cause {
             Cause::GivenUp(..) => Next::Stop,
+            // No other host is nearer by a proxy that cannot be used at all.
+            Cause::Connect(ConnectFailure::Proxy(why)) if !matches!(why, ProxyError::Refused(_)) => {
+                Next::Stop
+            }
             _ => Next::Address,
         };
         // A way that this machine does not have, and a refusal that came at once, cost nothing.
@@ -247,6 +301,7 @@ impl Delivery<'_> {
             cause,
             Cause::Connect(
                 ConnectFailure::NoRoute(_)
+                    | ConnectFailure::NotOurs(_)
                     | ConnectFailure::RefusedHere(_)
                     | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
             )
@@ -468,7 +523,7 @@ struct Attempted {
 /// Where and since when an attempt is made.
 struct Trail {
     host: Arc<str>,
-    address: IpAddr,
+    address: Option<IpAddr>,
     started: Instant,
 }
 
@@ -482,7 +537,7 @@ impl Trail {
         };
         Attempt {
             host: self.host,
-            address: Some(self.address),
+            address: self.address,
             stage: verdict.stage,
             outcome,
             detail: advice::detail(cause),
@@ -531,6 +586,8 @@ impl From<&ConnectError> for ConnectFailure {
             ConnectError::Immediate(error) => Self::RefusedHere(error.kind()),
             ConnectError::Later(error) if error.kind() == io::ErrorKind::TimedOut => Self::TimedOut,
             ConnectError::Later(error) => Self::Failed(error.kind()),
+            ConnectError::Proxy(why) => Self::Proxy(*why),
+            ConnectError::SourceAddress { address, .. } => Self::NotOurs(*address),
         }
     }
 }

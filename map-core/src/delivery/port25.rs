@@ -22,16 +22,14 @@ pub(super) async fn ask(
     limits: &Limits,
 ) -> Result<Option<Arc<Port25Evidence>>, Abort> {
     let not_asked = |why| Ok(Some(Arc::new(Port25Evidence::not_asked(why))));
-    if environment.smtp_port != SMTP_PORT || environment.policy.allow_loopback {
+    let direct = environment.smtp_port == SMTP_PORT && environment.connector.is_direct();
+    let failed = worth_asking(failures);
+    if !direct || environment.policy.allow_loopback || failed.is_empty() {
         return Ok(None);
     }
     let Some(port25) = &environment.port25 else {
         return not_asked(NotAsked::SwitchedOff);
     };
-    let failed = worth_asking(failures);
-    if failed.is_empty() {
-        return Ok(None);
-    }
     if let Some(evidence) = port25.recall(&failed) {
         return Ok(Some(Arc::new(evidence)));
     }
@@ -48,8 +46,13 @@ pub(super) async fn ask(
     }
 }
 
-/// Not the family that this machine does not have, unless there is no other.
+/// Not the family that this machine does not have, unless there is no other; and nothing where it is a setting that
+/// keeps the mail from leaving.
 fn worth_asking(failures: &[(IpAddr, ConnectFailure)]) -> Vec<FailedAddress> {
+    let is_setting = |failure: &ConnectFailure| matches!(failure, ConnectFailure::NotOurs(_));
+    if failures.iter().any(|(_, failure)| is_setting(failure)) {
+        return Vec::new();
+    }
     let is_no_route = |failure: &ConnectFailure| matches!(failure, ConnectFailure::NoRoute(_));
     let all_without_route = failures.iter().all(|(_, failure)| is_no_route(failure));
     failures

@@ -1,13 +1,16 @@
 //! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
 
 mod port25;
+mod ways;
 
 use super::report::Asked;
 use super::{AttemptOutcome, Delivered, Environment, HelloName, Report, Stage, deliver};
 use crate::message::{Message, Options};
-use crate::net::{CancelSignal, ConnectError, Connecting, Connector, Limits, Port25, Transport};
+use crate::net::{
+    CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Port25, ProxyError, Transport,
+};
 use crate::protocol::{self, Fields, MapReply};
-use crate::route::{Answer, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
+use crate::route::{Answer, HostName, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
 use crate::smtp::{Deadlines, ReplyCode};
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -23,6 +26,10 @@ use tokio::time::Instant;
 enum Peer {
     /// `connect()` itself fails.
     Immediate(io::ErrorKind),
+    /// The source address is not ours.
+    NotOurs,
+    /// The proxy fails.
+    Proxy(ProxyError),
     /// Fails later.
     Later(io::ErrorKind),
     /// Never answers.
@@ -53,6 +60,9 @@ impl Transport for DuplexStream {
 struct Network {
     /// On port 25.
     peers: HashMap<IpAddr, VecDeque<Peer>>,
+    /// By name, behind a proxy that looks names up.
+    names: HashMap<&'static str, Peer>,
+    named: Mutex<Vec<String>>,
     /// On port 443.
     web: HashMap<IpAddr, Peer>,
     connected: Mutex<Vec<IpAddr>>,
@@ -84,12 +94,37 @@ impl Connector for Arc<Network> {
                 .await
         })
     }
+
+    fn by_name(&self) -> Option<&dyn ConnectByName> {
+        (!self.names.is_empty()).then_some(self)
+    }
+
+    fn is_direct(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl ConnectByName for Arc<Network> {
+    fn connect<'a>(&'a self, host: &'a HostName, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            assert_eq!(port, 25);
+            self.named.lock().expect("unpoisoned").push(host.to_string());
+            let peer = self.names.get(host.as_ascii());
+            self.meet(peer.unwrap_or_else(|| panic!("nobody is named {host}")))
+                .await
+        })
+    }
 }
 
 impl Network {
     async fn meet(&self, peer: &Peer) -> Result<Box<dyn Transport>, ConnectError> {
         match peer {
             Peer::Immediate(kind) => Err(ConnectError::Immediate((*kind).into())),
+            Peer::NotOurs => Err(ConnectError::SourceAddress {
+                address: [192, 0, 2, 7].into(),
+                error: io::ErrorKind::AddrNotAvailable.into(),
+            }),
+            Peer::Proxy(why) => Err((*why).into()),
             Peer::Later(kind) => Err(ConnectError::Later((*kind).into())),
             Peer::Silent => pending().await,
             Peer::Says(script) => {
@@ -267,11 +302,13 @@ impl World {
         };
         let connected = texts(&network.connected);
         let web_connected = texts(&network.web_connected);
+        let named = network.named.lock().expect("unpoisoned").clone();
         let heard = network.heard.lock().expect("unpoisoned").clone();
         Sent {
             report,
             connected,
             web_connected,
+            named,
             heard,
         }
     }
@@ -281,6 +318,7 @@ struct Sent {
     report: Report,
     connected: Vec<String>,
     web_connected: Vec<String>,
+    named: Vec<String>,
     heard: Vec<String>,
 }
 

@@ -8,16 +8,16 @@ use std::net::IpAddr;
 
 const TARGET: &str = "mapagent";
 
-pub(super) fn exchange(host: &str, address: IpAddr, event: &Event) {
+pub(super) fn exchange(host: &str, address: Option<IpAddr>, event: &Event) {
     match event {
         Event::Sent { stage, .. } => {
-            tracing::debug!(target: TARGET, host, %address, ?stage, "sent");
+            tracing::debug!(target: TARGET, host, ?address, ?stage, "sent");
         }
         Event::Received { stage, reply, .. } => {
-            tracing::debug!(target: TARGET, host, %address, ?stage, code = %reply.code, "received");
+            tracing::debug!(target: TARGET, host, ?address, ?stage, code = %reply.code, "received");
         }
         Event::Ready(capabilities) => {
-            tracing::debug!(target: TARGET, host, %address, ?capabilities, "ready");
+            tracing::debug!(target: TARGET, host, ?address, ?capabilities, "ready");
         }
         _ => {}
     }

@@ -42,7 +42,7 @@ fn line(text: &mut String, speaker: &str, said: &str) {
 
 /// Commands and replies in pairs, whatever was sent ahead; what was never answered comes last.
 fn render_attempt(text: &mut String, attempt: &Attempt) {
-    if attempt.address.is_none() {
+    if attempt.stage == Stage::Route {
         return;
     }
     line(text, "S", &Command::Server(ServerCommand::Conn).to_string());

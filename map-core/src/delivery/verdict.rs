@@ -1,11 +1,12 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
 use super::report::{Delivered, Stage};
-use crate::net::{Port25Evidence, Port25Finding};
+use crate::net::{Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, ReplyCode, Unfit};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,10 @@ pub(crate) enum ConnectFailure {
     Failed(io::ErrorKind),
     /// This machine has no way to that address.
     NoRoute(io::ErrorKind),
+    /// The source address that was set is not one of this machine's.
+    NotOurs(IpAddr),
+    /// The proxy, for a reason of its own.
+    Proxy(ProxyError),
     /// This machine refused.
     RefusedHere(io::ErrorKind),
     /// No answer in time.

@@ -1,6 +1,7 @@
 //! Sockets and deadlines: what drives the machine of [`crate::smtp`].
 //!
 //! - [`Connector`] makes a transport connection and tells a refusal by the local system from a later one;
+//! - [`SocksConnector`] connects through a SOCKS5 proxy;
 //! - [`Limits`] is when to give up: the caller's cancel signal and the deadlines of the whole delivery;
 //! - [`converse`] moves octets between one transport and one machine until the machine closes;
 //! - [`Port25Evidence`] is the answer to the question whether outgoing port 25 is blocked, with what it rests on.
@@ -11,12 +12,16 @@ mod connect;
 mod driver;
 mod limits;
 mod port25;
+mod socks;
 
-pub use connect::{ConnectError, Connecting, Connector, TcpConnector, Transport};
+pub use connect::{ConnectByName, ConnectError, Connecting, Connector, TcpConnector, Transport};
 pub use driver::{Observer, converse};
 pub use limits::{CancelSignal, Limits};
 pub use port25::{
     Family, NotAsked, Port25Evidence, Port25Finding, Said, Testimony, Witness, WitnessError, Witnesses,
 };
 
+pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector};
+
 pub(crate) use port25::{FailedAddress, Port25, WayOut};
+pub(crate) use socks::is_localhost;
