@@ -119,13 +119,13 @@ fn unreachable(case: &Case<'_>, failure: ConnectFailure, evidence: &Port25Eviden
              in its firewall or security settings, ask its administrator, or {RELAY}."
         ),
         Port25Finding::BlockedOnTheWay { certain: true } => format!(
-            "Nothing was sent: outgoing port 25 is blocked{over} on the way out of this network: {}. Ask your \
+            "Nothing was sent: outgoing port 25 is blocked{over}, by a firewall here or by the provider: {}. Ask your \
              Internet or hosting provider to open port 25, or {RELAY}.",
             proof("could not be connected to")
         ),
         Port25Finding::BlockedOnTheWay { certain: false } => format!(
-            "Nothing was sent: outgoing port 25 is most likely blocked{over} on the way out of this network: {}. Ask \
-             your Internet or hosting provider to open port 25, or {RELAY}.",
+            "Nothing was sent: outgoing port 25 is most likely blocked{over}, by a firewall here or by the provider: \
+             {}. Ask your Internet or hosting provider to open port 25, or {RELAY}.",
             proof("did not answer")
         ),
         Port25Finding::NoNetwork => format!(
