@@ -6,5 +6,6 @@ pub mod c_library;
 pub mod confined;
 pub mod dns_lab;
 pub mod mail_server;
+pub mod netns;
 pub mod road;
 pub mod samples;
