@@ -192,6 +192,7 @@ impl Resolver for Zone {
                     records: records.clone(),
                     canonical_name: name.to_owned(),
                     proof: Proof::Insecure,
+                    first_proof: Proof::Insecure,
                     ttl: Duration::from_secs(60),
                 }),
                 // As long as the resolver waits before it says so.

@@ -49,7 +49,9 @@ pub async fn find_with(
         MailboxDomain::Literal(literal) => return Ok(literal_route(*literal)),
         MailboxDomain::Domain(domain) => domain,
     };
-    match resolver.query(domain.as_ascii(), RecordType::Mx).await {
+    // Whoever forges this answer chooses the host, and with it whose certificate is asked for: what is proved of that
+    // host's addresses and TLSA records would be worth nothing.
+    match resolver.query_validated(domain.as_ascii(), RecordType::Mx).await {
         Ok(answer) => mx_route(&answer, rng),
         Err(LookupError::NoData) if policy.require_mx => Err(RouteError::NoMx),
         // https://www.rfc-editor.org/rfc/rfc5321#section-5.1
@@ -64,7 +66,8 @@ pub async fn find_with(
 
 /// Finds the addresses of a mail host, in the order in which to try them.
 ///
-/// Both families are asked for at once, and are interleaved with IPv4 first: most senders' IPv6 addresses have no
+/// Nothing is proved of them: a forged address leads to a host that cannot show the certificate that [`super::dane`]
+/// asks for. Both families are asked for at once, and are interleaved with IPv4 first: most senders' IPv6 addresses have no
 /// reverse name, and large receivers refuse mail for that.
 pub async fn addresses(resolver: &dyn Resolver, host: &MxHost, policy: &Policy) -> HostAddresses {
     let name = match &host.target {
@@ -156,8 +159,8 @@ fn mx_route(answer: &Answer, rng: &mut impl Rng) -> Result<Route, RouteError> {
 
 fn mx(record: &Record) -> Option<(u16, &str)> {
     match record {
-        Record::Address(_) => None,
         Record::Mx { preference, exchange } => Some((*preference, exchange)),
+        _ => None,
     }
 }
 
@@ -241,7 +244,7 @@ fn more_than(limit: usize, count: usize) -> Option<usize> {
 fn address(record: &Record) -> Option<IpAddr> {
     match record {
         Record::Address(address) => Some(*address),
-        Record::Mx { .. } => None,
+        _ => None,
     }
 }
 

@@ -5,25 +5,25 @@
 //! hickory's name server pool one question at a time, keeps the answers in hickory's cache, and walks the aliases
 //! itself.
 
+use super::dnssec::{Link, Validator};
+use super::servers::{Servers, Signatures, blame, name_server};
 use super::system::{Stamp, SystemConfig};
-use super::{Answer, Lookup, LookupError, Proof, Record, RecordType, Resolver};
-use hickory_resolver::config::{NameServerConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
+use super::{
+    Answer, Lookup, LookupError, NotValidating, Proof, Record, RecordType, Resolver, Tlsa, TrustAnchors,
+    Validation, ValidationLookup,
+};
+use hickory_resolver::config::NameServerConfig;
+use hickory_resolver::proto::op::{Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::domain::usage::{INVALID, LOCALHOST, ONION};
 use hickory_resolver::proto::rr::{self, Name, RData};
-use hickory_resolver::{NameServerPool, PoolContext, ResponseCache, TlsConfig, TtlConfig};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
-/// How long a name server may take for one try, UDP with its repeats and TCP together.
-const TRY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Tries after the first. Two tries of five seconds tell in ten that nobody answers.
-const RETRIES: usize = 1;
+/// How long all questions behind one validated answer may take together.
+const VALIDATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest chain of aliases that is followed.
 const MAX_ALIASES: usize = 8;
 
@@ -34,6 +34,7 @@ const MAX_ALIASES: usize = 8;
 /// queries are made.
 pub struct HickoryResolver {
     source: Source,
+    anchors: TrustAnchors,
     client: Mutex<Option<Arc<Client>>>,
 }
 
@@ -56,9 +57,16 @@ impl HickoryResolver {
         Self::new(Source::Given(servers.to_vec()))
     }
 
+    /// Trusts these keys of the root, instead of those that are built in, for DNSSEC.
+    #[must_use]
+    pub fn with_trust_anchors(self, anchors: TrustAnchors) -> Self {
+        Self { anchors, ..self }
+    }
+
     fn new(source: Source) -> Self {
         Self {
             source,
+            anchors: TrustAnchors::default(),
             client: Mutex::new(None),
         }
     }
@@ -82,7 +90,7 @@ impl HickoryResolver {
         };
         match (servers, &*current) {
             (Ok(servers), _) => {
-                let client = Arc::new(Client::new(stamp, servers)?);
+                let client = Arc::new(Client::new(stamp, servers, self.anchors.clone())?);
                 *current = Some(Arc::clone(&client));
                 Ok(client)
             }
@@ -98,6 +106,22 @@ impl Resolver for HickoryResolver {
     fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
         Box::pin(async move { self.client()?.query(name, record_type).await })
     }
+
+    /// The first such query of a configuration also probes whether validation can work. A validated answer takes a
+    /// few questions more than a plain one: for a domain without signatures usually two, the keys of the zones above
+    /// being known after the first.
+    fn query_validated<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
+        Box::pin(async move { self.client()?.query_validated(name, record_type).await })
+    }
+
+    fn validation(&self) -> ValidationLookup<'_> {
+        Box::pin(async move {
+            match self.client() {
+                Ok(client) => client.validator.validation().await,
+                Err(error) => Validation::Off(NotValidating::Refused(error.to_string())),
+            }
+        })
+    }
 }
 
 impl fmt::Debug for HickoryResolver {
@@ -108,68 +132,110 @@ impl fmt::Debug for HickoryResolver {
     }
 }
 
-fn name_server(server: SocketAddr) -> NameServerConfig {
-    let mut config = NameServerConfig::udp_and_tcp(server.ip());
-    for connection in &mut config.connections {
-        connection.port = server.port();
-    }
-    config
-}
-
-type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
-
-/// One configuration's servers, and what they have answered.
+/// One configuration's servers, and the configuration by which they were chosen.
 struct Client {
     stamp: Stamp,
-    cache: ResponseCache,
-    /// All servers: the fastest is asked first.
-    all: Pool,
-    /// Each server alone, in the order of the configuration.
-    each: Vec<Pool>,
+    servers: Arc<Servers>,
+    validator: Validator,
 }
 
 impl Client {
-    fn new(stamp: Stamp, servers: Vec<NameServerConfig>) -> Result<Self, LookupError> {
-        let mut options = ResolverOpts::default();
-        options.timeout = TRY_TIMEOUT;
-        options.attempts = RETRIES;
-        let cache = ResponseCache::new(options.cache_size, TtlConfig::from_opts(&options));
-        let tls = TlsConfig::new().map_err(|error| LookupError::Configuration(error.to_string()))?;
-        let context = Arc::new(PoolContext::new(options, tls));
-        let pool = |servers: Vec<NameServerConfig>, retries: usize| {
-            let pool =
-                NameServerPool::from_config(servers, Arc::clone(&context), TokioRuntimeProvider::default());
-            RetryDnsHandle::new(pool, retries)
-        };
-        let each = servers
-            .iter()
-            .map(|server| pool(vec![server.clone()], 0))
-            .collect();
+    fn new(stamp: Stamp, servers: Vec<NameServerConfig>, anchors: TrustAnchors) -> Result<Self, LookupError> {
+        let servers = Arc::new(Servers::new(servers)?);
         Ok(Self {
             stamp,
-            cache,
-            all: pool(servers, RETRIES),
-            each,
+            validator: Validator::new(Arc::clone(&servers), anchors),
+            servers,
         })
+    }
+
+    /// The validated answer; where validation cannot work, the plain one.
+    async fn query_validated(&self, name: &str, record_type: RecordType) -> Result<Answer, LookupError> {
+        let plain = || self.query(name, record_type);
+        let validation = match self.validator.known() {
+            Some(validation) => validation,
+            // Both at once: where the probe fails, nothing has been lost by it.
+            None => match tokio::join!(self.validator.validation(), plain()) {
+                (Validation::Off(_), answer) => return answer,
+                (Validation::On, _) => Validation::On,
+            },
+        };
+        if let Validation::Off(_) = validation {
+            return plain().await;
+        }
+        let started = Instant::now();
+        let validated = timeout(VALIDATION_TIMEOUT, self.walk_validated(name, record_type)).await;
+        let error = match validated.unwrap_or(Err(LookupError::NoAnswer)) {
+            Err(error @ (LookupError::Bogus | LookupError::Failed(_) | LookupError::NoAnswer)) => error,
+            result => return result,
+        };
+        // The machine may have come to another network since, behind the same configuration.
+        match tokio::join!(self.validator.still_works(started), plain()) {
+            (Validation::Off(_), answer) => answer,
+            (Validation::On, _) => Err(error),
+        }
+    }
+
+    /// As [`Self::query`], link by link.
+    async fn walk_validated(&self, name: &str, record_type: RecordType) -> Result<Answer, LookupError> {
+        let mut name = fully_qualified(name).ok_or(LookupError::NxDomain)?;
+        let mut aliases = 0;
+        let mut ttl = u32::MAX;
+        let mut so_far: Option<Walked> = None;
+        loop {
+            if let Some(result) = special_use(&name, record_type) {
+                return result;
+            }
+            match self
+                .validator
+                .link(&Query::query(name.clone(), wanted(record_type)))
+                .await?
+            {
+                Link::Alias {
+                    target,
+                    ttl: alias_ttl,
+                    proof,
+                } => {
+                    aliases += 1;
+                    if aliases > MAX_ALIASES {
+                        return Err(LookupError::AliasLoop);
+                    }
+                    ttl = ttl.min(alias_ttl);
+                    so_far = Some(Walked::then(so_far, proof));
+                    name = target;
+                }
+                Link::Records { records, proof } => {
+                    let ttl = records.iter().fold(ttl, |ttl, record| ttl.min(record.ttl));
+                    let walked = Walked::then(so_far, proof);
+                    return Ok(Answer {
+                        records: records
+                            .iter()
+                            .filter_map(|record| value(&record.data, record_type))
+                            .collect(),
+                        canonical_name: without_final_dot(&name),
+                        proof: walked.all,
+                        first_proof: walked.first,
+                        ttl: Duration::from_secs(ttl.into()),
+                    });
+                }
+            }
+        }
     }
 
     /// Asks, and follows aliases.
     async fn query(&self, name: &str, record_type: RecordType) -> Result<Answer, LookupError> {
         // What is too long for a name of the DNS does not exist in it.
         let mut name = fully_qualified(name).ok_or(LookupError::NxDomain)?;
-        let wanted = match record_type {
-            RecordType::A => rr::RecordType::A,
-            RecordType::Aaaa => rr::RecordType::AAAA,
-            RecordType::Mx => rr::RecordType::MX,
-        };
         let mut aliases = 0;
         let mut ttl = u32::MAX;
         loop {
             if let Some(result) = special_use(&name, record_type) {
                 return result;
             }
+            let query = Query::query(name.clone(), wanted(record_type));
             let message = self
-                .ask(&Query::query(name.clone(), wanted))
+                .servers
+                .ask(&query, Signatures::Unwanted)
                 .await
                 .map_err(blame)?;
             let asked = aliases;
@@ -195,6 +261,7 @@ impl Client {
                     records,
                     canonical_name: without_final_dot(&name),
                     proof: Proof::Insecure,
+                    first_proof: Proof::Insecure,
                     ttl: Duration::from_secs(ttl.into()),
                 });
             }
@@ -211,73 +278,38 @@ impl Client {
             }
         }
     }
+}
 
-    /// The answer to one question: out of the cache, or from the servers.
-    async fn ask(&self, query: &Query) -> Result<Message, NetError> {
-        let now = Instant::now();
-        if let Some(known) = self.cache.get(query, now) {
-            return known;
+/// What is proved of a chain of aliases, link by link.
+#[derive(Clone, Copy, Debug)]
+struct Walked {
+    first: Proof,
+    all: Proof,
+}
+
+impl Walked {
+    fn then(so_far: Option<Self>, link: Proof) -> Self {
+        match so_far {
+            None => Self {
+                first: link,
+                all: link,
+            },
+            Some(Self {
+                first,
+                all: Proof::Secure,
+            }) => Self { first, all: link },
+            Some(insecure) => insecure,
         }
-        let result = self.ask_servers(query).await;
-        // The cache keeps answers, positive and negative, and no failures.
-        self.cache.insert(query.clone(), result.clone(), now);
-        result
-    }
-
-    /// The pool takes the first reply for the last word, even if it is SERVFAIL or REFUSED and another server of the
-    /// configuration would know better: they are asked in turn then, as the C library does it.
-    async fn ask_servers(&self, query: &Query) -> Result<Message, NetError> {
-        let first = ask_pool(&self.all, query).await;
-        if self.each.len() > 1 && matches!(blame_in(&first), Some(LookupError::Failed(_))) {
-            for server in &self.each {
-                let other = ask_pool(server, query).await;
-                if blame_in(&other).is_none_or(|error| !error.is_transient()) {
-                    return other;
-                }
-            }
-        }
-        first
     }
 }
 
-async fn ask_pool(pool: &Pool, query: &Query) -> Result<Message, NetError> {
-    let reply = ask_once(pool, query, Edns::With).await;
-    // https://www.rfc-editor.org/rfc/rfc6891#section-7
-    // > Responders that choose not to implement the protocol extensions defined in this document MUST respond with a
-    // > return code (RCODE) of FORMERR to messages containing an OPT record in the additional section
-    if matches!(
-        reply,
-        Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::FormErr)))
-    ) {
-        return ask_once(pool, query, Edns::Without).await;
-    }
-    reply
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edns {
-    With,
-    Without,
-}
-
-async fn ask_once(pool: &Pool, query: &Query, edns: Edns) -> Result<Message, NetError> {
-    let mut options = DnsRequestOptions::default();
-    options.recursion_desired = true;
-    options.use_edns = edns == Edns::With;
-    // Two questions that differ in the case of their letters are the same to every server, and not to a forger who
-    // has to guess them.
-    options.case_randomization = true;
-    pool.lookup(query.clone(), options)
-        .first_answer()
-        .await
-        .and_then(accept)
-}
-
-/// hickory passes codes on that it does not know, as if they were answers.
-fn accept(response: DnsResponse) -> Result<Message, NetError> {
-    match response.metadata.response_code {
-        ResponseCode::NoError | ResponseCode::NXDomain => Ok(response.into_message()),
-        code => Err(DnsError::ResponseCode(code).into()),
+fn wanted(record_type: RecordType) -> rr::RecordType {
+    match record_type {
+        RecordType::A => rr::RecordType::A,
+        RecordType::Aaaa => rr::RecordType::AAAA,
+        RecordType::Mx => rr::RecordType::MX,
+        RecordType::Tlsa => rr::RecordType::TLSA,
+        RecordType::Txt => rr::RecordType::TXT,
     }
 }
 
@@ -299,12 +331,13 @@ fn special_use(name: &Name, record_type: RecordType) -> Option<Result<Answer, Lo
     let address: IpAddr = match record_type {
         RecordType::A => Ipv4Addr::LOCALHOST.into(),
         RecordType::Aaaa => Ipv6Addr::LOCALHOST.into(),
-        RecordType::Mx => return Some(Err(LookupError::NoData)),
+        _ => return Some(Err(LookupError::NoData)),
     };
     Some(Ok(Answer {
         records: vec![Record::Address(address)],
         canonical_name: without_final_dot(name),
         proof: Proof::Insecure,
+        first_proof: Proof::Insecure,
         ttl: Duration::MAX,
     }))
 }
@@ -345,42 +378,15 @@ fn value(data: &RData, record_type: RecordType) -> Option<Record> {
             preference: mx.preference,
             exchange: without_final_dot(&mx.exchange),
         }),
+        (RecordType::Tlsa, RData::TLSA(tlsa)) => Some(Record::Tlsa(Tlsa {
+            usage: tlsa.cert_usage.into(),
+            selector: tlsa.selector.into(),
+            matching_type: tlsa.matching.into(),
+            data: tlsa.cert_data.clone(),
+        })),
+        (RecordType::Txt, RData::TXT(txt)) => Some(Record::Txt(txt.txt_data.concat())),
         _ => None,
     }
-}
-
-/// Whose fault it is that there is no answer.
-fn blame(error: NetError) -> LookupError {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-            ResponseCode::NXDomain => LookupError::NxDomain,
-            // https://www.rfc-editor.org/rfc/rfc2308#section-2.2
-            // > The authority section will contain an SOA record, or there will be no NS records there.
-            // Else it is a referral: this server does not know, which is not the same as that there is nothing.
-            ResponseCode::NoError if none.ns.is_some() && none.soa.is_none() => {
-                LookupError::Failed("with a referral to other servers".to_owned())
-            }
-            ResponseCode::NoError => LookupError::NoData,
-            code => LookupError::Failed(mnemonic(code)),
-        },
-        NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Failed(mnemonic(code)),
-        NetError::Dns(DnsError::DnssecBogus) => LookupError::Bogus,
-        NetError::ForeignClassRecord { .. }
-        | NetError::Proto(_)
-        | NetError::QueryCaseMismatch
-        | NetError::Truncated => LookupError::Failed(format!("unusably ({error})")),
-        // Nothing came back: time-outs, refused or broken connections.
-        _ => LookupError::NoAnswer,
-    }
-}
-
-fn blame_in<T>(result: &Result<T, NetError>) -> Option<LookupError> {
-    result.as_ref().err().cloned().map(blame)
-}
-
-/// `SERVFAIL`, `REFUSED`: as operators and their tools write it.
-fn mnemonic(code: ResponseCode) -> String {
-    format!("{code:?}").to_uppercase()
 }
 
 #[cfg(test)]

@@ -469,7 +469,7 @@ fn the_configuration_is_read_again_when_it_changes() {
 
     std::fs::write(&path, "nameserver 192.0.2.1\n").unwrap();
     let first = resolver.client().unwrap();
-    assert_eq!(first.each.len(), 1);
+    assert_eq!(first.servers.count(), 1);
     assert!(
         Arc::ptr_eq(&first, &resolver.client().unwrap()),
         "made anew without need"
@@ -477,14 +477,14 @@ fn the_configuration_is_read_again_when_it_changes() {
 
     std::fs::write(&path, "nameserver 192.0.2.1\nnameserver 192.0.2.2\n").unwrap();
     let second = resolver.client().unwrap();
-    assert_eq!(second.each.len(), 2);
+    assert_eq!(second.servers.count(), 2);
 
     // Replaced by a rename, as network managers do it.
     let other = folder.path().join("other");
     std::fs::write(&other, "nameserver 192.0.2.3\n").unwrap();
     std::fs::rename(&other, &path).unwrap();
     let third = resolver.client().unwrap();
-    assert_eq!(third.each.len(), 1);
+    assert_eq!(third.servers.count(), 1);
 
     std::fs::remove_file(&path).unwrap();
     assert!(

@@ -8,11 +8,16 @@
 //! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The
 //! third is never taken for the second: a name server that is down must not bounce a mail.
 
+mod dnssec;
 mod find;
 mod hickory;
 mod host_name;
+mod servers;
 mod system;
 mod target;
+mod tlsa;
+mod trust;
+mod wildcard;
 
 #[cfg(test)]
 pub(crate) mod dns_server;
@@ -22,6 +27,8 @@ pub(crate) mod fake;
 pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_with};
 pub use hickory::HickoryResolver;
 pub use host_name::HostName;
+pub use tlsa::Tlsa;
+pub use trust::{NotValidating, TrustAnchorError, TrustAnchors, Validation};
 
 use std::fmt;
 use std::future::Future;
@@ -39,6 +46,10 @@ pub enum RecordType {
     Aaaa,
     /// Mail exchanger
     Mx,
+    /// Which certificate a TLS server must show
+    Tlsa,
+    /// Text
+    Txt,
 }
 
 /// One record of the type that was asked for.
@@ -54,6 +65,10 @@ pub enum Record {
         /// The host as in the DNS, without the final dot; empty for the root (a null MX).
         exchange: String,
     },
+    /// Which certificate or key a TLS server must show.
+    Tlsa(Tlsa),
+    /// The strings of one TXT record, joined; any octets.
+    Txt(Vec<u8>),
 }
 
 /// What DNSSEC proved of an answer (RFC 4033 section 5).
@@ -72,8 +87,10 @@ pub struct Answer {
     pub records: Vec<Record>,
     /// The name behind all CNAMEs.
     pub canonical_name: String,
-    /// What was proved.
+    /// What was proved of all of it, aliases included.
     pub proof: Proof,
+    /// What was proved of the first step: of the alias that the name itself is, or of the records if it is none.
+    pub first_proof: Proof,
     /// How long it may be kept.
     pub ttl: Duration,
 }
@@ -82,7 +99,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// A signature that does not verify.
+    /// By DNSSEC it should be proved, and it is not: a signature that is missing or does not verify.
     #[error("the DNS answer has a bad signature")]
     Bogus,
     /// A CNAME loop, or a chain longer than 8.
@@ -108,13 +125,36 @@ pub enum LookupError {
 /// The future of a look-up.
 pub type Lookup<'a> = Pin<Box<dyn Future<Output = Result<Answer, LookupError>> + Send + 'a>>;
 
+/// The future of [`Resolver::validation`].
+pub type ValidationLookup<'a> = Pin<Box<dyn Future<Output = Validation> + Send + 'a>>;
+
 /// The DNS, as the rules of this module see it.
 pub trait Resolver: Send + Sync + std::fmt::Debug {
     /// Asks for the records of a fully qualified name in A-labels, without a final dot; CNAMEs are followed.
+    ///
+    /// Nothing is proved: [`Proof::Insecure`].
     fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a>;
+
+    /// The same, validated by DNSSEC: an answer that should be signed and is not is [`LookupError::Bogus`]. Where
+    /// validation cannot work ([`Self::validation`]) it is as [`Self::query`].
+    ///
+    /// A resolver that does not validate needs not write this.
+    fn query_validated<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
+        self.query(name, record_type)
+    }
+
+    /// Whether [`Self::query_validated`] validates; found out now if that is not known yet.
+    fn validation(&self) -> ValidationLookup<'_> {
+        Box::pin(std::future::ready(Validation::Off(NotValidating::Unsupported)))
+    }
 }
 
 impl LookupError {
+    /// The server knows who would know, and does not ask.
+    fn referral() -> Self {
+        Self::Failed("with a referral to other servers".to_owned())
+    }
+
     /// Worth asking again later: the DNS could not be asked, or did not answer the question.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -89,6 +89,7 @@ impl Resolver for Table {
                 records,
                 canonical_name: name.to_owned(),
                 proof: Proof::Insecure,
+                first_proof: Proof::Insecure,
                 ttl: Duration::from_secs(60),
             })
         };

@@ -1,0 +1,200 @@
+//! The DNS servers of one configuration, asked one question at a time, and what they have answered.
+
+use super::LookupError;
+use hickory_resolver::config::{NameServerConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
+use hickory_resolver::{NameServerPool, PoolContext, ResponseCache, TlsConfig, TtlConfig};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a name server may take for one try, UDP with its repeats and TCP together.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tries after the first. Two tries of five seconds tell in ten that nobody answers.
+const RETRIES: usize = 1;
+
+type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
+
+/// One configuration's servers, and what they have answered.
+pub(super) struct Servers {
+    /// What was answered to questions without the DO bit.
+    plain: ResponseCache,
+    /// The same with it: with signatures.
+    signed: ResponseCache,
+    /// All servers: the fastest is asked first.
+    all: Pool,
+    /// Each server alone, in the order of the configuration.
+    each: Vec<Pool>,
+}
+
+/// Whether signatures are wanted with an answer: the DO bit of RFC 3225.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signatures {
+    Unwanted,
+    Wanted,
+}
+
+impl Servers {
+    /// # Errors
+    /// [`LookupError::Configuration`].
+    pub(super) fn new(servers: Vec<NameServerConfig>) -> Result<Self, LookupError> {
+        let mut options = ResolverOpts::default();
+        options.timeout = TRY_TIMEOUT;
+        options.attempts = RETRIES;
+        let cache = || ResponseCache::new(options.cache_size, TtlConfig::from_opts(&options));
+        let (plain, signed) = (cache(), cache());
+        let tls = TlsConfig::new().map_err(|error| LookupError::Configuration(error.to_string()))?;
+        let context = Arc::new(PoolContext::new(options, tls));
+        let pool = |servers: Vec<NameServerConfig>, retries: usize| {
+            let pool =
+                NameServerPool::from_config(servers, Arc::clone(&context), TokioRuntimeProvider::default());
+            RetryDnsHandle::new(pool, retries)
+        };
+        let each = servers
+            .iter()
+            .map(|server| pool(vec![server.clone()], 0))
+            .collect();
+        Ok(Self {
+            plain,
+            signed,
+            all: pool(servers, RETRIES),
+            each,
+        })
+    }
+
+    /// How many servers there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.each.len()
+    }
+
+    /// The answer to one question: out of the cache, or from the servers.
+    pub(super) async fn ask(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
+        match self.cache(signatures).get(query, Instant::now()) {
+            Some(known) => known,
+            None => self.ask_anew(query, signatures).await,
+        }
+    }
+
+    /// The same, never out of the cache.
+    pub(super) async fn ask_anew(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
+        let now = Instant::now();
+        let result = self.ask_servers(query, signatures).await;
+        // The cache keeps answers, positive and negative, and no failures.
+        self.cache(signatures).insert(query.clone(), result.clone(), now);
+        result
+    }
+
+    fn cache(&self, signatures: Signatures) -> &ResponseCache {
+        match signatures {
+            Signatures::Unwanted => &self.plain,
+            Signatures::Wanted => &self.signed,
+        }
+    }
+
+    /// The pool takes the first reply for the last word, even if it is SERVFAIL or REFUSED and another server of the
+    /// configuration would know better: they are asked in turn then, as the C library does it.
+    async fn ask_servers(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
+        let first = ask_pool(&self.all, query, signatures).await;
+        if self.each.len() > 1 && matches!(blame_in(&first), Some(LookupError::Failed(_))) {
+            for server in &self.each {
+                let other = ask_pool(server, query, signatures).await;
+                if blame_in(&other).is_none_or(|error| !error.is_transient()) {
+                    return other;
+                }
+            }
+        }
+        first
+    }
+}
+
+async fn ask_pool(pool: &Pool, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
+    let edns = match signatures {
+        Signatures::Unwanted => Edns::With,
+        Signatures::Wanted => Edns::WithSignatures,
+    };
+    let reply = ask_once(pool, query, edns).await;
+    // https://www.rfc-editor.org/rfc/rfc6891#section-7
+    // > Responders that choose not to implement the protocol extensions defined in this document MUST respond with a
+    // > return code (RCODE) of FORMERR to messages containing an OPT record in the additional section
+    if matches!(
+        reply,
+        Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::FormErr)))
+    ) {
+        return ask_once(pool, query, Edns::Without).await;
+    }
+    reply
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edns {
+    With,
+    WithSignatures,
+    Without,
+}
+
+async fn ask_once(pool: &Pool, query: &Query, edns: Edns) -> Result<Message, NetError> {
+    let mut options = DnsRequestOptions::default();
+    options.recursion_desired = true;
+    options.use_edns = edns != Edns::Without;
+    options.edns_set_dnssec_ok = edns == Edns::WithSignatures;
+    // Two questions that differ in the case of their letters are the same to every server, and not to a forger who
+    // has to guess them.
+    options.case_randomization = true;
+    pool.lookup(query.clone(), options)
+        .first_answer()
+        .await
+        .and_then(accept)
+}
+
+/// hickory passes codes on that it does not know, as if they were answers.
+fn accept(response: DnsResponse) -> Result<Message, NetError> {
+    match response.metadata.response_code {
+        ResponseCode::NoError | ResponseCode::NXDomain => Ok(response.into_message()),
+        code => Err(DnsError::ResponseCode(code).into()),
+    }
+}
+
+/// A server that is asked over UDP, and over TCP where UDP does not do.
+pub(super) fn name_server(server: SocketAddr) -> NameServerConfig {
+    let mut config = NameServerConfig::udp_and_tcp(server.ip());
+    for connection in &mut config.connections {
+        connection.port = server.port();
+    }
+    config
+}
+
+/// Whose fault it is that there is no answer.
+pub(super) fn blame(error: NetError) -> LookupError {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => LookupError::NxDomain,
+            // https://www.rfc-editor.org/rfc/rfc2308#section-2.2
+            // > The authority section will contain an SOA record, or there will be no NS records there.
+            // Else it is a referral: this server does not know, which is not the same as that there is nothing.
+            ResponseCode::NoError if none.ns.is_some() && none.soa.is_none() => LookupError::referral(),
+            ResponseCode::NoError => LookupError::NoData,
+            code => LookupError::Failed(mnemonic(code)),
+        },
+        NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Failed(mnemonic(code)),
+        NetError::Dns(DnsError::DnssecBogus) => LookupError::Bogus,
+        NetError::ForeignClassRecord { .. }
+        | NetError::Proto(_)
+        | NetError::QueryCaseMismatch
+        | NetError::Truncated => LookupError::Failed(format!("unusably ({error})")),
+        // Nothing came back: time-outs, refused or broken connections.
+        _ => LookupError::NoAnswer,
+    }
+}
+
+fn blame_in<T>(result: &Result<T, NetError>) -> Option<LookupError> {
+    result.as_ref().err().cloned().map(blame)
+}
+
+/// `SERVFAIL`, `REFUSED`: as operators and their tools write it.
+fn mnemonic(code: ResponseCode) -> String {
+    format!("{code:?}").to_uppercase()
+}
