@@ -1,7 +1,7 @@
 //! A DNS out of a table, for tests.
 
-use super::{Answer, Lookup, LookupError, Proof, Record, RecordType, Resolver};
-use std::collections::HashMap;
+use super::{Answer, Lookup, LookupError, Proof, Record, RecordType, Resolver, Tlsa};
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct FakeResolver {
     table: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
+    aliases: HashMap<String, String>,
+    secure: HashSet<String>,
     asked: Mutex<Vec<(String, RecordType)>>,
 }
 
@@ -19,16 +21,22 @@ impl FakeResolver {
     }
 
     /// Adds records as in a zone file: `("example.org", "MX 10 mx1.example.org.")`, `("mx1.example.org", "A 9.9.9.9")`.
-    /// In place of data: `fails` (SERVFAIL), `silent`, `bogus`, `loops`, `nodata`, `nxdomain`.
+    /// `CNAME` makes the name an alias for all types. In place of data: `fails` (SERVFAIL), `silent`, `bogus`, `loops`, `nodata`, `nxdomain`.
     ///
     /// # Panics
     /// On what it cannot read.
     pub(crate) fn with(mut self, name: &str, record: &str) -> Self {
         let (record_type, data) = record.split_once(' ').expect("a type and data");
+        if record_type == "CNAME" {
+            let target = data.strip_suffix('.').expect("a name with its final dot");
+            self.aliases.insert(name.to_owned(), target.to_owned());
+            return self;
+        }
         let record_type = match record_type {
             "A" => RecordType::A,
             "AAAA" => RecordType::Aaaa,
             "MX" => RecordType::Mx,
+            "TLSA" => RecordType::Tlsa,
             other => panic!("no record type {other:?}"),
         };
         let result = match data {
@@ -48,6 +56,12 @@ impl FakeResolver {
         self
     }
 
+    /// What these names hold is proved by DNSSEC.
+    pub(crate) fn with_secure(mut self, names: &[&str]) -> Self {
+        self.secure.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
     /// What it was asked, in order.
     pub(crate) fn asked(&self) -> Vec<(String, RecordType)> {
         self.asked.lock().unwrap().clone()
@@ -57,15 +71,19 @@ impl FakeResolver {
 impl Resolver for FakeResolver {
     fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
         self.asked.lock().unwrap().push((name.to_owned(), record_type));
-        let result = match self.table.get(&(name.to_owned(), record_type)) {
+        let canonical = self.aliases.get(name).map_or(name, String::as_str);
+        let result = match self.table.get(&(canonical.to_owned(), record_type)) {
             Some(result) => result.clone(),
-            None if self.table.keys().any(|(known, _)| known == name) => Err(LookupError::NoData),
+            None if self.table.keys().any(|(known, _)| known == canonical) => Err(LookupError::NoData),
             None => Err(LookupError::NxDomain),
         };
+        let proof = |proved: bool| if proved { Proof::Secure } else { Proof::Insecure };
+        let is_secure = |name: &str| self.secure.contains(name);
         let answer = result.map(|records| Answer {
             records,
-            canonical_name: name.to_owned(),
-            proof: Proof::Insecure,
+            canonical_name: canonical.to_owned(),
+            proof: proof(is_secure(name) && is_secure(canonical)),
+            first_proof: proof(is_secure(name)),
             ttl: Duration::from_secs(60),
         });
         Box::pin(std::future::ready(answer))
@@ -75,6 +93,23 @@ impl Resolver for FakeResolver {
 fn read_record(record_type: RecordType, data: &str) -> Record {
     match record_type {
         RecordType::A | RecordType::Aaaa => Record::Address(data.parse().expect("an address")),
+        RecordType::Tlsa => {
+            let fields: Vec<u8> = data
+                .split(' ')
+                .map(|field| field.parse().expect("a number"))
+                .collect();
+            let [usage, selector, matching_type, octet] = fields[..] else {
+                panic!("three numbers, and one of which the digest is made");
+            };
+            let data = vec![octet; 32];
+            Record::Tlsa(Tlsa {
+                usage,
+                selector,
+                matching_type,
+                data,
+            })
+        }
+        RecordType::Txt => Record::Txt(data.into()),
         RecordType::Mx => {
             let (preference, exchange) = data.split_once(' ').expect("a preference and a name");
             let exchange = exchange.strip_suffix('.').unwrap_or(exchange).to_owned();

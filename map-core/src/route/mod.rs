@@ -8,6 +8,7 @@
 //! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The
 //! third is never taken for the second: a name server that is down must not bounce a mail.
 
+mod dane;
 mod dnssec;
 mod find;
 mod hickory;
@@ -24,6 +25,7 @@ pub(crate) mod dns_server;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use dane::{Dane, dane};
 pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_with};
 pub use hickory::HickoryResolver;
 pub use host_name::HostName;
