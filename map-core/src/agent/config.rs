@@ -3,7 +3,7 @@
 use crate::address::MailboxDomain;
 use crate::delivery::HelloName;
 use crate::net::{Connector, Proxy, SocksConnector, TcpConnector, Witnesses};
-use crate::route::{Policy, Resolver};
+use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::Deadlines;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) dns_servers: Vec<SocketAddr>,
+    pub(super) dns_trust_anchors: TrustAnchors,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     pub(super) connector: Option<Arc<dyn Connector>>,
     pub(super) proxy: Option<Proxy>,
@@ -47,6 +48,9 @@ pub enum ConfigError {
     /// Unspecified, multicast or broadcast.
     #[error("{0} is not an address that anything can be sent from")]
     SourceAddress(IpAddr),
+    /// No DNSKEY records of the DNS root.
+    #[error("this is no DNSSEC trust anchor: {0}")]
+    TrustAnchor(#[from] TrustAnchorError),
 }
 
 /// One of the deadlines of the exchange, for [`Config::set_timeout`]; the defaults are those of RFC 5321 section
@@ -91,6 +95,7 @@ impl Config {
     pub fn new() -> Self {
         Self {
             dns_servers: Vec::new(),
+            dns_trust_anchors: TrustAnchors::default(),
             resolver: None,
             connector: None,
             proxy: None,
@@ -121,6 +126,16 @@ impl Config {
         servers: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), ConfigError> {
         self.dns_servers = servers.into_iter().map(dns_server).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Trusts these keys of the DNS root for DNSSEC instead of those that are built in: one or more DNSKEY records in
+    /// the form of a zone file, as `dig . DNSKEY` prints them.
+    ///
+    /// # Errors
+    /// [`ConfigError::TrustAnchor`]; the setting is as before then.
+    pub fn set_dns_trust_anchor(&mut self, records: &str) -> Result<(), ConfigError> {
+        self.dns_trust_anchors = records.parse()?;
         Ok(())
     }
 
@@ -392,6 +407,26 @@ mod tests {
         config.set_proxy(Some("socks5://alice:s3cret@127.0.0.1".parse().expect("a proxy")));
         let shown = format!("{config:?}");
         assert!(shown.contains("alice") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn a_trust_anchor_is_a_key_of_the_root() {
+        let mut config = Config::new();
+        let error = config
+            .set_dns_trust_anchor("example. IN NS ns.example.")
+            .expect_err("no key");
+        assert!(matches!(error, ConfigError::TrustAnchor(_)), "{error}");
+        assert_eq!(
+            format!("{:?}", config.dns_trust_anchors),
+            "TrustAnchors { root_keys: 2 }"
+        );
+        let key = ". IN DNSKEY 257 3 13 \
+            KXX8lzMOgAB9pQn4OYmSzrP0rEVWrdXSu5vQ0DKhUvLNkmJrQtk7QZAzl+QW51cYSs2JiuQwJVEPK0yV6GXgWQ==";
+        config.set_dns_trust_anchor(key).expect("a key of the root");
+        assert_eq!(
+            format!("{:?}", config.dns_trust_anchors),
+            "TrustAnchors { root_keys: 1 }"
+        );
     }
 
     #[test]

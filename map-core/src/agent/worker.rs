@@ -41,10 +41,10 @@ impl Worker {
 }
 
 fn environment(config: &Config) -> Environment {
-    let resolver: Arc<dyn Resolver> = match &config.resolver {
-        Some(resolver) => Arc::clone(resolver),
-        None if config.dns_servers.is_empty() => Arc::new(HickoryResolver::system()),
-        None => Arc::new(HickoryResolver::with_servers(&config.dns_servers)),
+    let resolver = match (&config.resolver, &config.dns_servers[..]) {
+        (Some(resolver), _) => Arc::clone(resolver),
+        (None, []) => hickory(HickoryResolver::system(), config),
+        (None, servers) => hickory(HickoryResolver::with_servers(servers), config),
     };
     Environment {
         connector: config.connector(&resolver),
@@ -58,6 +58,10 @@ fn environment(config: &Config) -> Environment {
             .port25_check
             .then(|| Arc::new(Port25::new(config.port25_witnesses.clone()))),
     }
+}
+
+fn hickory(resolver: HickoryResolver, config: &Config) -> Arc<dyn Resolver> {
+    Arc::new(resolver.with_trust_anchors(config.dns_trust_anchors.clone()))
 }
 
 async fn work(
