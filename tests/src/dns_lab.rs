@@ -70,14 +70,15 @@ impl DnsLab {
     }
 }
 
+/// A server that ends with this value.
 #[derive(Debug)]
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    fn start(command: &[&str], address: SocketAddr, folder: &Path) -> Self {
+    pub(crate) fn start(command: &[&str], address: SocketAddr, folder: &Path) -> Self {
         let name = command[0];
         let program = installed(name).unwrap_or_else(|| panic!("{name} is not installed: run scripts/setup"));
         let log = folder.join(format!("{name}.log"));
@@ -111,7 +112,7 @@ impl Drop for Server {
 }
 
 /// Daemons are not on every user's search path.
-fn installed(program: &str) -> Option<PathBuf> {
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     folders
@@ -120,7 +121,7 @@ fn installed(program: &str) -> Option<PathBuf> {
 }
 
 /// An address of this process, and in it of this call, alone.
-fn loopback() -> Ipv4Addr {
+pub(crate) fn loopback() -> Ipv4Addr {
     static CALLS: AtomicU32 = AtomicU32::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let [.., call] = CALLS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -128,7 +129,7 @@ fn loopback() -> Ipv4Addr {
 }
 
 /// A port that is free for UDP and TCP.
-fn free_port(address: Ipv4Addr) -> SocketAddr {
+pub(crate) fn free_port(address: Ipv4Addr) -> SocketAddr {
     loop {
         let udp = UdpSocket::bind((address, 0)).expect("a UDP port");
         let socket = udp.local_addr().expect("its number");
@@ -153,7 +154,7 @@ fn answers(server: SocketAddr) -> bool {
     ask().unwrap_or(false)
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> String {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     fs::write(&path, text).expect("a file in the temporary folder");
     path.to_str().expect("a path in UTF-8").to_owned()

@@ -9,3 +9,4 @@ pub mod mail_server;
 pub mod netns;
 pub mod road;
 pub mod samples;
+pub mod signed_dns_lab;
