@@ -8,9 +8,13 @@
 //! The mail host takes mail on port 25; the witnesses do so, too, and accept connections to port 443. Nothing in it
 //! reaches the machine that it is on, nor any other.
 
+use crate::confined::wait_until;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// One of the namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,9 @@ done
 ip netns exec "$1-client" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_syn_retries'
 "#;
 
+/// How long a server may take to start on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+
 impl Internet {
     /// Whether this process may make network namespaces: it needs root, and a container may forbid it even then.
     pub fn is_possible() -> bool {
@@ -123,6 +130,45 @@ impl Internet {
         let mut ready = String::new();
         BufReader::new(output).read_line(&mut ready).expect("a line");
         assert_eq!(ready, "ready\n", "the server at {place:?}");
+    }
+
+    /// Starts a SOCKS5 proxy at the router, port 1080, where `mx.example.org` is found to be the mail host; with a user
+    /// and a password, or without.
+    ///
+    /// # Panics
+    /// When it is not there or does not start.
+    pub fn proxy(&mut self, login: Option<[&str; 2]>) {
+        // In a mount namespace of its own, so that nobody else sees its hosts file.
+        const START: &str = r#"
+hosts=$1 && shift && mount --make-rprivate / && mount -t tmpfs none /mnt && printf '%s\n' "$hosts" >/mnt/hosts &&
+mount --bind /mnt/hosts /etc/hosts && exec "$@""#;
+        const HOSTS: &str = "10.53.2.2 mx.example.org";
+        let program = microsocks();
+        let mut child = Command::new("setpriv");
+        child.args([
+            "--pdeathsig",
+            "KILL",
+            "ip",
+            "netns",
+            "exec",
+            &self.name(Place::Router),
+        ]);
+        child.args(["unshare", "--mount", "sh", "-c", START, "sh", HOSTS]);
+        child.arg(program).args(["-i", "::", "-p", "1080"]);
+        if let Some([user, password]) = login {
+            child.args(["-u", user, "-P", password]);
+        }
+        let child = child.stdin(Stdio::null()).spawn().expect("setpriv of util-linux");
+        let sockets = format!("/proc/{}/net/tcp6", child.id());
+        self.servers.push(child);
+        // Port 1080 and the state of a listener, as the kernel prints them.
+        let listens = |table: String| {
+            table
+                .lines()
+                .any(|line| line.contains(":0438 ") && line.contains(" 0A "))
+        };
+        let started = wait_until(START_PATIENCE, || fs::read_to_string(&sockets).is_ok_and(listens));
+        assert!(started, "the proxy does not listen");
     }
 
     fn name(&self, place: Place) -> String {
@@ -173,6 +219,15 @@ impl Drop for Internet {
             run(&["ip", "netns", "delete", &self.name(place)], "");
         }
     }
+}
+
+fn microsocks() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/lab/microsocks");
+    assert!(
+        package.join(".complete").exists(),
+        "microsocks is not unpacked in build/lab: run scripts/setup"
+    );
+    package.join("usr/bin/microsocks")
 }
 
 fn succeed(command: &[&str], input: &str) -> String {

@@ -352,3 +352,84 @@ fn the_source_address_is_what_the_mail_host_sees() {
         assert_eq!(found, ["RE_SERVER_UNREACH.", &why, ""], "{}", sent.0);
     }
 }
+
+/// Out through the router, which lets nobody else pass to port 25.
+#[test]
+fn a_proxy_is_a_way_around_a_blocked_port() {
+    if !is_possible() {
+        return;
+    }
+    let mut internet = Internet::new(PROGRAM);
+    internet.proxy(None);
+    internet.filter(Place::Router, "forward", "tcp dport 25 reject with tcp reset");
+    let sent = send(&internet, &[V4.mail_host()], &[]);
+    assert_eq!(sent.value("reply"), "RE_PORT_BLOCKED.", "{}", sent.0);
+    let rows = [
+        (V4, "proxy=socks5://10.53.1.1", "ok for 10.53.2.1"),
+        (V6, "proxy=socks5://[fd53:1::1]:1080", "ok for fd53:2::1"),
+        // The proxy knows the name by IPv4 only, whatever the DNS has here.
+        (V6, "proxy=socks5h://10.53.1.1", "ok for 10.53.2.1"),
+    ];
+    for (family, proxy, server) in rows {
+        let sent = send(&internet, &[family.mail_host()], &[proxy]);
+        let found = (sent.value("reply"), sent.value("server"));
+        assert_eq!(found, ("RE_SUCCESS.", server), "{proxy}\n{}", sent.0);
+    }
+}
+
+#[test]
+fn a_proxy_tells_what_the_mail_host_did() {
+    if !is_possible() {
+        return;
+    }
+    let mut internet = Internet::new(PROGRAM);
+    internet.proxy(None);
+    let not_there = "the proxy could not be connected to (connection refused)";
+    let rows = [
+        ("10.53.2.1", "10.53.1.1", REFUSED),
+        ("10.53.9.2", "10.53.1.1", NETWORK),
+        ("10.53.2.77", "10.53.1.1", HOST),
+        ("10.53.2.2", "10.53.1.1:1081", not_there),
+    ];
+    check(&rows, |(to, proxy, attempt)| {
+        let sent = send(&internet, &[to], &[&format!("proxy=socks5://{proxy}")]);
+        let found = [sent.value("reply"), sent.value("attempt"), sent.value("finding")];
+        if found == ["RE_SERVER_UNREACH.", attempt, ""] {
+            Ok(())
+        } else {
+            Err(format!("{to} by {proxy}: expected {attempt}\n{}", sent.0))
+        }
+    });
+}
+
+#[test]
+fn a_proxy_that_wants_a_login_gets_the_right_one() {
+    if !is_possible() {
+        return;
+    }
+    let mut internet = Internet::new(PROGRAM);
+    internet.proxy(Some(["alice", "s3:cret@"]));
+    let sent = send(
+        &internet,
+        &[V4.mail_host()],
+        &["proxy=socks5://alice:s3%3acret%40@10.53.1.1"],
+    );
+    assert_eq!(sent.value("reply"), "RE_SUCCESS.", "{}", sent.0);
+    assert!(!sent.0.contains("cret"), "{}", sent.0);
+    let rows = [
+        (
+            "proxy=socks5://alice:another@10.53.1.1",
+            "the proxy refused the user or the password",
+        ),
+        (
+            "proxy=socks5://10.53.1.1",
+            "the proxy wants a way to log in that is not offered: most likely a user and a password",
+        ),
+    ];
+    for (proxy, attempt) in rows {
+        let sent = send(&internet, &[V4.mail_host()], &[proxy]);
+        let found = [sent.value("reply"), sent.value("attempt"), sent.value("finding")];
+        assert_eq!(found, ["RE_SERVER_UNREACH.", attempt, ""], "{}", sent.0);
+        assert!(!sent.0.contains("another"), "{}", sent.0);
+    }
+}
