@@ -63,6 +63,8 @@ struct Network {
     /// By name, behind a proxy that looks names up.
     names: HashMap<&'static str, Peer>,
     named: Mutex<Vec<String>>,
+    /// Reached through a proxy.
+    proxied: bool,
     /// On port 443.
     web: HashMap<IpAddr, Peer>,
     connected: Mutex<Vec<IpAddr>>,
@@ -100,7 +102,7 @@ impl Connector for Arc<Network> {
     }
 
     fn is_direct(&self) -> bool {
-        self.names.is_empty()
+        !self.proxied
     }
 }
 

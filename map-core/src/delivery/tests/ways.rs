@@ -6,6 +6,7 @@ use super::*;
 fn world(names: &[(&'static str, Peer)]) -> World {
     let mut world = World::new(&[&[], &[]]);
     world.network.names = names.iter().cloned().collect();
+    world.network.proxied = true;
     world
 }
 
@@ -103,6 +104,15 @@ async fn a_port_behind_a_proxy_is_not_this_machines() {
     .await;
     sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
     assert_eq!(sent.report.port25(), None);
+    // The same by addresses that were looked up here.
+    let mut world = World::new(&[&[(A, Peer::Later(io::ErrorKind::ConnectionRefused))]]);
+    world.network.proxied = true;
+    let sent = world.send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
+    assert_eq!(
+        (sent.report.port25(), sent.connected.as_slice()),
+        (None, &[A.to_owned()][..])
+    );
 }
 
 #[tokio::test(start_paused = true)]
