@@ -35,7 +35,8 @@ pub trait Observer: Send {
 /// Why the wait of one turn ended.
 enum Turn {
     Failed(io::Error),
-    Limit(Abort),
+    /// With what the peer had said already, in octets.
+    Limit(Abort, usize),
     Read(usize),
     TimedOut,
     WriteFailed(io::Error),
@@ -63,6 +64,7 @@ pub async fn converse(
         content: None,
         content_asked: false,
         write_failed: None,
+        has_read: false,
     };
     let mut input = vec![0; READ_BLOCK];
     while driver.pass_events_on(observer) {
@@ -79,6 +81,8 @@ struct Driver<'a> {
     content_asked: bool,
     /// The system takes nothing more: only what the peer said before is still of interest, until then.
     write_failed: Option<(io::Error, Instant)>,
+    /// The last turn read something.
+    has_read: bool,
 }
 
 impl Driver<'_> {
@@ -134,6 +138,10 @@ impl Driver<'_> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+        // A peer that never stops talking must not hold time up: one read behind the deadline, and no more.
+        if self.has_read && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Turn::TimedOut;
+        }
         let mut slices = Vec::new();
         if self.write_failed.is_none() {
             self.connection.poll_transmit(&mut slices);
@@ -147,18 +155,38 @@ impl Driver<'_> {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
-            why = limits.reached(!self.content_asked) => Turn::Limit(why),
-            turn = exchange => turn,
-            () = timer => Turn::TimedOut,
+            why = limits.reached(!self.content_asked) => Err(why),
+            turn = exchange => Ok(turn),
+            () = timer => Ok(Turn::TimedOut),
+        };
+        match turn {
+            Ok(turn) => turn,
+            Err(why) => Turn::Limit(why, self.read_what_waits(input).await),
         }
     }
 
+    /// What the peer has said already, without waiting for more: it may be the verdict.
+    async fn read_what_waits(&mut self, input: &mut [u8]) -> usize {
+        let mut buffer = ReadBuf::new(input);
+        poll_fn(|context| {
+            // An error, or nothing: then nothing waits.
+            let _ = Pin::new(&mut *self.transport).poll_read(context, &mut buffer);
+            Poll::Ready(buffer.filled().len())
+        })
+        .await
+    }
+
     fn handle(&mut self, turn: Turn, input: &[u8]) {
+        self.has_read = matches!(turn, Turn::Read(_));
         match turn {
             Turn::Failed(error) => self.connection.handle_closed(Some(error.kind()), now()),
-            Turn::Limit(why) => self.connection.abort(why, now()),
+            Turn::Limit(why, octets) => {
+                self.connection
+                    .handle_bytes(input.get(..octets).unwrap_or_default(), now());
+                self.connection.abort(why, now());
+            }
             Turn::Read(0) => {
                 let error = self.write_failed.take().map(|(error, _)| error.kind());
                 self.connection.handle_closed(error, now());

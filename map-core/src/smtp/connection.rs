@@ -140,7 +140,12 @@ pub(super) struct ExpectDataReply {
 #[derive(Debug)]
 pub(super) struct ExpectQuitReply {
     until: Option<Instant>,
+    /// Replies so far that answer nothing.
+    unasked: usize,
 }
+
+/// A peer that says more than this to nobody is left without waiting for its answer to QUIT.
+const MAX_UNASKED: usize = 16;
 
 /// Why a session ends early.
 #[derive(Debug)]
@@ -282,7 +287,7 @@ impl Connection {
     pub fn poll_deadline(&self) -> Option<Instant> {
         let taking_content = match &self.phase {
             Phase::ExpectDataReply(ExpectDataReply { until })
-            | Phase::ExpectQuitReply(ExpectQuitReply { until }) => return *until,
+            | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => return *until,
             Phase::Closed | Phase::Gone => return None,
             Phase::Ready(ready) => ready.is_taking_content(),
             Phase::ExpectGreeting(_) | Phase::ExpectEhloReply(_) | Phase::ExpectHeloReply(_) => false,
@@ -328,9 +333,12 @@ impl Phase {
             (Self::Ready(ready), Some(owed)) => ready.handle_reply(owed, &reply, core, now),
             (Self::Ready(ready), None) => ready.handle_unasked(reply, core, now),
             (Self::ExpectDataReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
-            (Self::ExpectQuitReply(_), Some(Owed::Quit)) => Self::close(core),
+            (Self::ExpectQuitReply(_), Some(Owed::Quit)) | (Self::ExpectDataReply(_), None) => {
+                Self::close(core)
+            }
+            (Self::ExpectQuitReply(phase), None) => phase.handle_unasked(core),
             // The verdict stands, whatever else is said.
-            (phase @ (Self::ExpectDataReply(_) | Self::ExpectQuitReply(_)), _) => phase,
+            (phase @ Self::ExpectQuitReply(_), _) => phase,
             (phase, _) if reply.severity().is_negative() => {
                 phase.end(&Ending::Refused { stage, reply }, core, now)
             }
@@ -400,7 +408,7 @@ impl Phase {
         if !core.is_quitting() {
             core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
         }
-        Self::ExpectQuitReply(ExpectQuitReply { until })
+        Self::ExpectQuitReply(ExpectQuitReply { until, unasked: 0 })
     }
 
     fn awaits(&self, core: &Core) -> Stage {
@@ -490,6 +498,17 @@ impl ExpectDataReply {
         match (owed.may_open_content(), reply.severity()) {
             (true, Severity::PositiveIntermediate) => Phase::close(core),
             _ => Phase::take_leave_until(self.until, core, now),
+        }
+    }
+}
+
+impl ExpectQuitReply {
+    fn handle_unasked(mut self, core: &mut Core) -> Phase {
+        self.unasked += 1;
+        if self.unasked > MAX_UNASKED {
+            Phase::close(core)
+        } else {
+            Phase::ExpectQuitReply(self)
         }
     }
 }

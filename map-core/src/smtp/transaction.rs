@@ -313,7 +313,11 @@ impl Transaction {
                 });
                 Verdict::Continue
             }
-            Severity::PositiveIntermediate => Verdict::Contradiction,
+            Severity::PositiveIntermediate => {
+                // The MAIL without parameters cannot be said any more: a refusal of a parameter decides nothing.
+                self.refusal = None;
+                Verdict::Contradiction
+            }
             Severity::TransientNegative | Severity::PermanentNegative => {
                 if mail_accepted {
                     self.decide_all(
