@@ -29,16 +29,19 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
     match case.cause {
         Cause::Check(failure) => match failure.reply {
             MapReply::NoEmpty(_) => {
-                format!("Nothing was sent: {}. Fill it in and send again.", failure.reason)
+                format!("Nothing was sent: {}. Fill in what is missing and send again.", failure.reason)
             }
             _ => format!("Nothing was sent: {}. Correct it and send again.", failure.reason),
         },
         Cause::Connect(failure) => no_connection(case, *failure),
         Cause::Exchange(outcome) => exchange(case, outcome),
         Cause::GivenUp(stage, why) => given_up(*stage, *why),
-        Cause::Internal => {
-            "Nothing is known to have been sent: this is a fault inside the library. Please report it \
-                            with the transcript."
+        Cause::Internal { content_begun: false } => {
+            "Nothing was sent, because of a fault inside the library. Please report it with the transcript.".to_owned()
+        }
+        Cause::Internal { content_begun: true } => {
+            "A fault inside the library ended it while the content was being sent: it may have arrived. Ask the \
+             recipient before you send it again, and please report the fault with the transcript."
                 .to_owned()
         }
         Cause::Misuse(how) => format!("Nothing was sent: {how}."),
@@ -376,7 +379,7 @@ pub(super) fn detail(cause: &Cause) -> String {
         Cause::Exchange(Outcome::Lost { stage, why }) => format!("{} {}", loss_detail(why), awaiting(*stage)),
         Cause::Exchange(Outcome::Uncertain(why)) => format!("all was sent, then {}", uncertain_detail(why)),
         Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
-        Cause::Internal => "a fault inside the library".to_owned(),
+        Cause::Internal { .. } => "a fault inside the library".to_owned(),
         Cause::Misuse(how) => how.clone(),
         Cause::Route(error) => error.to_string(),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),

@@ -9,31 +9,36 @@ use crate::net::{
     ConnectByName, ConnectError, Limits, Observer, Port25Evidence, ProxyError, Transport, converse,
     is_localhost,
 };
-use crate::route::{self, HostName, LookupError, MxHost, Route, RouteError, Target};
+use crate::route::{self, Dropped, HostName, LookupError, MxHost, Route, RouteError, Target};
 use crate::smtp::{self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Instant, timeout};
 
 /// Addresses that answered slowly or not at all, before the rest is left for another day.
 const MAX_SLOW_ADDRESSES: usize = 5;
+/// Attempts of any kind: what is refused at once costs little, but a stranger's DNS can name thousands of addresses.
+const MAX_ATTEMPTS: usize = 20;
 /// Hosts that came past EHLO and took nothing.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
 /// Delivers `message` to its recipients, who share the domain of the first.
 pub(crate) async fn deliver(
     message: &Message,
-    asked: Asked,
+    asked: Arc<Asked>,
     environment: &Environment,
     limits: &Limits,
+    progress: &Progress,
 ) -> Report {
     let recipients = message.recipients().iter().map(Recipient::new).collect();
     let mut delivery = Delivery {
         message,
         environment,
         limits,
+        progress,
         recipients,
         attempts: Vec::new(),
         warnings: Vec::new(),
@@ -45,6 +50,21 @@ pub(crate) async fn deliver(
     delivery.run().await;
     delivery.ask_about_port25().await;
     delivery.report(asked)
+}
+
+/// How far a delivery is, for whoever must give a report when it cannot go on by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicBool);
+
+impl Progress {
+    fn begin_content(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// A content has been opened for a host, so it may have left.
+    pub(crate) fn content_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A recipient and what was found for it so far.
@@ -68,6 +88,7 @@ struct Delivery<'a> {
     message: &'a Message,
     environment: &'a Environment,
     limits: &'a Limits,
+    progress: &'a Progress,
     recipients: Vec<Recipient>,
     attempts: Vec<Attempt>,
     warnings: Vec<String>,
@@ -145,15 +166,23 @@ impl Delivery<'_> {
         }
     }
 
+    fn has_tried_enough(&self) -> bool {
+        self.slow_addresses >= MAX_SLOW_ADDRESSES || self.attempts.len() >= MAX_ATTEMPTS
+    }
+
+    /// What the route left out, for the report; what it did not look at stays untried.
+    fn leave_out(&mut self, dropped: &[Dropped], of: &str) {
+        self.untried |= dropped.iter().any(|dropped| dropped.why == RouteError::TooMany);
+        let warnings = dropped
+            .iter()
+            .map(|dropped| format!("{}{of} was left out: {}", dropped.what, dropped.why));
+        self.warnings.extend(warnings);
+    }
+
     async fn try_hosts(&mut self, route: Route) {
-        self.warnings.extend(
-            route
-                .dropped
-                .iter()
-                .map(|dropped| format!("{} was left out: {}", dropped.what, dropped.why)),
-        );
+        self.leave_out(&route.dropped, "");
         for host in route.hosts {
-            if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.slow_addresses >= MAX_SLOW_ADDRESSES {
+            if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.has_tried_enough() {
                 self.untried = true;
                 return;
             }
@@ -180,12 +209,7 @@ impl Delivery<'_> {
             }
             Ok(found) => found,
         };
-        self.warnings.extend(
-            found
-                .dropped
-                .iter()
-                .map(|dropped| format!("{} of {name} was left out: {}", dropped.what, dropped.why)),
-        );
+        self.leave_out(&found.dropped, &format!(" of {name}"));
         match found.found {
             Err(error) => {
                 // A DNS that is silent about one host would take its time over each of them.
@@ -214,8 +238,9 @@ impl Delivery<'_> {
         let mut hello = Hello::Ehlo;
         let mut other_family_tried = false;
         let mut past_hello = false;
+        let first_attempt = self.attempts.len();
         while let Some(destination) = destinations.pop_front() {
-            if self.slow_addresses >= MAX_SLOW_ADDRESSES {
+            if self.has_tried_enough() {
                 self.untried = true;
                 return Next::Stop;
             }
@@ -240,16 +265,28 @@ impl Delivery<'_> {
                 Next::OtherFamily | Next::Host => break,
             }
         }
-        if self.settle_refusals() {
+        if self.settle_refusals(first_attempt) {
             Next::Stop
         } else {
             Next::Host
         }
     }
 
-    /// A permanent refusal of our address is the verdict once the host's other family had its turn.
-    fn settle_refusals(&mut self) -> bool {
+    /// A permanent refusal of our address is the verdict once the host's other family had its turn, unless that came
+    /// further: then the host does not mind us, and what it said there is its word. `first_attempt` is this host's.
+    fn settle_refusals(&mut self, first_attempt: usize) -> bool {
         for recipient in &mut self.recipients {
+            let of_this_host =
+                |attempt: &Option<usize>| attempt.is_some_and(|attempt| attempt >= first_attempt);
+            let came_past_mail = recipient
+                .causes
+                .iter()
+                .any(|(cause, attempt)| of_this_host(attempt) && verdict(cause, "").stage > Stage::Mail);
+            if came_past_mail {
+                recipient
+                    .causes
+                    .retain(|(cause, attempt)| !(of_this_host(attempt) && is_refusal_of_our_address(cause)));
+            }
             recipient.settled |= recipient.causes.iter().any(|(cause, _)| settles(cause));
         }
         self.recipients.iter().all(|recipient| recipient.settled)
@@ -349,6 +386,7 @@ impl Delivery<'_> {
         };
         let mut observer = Notes {
             trail,
+            progress: self.progress,
             message: self.message,
             conversation: Conversation {
                 outcomes: Vec::new(),
@@ -411,9 +449,15 @@ impl Delivery<'_> {
                 worst_cause = Some(cause);
             }
         }
-        let cause = worst_cause.unwrap_or(Cause::Internal);
-        let lost = matches!(cause, Cause::Exchange(Outcome::Lost { .. }));
-        self.slow_addresses += usize::from(lost && next != Next::HeloHere);
+        let cause = worst_cause.unwrap_or(Cause::Internal { content_begun: false });
+        let is_slow = matches!(
+            cause,
+            Cause::Exchange(Outcome::Lost {
+                why: Loss::TimedOut,
+                ..
+            })
+        );
+        self.slow_addresses += usize::from(is_slow);
         self.record(trail.attempt(&cause, dialogue));
         Attempted { next, past_hello }
     }
@@ -475,7 +519,7 @@ impl Delivery<'_> {
         Some(failures).filter(|failures| !failures.is_empty())
     }
 
-    fn report(self, asked: Asked) -> Report {
+    fn report(self, asked: Arc<Asked>) -> Report {
         let Self {
             message,
             recipients,
@@ -501,7 +545,7 @@ impl Delivery<'_> {
         let summary = worst(&recipients).cloned();
         match summary {
             Some(summary) => Report {
-                asked: Arc::new(asked),
+                asked,
                 summary,
                 recipients,
                 attempts,
@@ -560,7 +604,7 @@ fn step_after(outcome: &Outcome, hello: Hello) -> Next {
         Outcome::Refused {
             stage: smtp::Stage::Ehlo,
             reply,
-        } if hello == Hello::Ehlo && reply.code.0 >= 500 => Next::HeloHere,
+        } if hello == Hello::Ehlo && reply.severity() == smtp::Severity::PermanentNegative => Next::HeloHere,
         Outcome::Accepted(_)
         | Outcome::Uncertain(_)
         | Outcome::Lost {
@@ -599,6 +643,7 @@ struct Notes<'a> {
         expect(dead_code, reason = "only listeners ask where it happens")
     )]
     trail: &'a Trail,
+    progress: &'a Progress,
     message: &'a Message,
     conversation: Conversation,
 }
@@ -619,6 +664,7 @@ impl Observer for Notes<'_> {
     }
 
     fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
+        self.progress.begin_content();
         self.message.open()
     }
 }

@@ -68,8 +68,9 @@ fn qualified(host_name: &str) -> Option<Domain> {
     (name.contains('.') && !private).then_some(domain)
 }
 
-// > If that name is not available, the client SHOULD send an address literal
-// https://www.rfc-editor.org/rfc/rfc5321#section-4.1.4
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.1
+// > In situations in which the SMTP client system does not have a meaningful domain name [...], the client SHOULD send
+// > an address literal
 fn by_address(local: Option<SocketAddr>) -> ChosenName {
     let address = local.map_or(IpAddr::from([127, 0, 0, 1]), |address| {
         address.ip().to_canonical()
@@ -88,7 +89,16 @@ fn by_address(local: Option<SocketAddr>) -> ChosenName {
 
 fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // RFC 6598: shared by the customers of one provider.
+            let is_shared = first == 100 && second & 0b1100_0000 == 64;
+            address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || is_shared
+        }
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
         }
@@ -124,6 +134,8 @@ mod tests {
         let cases = [
             ("192.0.2.7:5000", "[192.0.2.7]", false),
             ("10.0.0.7:5000", "[10.0.0.7]", true),
+            ("100.64.0.7:5000", "[100.64.0.7]", true),
+            ("100.128.0.7:5000", "[100.128.0.7]", false),
             ("[2001:db8::7]:5000", "[IPv6:2001:db8::7]", false),
             ("[::ffff:192.0.2.7]:5000", "[192.0.2.7]", false),
             ("127.0.0.1:5000", "[127.0.0.1]", true),

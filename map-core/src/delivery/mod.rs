@@ -26,7 +26,7 @@ mod tests;
 pub use hello::HelloName;
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
-pub(crate) use attempts::deliver;
+pub(crate) use attempts::{Progress, deliver};
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 

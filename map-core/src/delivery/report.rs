@@ -348,7 +348,7 @@ impl Findings<'_> {
         let decided = deciding(&causes, &self.domain).and_then(|index| self.causes.get(index));
         let (cause, attempt) = match decided {
             Some((cause, attempt)) => (cause.clone(), attempt.and_then(|index| attempts.get(index))),
-            None => (Cause::Internal, None),
+            None => (Cause::Internal { content_begun: false }, None),
         };
         let cause = match (cause, self.port25) {
             (Cause::Connect(failure), Some(evidence)) => Cause::Unreachable(failure, Arc::clone(evidence)),
@@ -358,8 +358,8 @@ impl Findings<'_> {
             (cause, _) => cause,
         };
         let mut verdict = verdict(&cause, &self.domain);
-        if self.untried && verdict.can_be_overruled_by_an_untried_host() {
-            verdict.transient = true;
+        if self.untried {
+            verdict.leave_to_an_untried_host();
         }
         let host = attempt.map(|attempt| Arc::clone(&attempt.host));
         let advice = advice::sentence(&advice::Case {
@@ -372,10 +372,7 @@ impl Findings<'_> {
         });
         RecipientReport {
             recipient: self.recipient.clone(),
-            server_text: verdict
-                .server
-                .as_ref()
-                .map(|reply| reply.lines.join(&b'\n').into()),
+            server_text: verdict.server.as_ref().map(|reply| reply.octets().into()),
             verdict,
             host,
             address: attempt.and_then(|attempt| attempt.address),
@@ -385,7 +382,7 @@ impl Findings<'_> {
 }
 
 /// The report of a call that never came to a delivery: the client's checks, misuse, a fault of ours.
-pub(crate) fn rejected(asked: Asked, cause: Cause) -> Report {
+pub(crate) fn rejected(asked: Arc<Asked>, cause: Cause) -> Report {
     let findings = Findings {
         recipient: asked.to.trim_matches([' ', '\t', '\r', '\n']).to_owned(),
         domain: String::new(),
@@ -395,7 +392,7 @@ pub(crate) fn rejected(asked: Asked, cause: Cause) -> Report {
     };
     let summary = findings.report(&[]);
     Report {
-        asked: Arc::new(asked),
+        asked,
         recipients: vec![summary.clone()],
         summary,
         attempts: Vec::new(),

@@ -4,7 +4,7 @@ mod port25;
 mod ways;
 
 use super::report::Asked;
-use super::{AttemptOutcome, Delivered, Environment, HelloName, Report, Stage, deliver};
+use super::{AttemptOutcome, Delivered, Environment, HelloName, Progress, Report, Stage, deliver};
 use crate::message::{Message, Options};
 use crate::net::{
     CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Port25, ProxyError, Transport,
@@ -13,12 +13,15 @@ use crate::protocol::{self, Fields, MapReply};
 use crate::route::{Answer, HostName, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
 use crate::smtp::{Deadlines, ReplyCode};
 use std::collections::{HashMap, VecDeque};
+use std::future::Future as _;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
 /// What lives at an address.
@@ -298,7 +301,14 @@ impl World {
             total: self.deadline.map(|deadline| now + deadline),
             content_start: now + Duration::from_secs(300),
         };
-        let report = deliver(&message, Asked::new(fields), &environment, &limits).await;
+        let report = deliver(
+            &message,
+            Asked::new(fields).into(),
+            &environment,
+            &limits,
+            &Progress::default(),
+        )
+        .await;
         let texts = |addresses: &Mutex<Vec<IpAddr>>| {
             let addresses = addresses.lock().expect("unpoisoned");
             addresses.iter().map(ToString::to_string).collect()
@@ -830,4 +840,238 @@ async fn a_dns_that_is_silent_about_each_host_is_not_asked_for_ever() {
     let sent = world.send().await;
     sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.3"));
     assert_eq!(sent.report.attempts().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_other_family_came_to_behind_mail_overrules_the_refusal_of_our_address() {
+    let refuses = Peer::Says(&["220 r", "250 h", "550 5.7.25 no reverse name", "221 b"]);
+    let greylists = Peer::Says(&["220 r", "250 h", "250 m", "451 4.7.1 later", "221 b"]);
+    let sent = World::new(&[&[(A, refuses.clone()), (A6, greylists)], &[(B, Peer::Silent)]])
+        .send()
+        .await;
+    sent.assert("RE_BADREPLY: <451>.", Delivered::No, true, Some("4.7.1"));
+    assert_eq!(sent.connected, [A, A6, B], "the next host has its turn");
+
+    let lost = Peer::Later(io::ErrorKind::ConnectionRefused);
+    let sent = World::new(&[&[(A, refuses), (A6, lost)], &[(B, GOOD)]])
+        .send()
+        .await;
+    sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, Some("5.7.25"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_cost_nothing_are_counted_all_the_same() {
+    let addresses: Vec<String> = (1..=30).map(|last| format!("198.51.100.{last}")).collect();
+    let refused = Peer::Later(io::ErrorKind::ConnectionRefused);
+    let host: Vec<(&str, Peer)> = addresses
+        .iter()
+        .map(|address| (address.as_str(), refused.clone()))
+        .collect();
+    let sent = World::new(&[&host]).send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
+    assert_eq!(sent.connected.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quick_closers_do_not_count_as_slow() {
+    let closers = [
+        "192.0.2.31",
+        "192.0.2.32",
+        "192.0.2.33",
+        "192.0.2.34",
+        "192.0.2.35",
+        "192.0.2.36",
+    ];
+    let host: Vec<(&str, Peer)> = closers
+        .iter()
+        .map(|address| (*address, Peer::Says(&["close"])))
+        .collect();
+    World::new(&[&host, &[(B, GOOD)]])
+        .send()
+        .await
+        .assert("RE_SUCCESS.", Delivered::Yes, false, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exchangers_beyond_those_looked_at_keep_it_transient() {
+    let mut world = World::new(&[]);
+    let exchange = |number: u16| Record::Mx {
+        preference: number,
+        exchange: format!("gone{number}.example.org"),
+    };
+    let exchanges = (0..=64).map(exchange).collect();
+    world
+        .zone
+        .records
+        .insert(("example.org".to_owned(), RecordType::Mx), Ok(exchanges));
+    let sent = world.send().await;
+    assert!(
+        sent.report.summary().transient(),
+        "the sixty-fifth might have an address"
+    );
+}
+
+/// Says a line without end, and never hears.
+#[derive(Debug)]
+struct Flood {
+    said: bool,
+    line: &'static [u8],
+}
+
+impl tokio::io::AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let line: &[u8] = if std::mem::replace(&mut self.said, true) {
+            self.line
+        } else {
+            b"220 ready\r\n"
+        };
+        buffer.put_slice(&line[..line.len().min(buffer.remaining())]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Flood {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// Time passes while it talks: every read takes a second of the made-up clock.
+#[derive(Debug)]
+struct Talker(Flood);
+
+impl tokio::io::AsyncRead for Talker {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut second = std::pin::pin!(tokio::time::advance(Duration::from_secs(1)));
+        let _ = second.as_mut().poll(context);
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl tokio::io::AsyncWrite for Talker {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Talker {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+async fn converse_with(transport: &mut dyn Transport) -> Vec<crate::smtp::Event> {
+    struct Listener(Vec<crate::smtp::Event>);
+    impl crate::net::Observer for Listener {
+        fn event(&mut self, event: crate::smtp::Event) {
+            self.0.push(event);
+        }
+        fn open_content(&mut self, _: crate::smtp::TransactionId) -> io::Result<Box<dyn io::Read + Send>> {
+            Ok(Box::new(io::empty()))
+        }
+    }
+    let limits = Limits {
+        cancel: CancelSignal::default(),
+        total: None,
+        content_start: Instant::now() + Duration::from_secs(300),
+    };
+    let mut listener = Listener(Vec::new());
+    let now = Instant::now().into_std();
+    let config = crate::smtp::Config {
+        hello_name: "client.example.com".parse().expect("a name"),
+        hello: crate::smtp::Hello::Ehlo,
+        deadlines: Deadlines::default(),
+    };
+    let mut connection = crate::smtp::Connection::new(config, now);
+    connection.quit(now);
+    crate::net::converse(&mut connection, transport, &mut listener, &limits).await;
+    listener.0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_talks_without_end_is_left() {
+    // Replies that nobody asked for, and one reply that never ends: before and behind its limits.
+    for line in [&b"354 go on\r\n"[..], b"250-more\r\n", b"2"] {
+        let started = Instant::now();
+        let events = converse_with(&mut Flood { said: false, line }).await;
+        assert!(
+            events.len() < 20,
+            "what it says is not kept: {} events",
+            events.len()
+        );
+        assert!(started.elapsed() < Duration::from_secs(300));
+    }
+    // Slowly: a continuation line a second keeps no deadline up.
+    let started = Instant::now();
+    converse_with(&mut Talker(Flood {
+        said: false,
+        line: b"2",
+    }))
+    .await;
+    assert!(
+        started.elapsed() <= Duration::from_secs(303),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_is_there_already_beats_the_cancel() {
+    let says: &[&str] = &["220 r", "250 h", "250 m", "250 r", "354 d", "250 ok", "hang"];
+    for cancelled_after_turns in 0..40 {
+        let world = World::new(&[&[(A, Peer::Says(says))]]);
+        let cancel = world.cancel.clone();
+        let heard = Arc::clone(&world.network.heard);
+        let (sent, ()) = tokio::join!(world.send(), async {
+            for _ in 0..cancelled_after_turns {
+                tokio::task::yield_now().await;
+            }
+            cancel.cancel();
+        });
+        let took_it = heard
+            .lock()
+            .expect("unpoisoned")
+            .iter()
+            .any(|command| command == ".");
+        let reply = sent.report.reply().to_string();
+        let possible: &[&str] = if took_it {
+            &["RE_SUCCESS.", "RE_UNCERTAIN."]
+        } else {
+            &["RE_CANCELLED.", "RE_UNCERTAIN."]
+        };
+        assert!(
+            possible.contains(&reply.as_str()),
+            "{reply} after {cancelled_after_turns} turns"
+        );
+    }
 }

@@ -21,8 +21,11 @@ pub(crate) enum Cause {
     Exchange(Outcome),
     /// The caller, or a limit on the whole delivery, ended it before or between conversations.
     GivenUp(Stage, Abort),
-    /// A fault inside the library.
-    Internal,
+    /// A fault inside the library. A host may have the message if its content had begun to leave.
+    Internal {
+        /// The content had been opened for a host.
+        content_begun: bool,
+    },
     /// A host that takes some of the recipients now and wants the rest in another transaction.
     TooManyRecipients(Arc<Reply>),
     /// The interface was used wrongly; how.
@@ -64,14 +67,20 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// The verdict rests on hosts that cannot take the message, and a host that was not asked might.
-    pub(crate) fn can_be_overruled_by_an_untried_host(&self) -> bool {
-        self.delivered == Delivered::No
-            && self.server.is_none()
-            && !matches!(
-                self.reply,
-                MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_) | MapReply::PortBlocked
-            )
+    /// A host that was not asked might have taken the message: what rests on the others alone is not for ever.
+    pub(crate) fn leave_to_an_untried_host(&mut self) {
+        let decided_here = self.delivered == Delivered::No && self.server.is_none();
+        let has_nothing_to_do_with_hosts = matches!(
+            self.reply,
+            MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_) | MapReply::PortBlocked
+        );
+        if decided_here && !has_nothing_to_do_with_hosts && !self.transient {
+            self.transient = true;
+            self.retry_after = Some(RETRY);
+            self.enhanced = self
+                .enhanced
+                .map(|status| EnhancedStatusCode { class: 4, ..status });
+        }
     }
 }
 
@@ -122,7 +131,11 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         Cause::Connect(_) => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect),
         Cause::Exchange(outcome) => exchange_verdict(outcome),
         Cause::GivenUp(stage, why) => given_up(*stage, *why),
-        Cause::Internal => permanent(MapReply::Internal, None, Stage::Check),
+        Cause::Internal { content_begun: false } => permanent(MapReply::Internal, None, Stage::Check),
+        Cause::Internal { content_begun: true } => Verdict {
+            delivered: Delivered::Unknown,
+            ..permanent(MapReply::Internal, None, Stage::Content)
+        },
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
         Cause::Route(error) => route_verdict(error, domain),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
@@ -195,10 +208,7 @@ fn unreachable_verdict(finding: Port25Finding) -> Verdict {
 fn given_up(stage: Stage, why: Abort) -> Verdict {
     match why {
         // Nothing was wrong with the mail, and nothing of it was sent: the caller may send it again.
-        Abort::Cancelled => Verdict {
-            transient: false,
-            ..permanent(MapReply::Cancelled, None, stage)
-        },
+        Abort::Cancelled => permanent(MapReply::Cancelled, None, stage),
         Abort::ContentUnreadable => permanent(MapReply::Internal, None, stage),
         Abort::Deadline => {
             let enhanced = match stage {
@@ -252,10 +262,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
 }
 
 fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
-    let is_permanent = reply.code.0 >= 500
+    let is_permanent = is_5yz(reply)
         && match stage {
             // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
-            smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo => false,
+            // A refused RSET says nothing of the mail that waits for its turn on the connection.
+            smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo | smtp::Stage::Rset => false,
             _ => true,
         };
     let map_reply = if is_denial(reply) {
@@ -279,7 +290,11 @@ fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
 
 /// MAP 3.5.7: 550, or a 5yz whose enhanced status code says policy.
 fn is_denial(reply: &Reply) -> bool {
-    reply.code.0 == 550 || (reply.code.0 >= 500 && is_policy(reply))
+    reply.code.0 == 550 || (is_5yz(reply) && is_policy(reply))
+}
+
+fn is_5yz(reply: &Reply) -> bool {
+    reply.severity() == smtp::Severity::PermanentNegative
 }
 
 fn is_policy(reply: &Reply) -> bool {
@@ -325,7 +340,7 @@ pub(crate) fn settles(cause: &Cause) -> bool {
 pub(crate) fn is_refusal_of_our_address(cause: &Cause) -> bool {
     matches!(cause, Cause::Exchange(Outcome::Refused { stage, reply })
         if matches!(stage, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo | smtp::Stage::Mail)
-            && reply.code.0 >= 500
+            && is_5yz(reply)
             && is_policy(reply))
 }
 
