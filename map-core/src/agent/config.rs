@@ -39,8 +39,8 @@ pub enum ConfigError {
     /// Zero, or too long to be meant.
     #[error("a deadline must be longer than zero and at most a year")]
     Duration,
-    /// Neither a domain name nor an address literal.
-    #[error("the EHLO name {0:?} is neither a domain name nor an address literal")]
+    /// `localhost`, or neither a domain name nor an address literal.
+    #[error("the EHLO name {0:?} is not one: write the domain name of this machine, or an address literal")]
     HelloName(String),
     /// 0
     #[error("port 0 is not a port to connect to")]
@@ -221,16 +221,19 @@ impl Config {
     /// The name behind EHLO: a domain or an address literal; `None` for the machine's own.
     ///
     /// # Errors
-    /// A text that is neither.
+    /// A text that is neither, and `localhost`, which names every machine and so none.
     pub fn set_hello_name(&mut self, name: Option<&str>) -> Result<(), ConfigError> {
-        self.hello_name = match name {
-            None => HelloName::OfMachine,
-            Some(name) => match name.parse::<MailboxDomain>() {
-                Ok(name) => HelloName::Fixed(name),
-                Err(_) => return Err(ConfigError::HelloName(name.to_owned())),
-            },
+        let Some(text) = name else {
+            self.hello_name = HelloName::OfMachine;
+            return Ok(());
         };
-        Ok(())
+        match text.parse::<MailboxDomain>() {
+            Ok(name) if !name.to_string().eq_ignore_ascii_case("localhost") => {
+                self.hello_name = HelloName::Fixed(name);
+                Ok(())
+            }
+            _ => Err(ConfigError::HelloName(text.to_owned())),
+        }
     }
 
     /// The caller's total deadline for one send, DNS included; `None` for no other than the exchange's own.
@@ -269,7 +272,7 @@ impl Config {
         Ok(())
     }
 
-    /// Allows loopback and link-local targets: for tests and the sandbox.
+    /// Allows loopback targets: for tests and the sandbox.
     pub fn set_allow_loopback(&mut self, allow: bool) {
         self.policy.allow_loopback = allow;
     }
@@ -373,7 +376,15 @@ mod tests {
             config.set_timeout(Timeout::Mail, Duration::ZERO),
             Err(ConfigError::Duration)
         );
-        for name in ["", "two words", "-x.example", "a\r\nMAIL", "[300.1.1.1]"] {
+        for name in [
+            "",
+            "localhost",
+            "LOCALHOST",
+            "two words",
+            "-x.example",
+            "a\r\nMAIL",
+            "[300.1.1.1]",
+        ] {
             assert_eq!(
                 config.set_hello_name(Some(name)),
                 Err(ConfigError::HelloName(name.to_owned()))

@@ -35,6 +35,12 @@ pub fn configure_default(config: Config) {
     DEFAULT.store(Some(Arc::new(Agent::new(config))));
 }
 
+/// Ends the default agent, and its thread if nothing is under way: for the end of a program that wants to leave nothing
+/// behind. The next use makes a new one, with the defaults.
+pub fn close_default() {
+    drop(DEFAULT.swap(None));
+}
+
 /// Sends one mail by the default agent and waits for what became of it.
 ///
 /// # Example

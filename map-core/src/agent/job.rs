@@ -1,7 +1,7 @@
 //! One delivery under way, seen from both ends: the worker's [`Task`] and the caller's [`Job`].
 
 use super::CARRIED_OVER_A_FORK;
-use crate::delivery::{Asked, Cause, Report, rejected};
+use crate::delivery::{Asked, Cause, Progress, Report, rejected};
 use crate::message::Message;
 use crate::net::CancelSignal;
 use std::future::Future;
@@ -71,8 +71,7 @@ impl Job {
     pub fn wait(self) -> Report {
         let mut job = self;
         loop {
-            // The length is of no matter: it is waited for again.
-            match job.wait_timeout(Duration::from_secs(3600)) {
+            match job.wait_timeout(Duration::MAX) {
                 Ok(report) => return report,
                 Err(under_way) => job = under_way,
             }
@@ -87,13 +86,16 @@ impl Job {
         if self.process != std::process::id() {
             return Ok(carried_over_a_fork());
         }
-        let until = Instant::now() + timeout;
+        // A time beyond the clock's end never comes.
+        let until = Instant::now().checked_add(timeout);
         let mut state = self.shared.lock();
         loop {
             if let Some(report) = state.take() {
                 return Ok(report);
             }
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 drop(state);
                 return Err(self);
@@ -138,34 +140,44 @@ impl Future for Job {
 }
 
 fn carried_over_a_fork() -> Report {
-    rejected(Asked::default(), Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
+    rejected(Arc::default(), Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
 }
 
 /// The worker's end of a job. However it is dropped, the job ends in a report.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) message: Message,
-    pub(super) asked: Asked,
+    pub(super) asked: Arc<Asked>,
+    pub(super) progress: Arc<Progress>,
     /// The caller's deadline runs from the call, not from when the worker comes to it.
     pub(super) deadline: Option<Instant>,
     pub(super) started: Instant,
     shared: Arc<Shared>,
     process: u32,
+    /// Tells the worker's owner that it is not idle.
+    busy: Option<Arc<()>>,
 }
 
 impl Task {
-    pub(super) fn new(message: Message, asked: Asked, deadline: Option<Duration>) -> (Self, Job) {
+    /// `started` is when the caller called, `deadline` what it gave from there.
+    pub(super) fn new(
+        message: Message,
+        asked: Arc<Asked>,
+        started: Instant,
+        deadline: Option<Duration>,
+    ) -> (Self, Job) {
         let shared = Shared::new(State::UnderWay(None));
-        let started = Instant::now();
         let process = std::process::id();
         let deadline = deadline.and_then(|deadline| started.checked_add(deadline));
         let task = Self {
             message,
             asked,
+            progress: Arc::default(),
             deadline,
             started,
             shared: Arc::clone(&shared),
             process,
+            busy: None,
         };
         (task, Job { shared, process })
     }
@@ -174,11 +186,17 @@ impl Task {
         self.shared.cancel.clone()
     }
 
-    pub(super) fn finish(self, report: Report) {
+    pub(super) fn keep_busy(&mut self, busy: Arc<()>) {
+        self.busy = Some(busy);
+    }
+
+    pub(super) fn finish(mut self, report: Report) {
         self.complete(report);
     }
 
-    fn complete(&self, report: Report) {
+    fn complete(&mut self, report: Report) {
+        // Before the report: who has it may find the worker idle.
+        self.busy = None;
         let mut state = self.shared.lock();
         if let State::UnderWay(waker) = &mut *state {
             let waker = waker.take();
@@ -198,8 +216,10 @@ impl Drop for Task {
         if self.process == std::process::id() {
             let unfinished = matches!(*self.shared.lock(), State::UnderWay(_));
             if unfinished {
-                let asked = std::mem::take(&mut self.asked);
-                self.complete(rejected(asked, Cause::Internal));
+                let fault = Cause::Internal {
+                    content_begun: self.progress.content_begun(),
+                };
+                self.complete(rejected(Arc::clone(&self.asked), fault));
             }
         }
     }

@@ -19,7 +19,7 @@ mod worker;
 mod tests;
 
 pub use config::{Config, ConfigError, Timeout};
-pub use default::{configure_default, default_agent, send};
+pub use default::{close_default, configure_default, default_agent, send};
 pub use job::Job;
 
 use crate::delivery::{Asked, Cause, Report, rejected};
@@ -27,6 +27,7 @@ use crate::message::{Message, Options};
 use crate::protocol::{self, Fields};
 use job::Task;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use worker::Worker;
 
 /// Delivers mail. Cheap to clone, safe to use from any thread.
@@ -74,7 +75,8 @@ impl Agent {
         .wait()
     }
 
-    /// Makes the client's checks (MAP 4.1) and starts the delivery. Never blocks; what fails is in the job's report.
+    /// Makes the client's checks (MAP 4.1), composes the message and starts the delivery. Does not wait for anything;
+    /// a large content is looked through here, on the caller's thread. What fails is in the job's report.
     pub fn submit(&self, fields: Fields<'_>) -> Job {
         self.submit_with(fields, Options::default())
     }
@@ -84,11 +86,12 @@ impl Agent {
     pub fn submit_with(&self, fields: Fields<'_>, options: Options) -> Job {
         if !self.is_of_this_process() {
             return Job::done(rejected(
-                Asked::new(fields),
+                Asked::new(fields).into(),
                 Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()),
             ));
         }
-        let asked = Asked::new(fields);
+        let started = Instant::now();
+        let asked = Arc::new(Asked::new(fields));
         match protocol::check(fields) {
             Err(failure) => Job::done(rejected(asked, failure.into())),
             Ok(checked) => {
@@ -99,15 +102,17 @@ impl Agent {
                     checked.content,
                     options,
                 );
-                self.start(message, asked)
+                // Counted here and remembered: the worker has other deliveries to look after.
+                let _ = message.size();
+                self.start(message, asked, started)
             }
         }
     }
 
-    fn start(&self, message: Message, asked: Asked) -> Job {
-        let (task, job) = Task::new(message, asked, self.inner.config.deadline());
+    fn start(&self, message: Message, asked: Arc<Asked>, started: Instant) -> Job {
+        let (task, job) = Task::new(message, asked, started, self.inner.config.deadline());
         let mut worker = self.inner.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        if worker.is_none() {
+        if worker.as_ref().is_none_or(Worker::is_gone) {
             *worker = Worker::start(&self.inner.config).ok();
         }
         // Without a worker (the system gives no thread) the task is dropped here, which ends its job.

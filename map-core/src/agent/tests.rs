@@ -1,6 +1,7 @@
 //! Jobs and the worker, over a resolver that is made up.
 
 use super::*;
+use crate::delivery::Delivered;
 use crate::protocol::MapReply;
 use crate::route::{Lookup, LookupError, RecordType, Resolver};
 use std::future::{Future, pending};
@@ -95,8 +96,117 @@ fn a_panic_ends_its_own_job_only() {
     let agent = agent(Dns::Panics);
     let jobs = [submit(&agent), submit(&agent)];
     for job in jobs {
-        assert_eq!(finish(job), MapReply::Internal);
+        let report = job.wait_timeout(SOON).expect("the job ends");
+        assert_eq!(report.reply(), &MapReply::Internal);
+        assert_eq!(report.summary().delivered(), Delivered::No);
+        assert_eq!(report.summary().recipient(), "b@example.org");
+        assert!(
+            report.transcript().contains("C: CMD_SUBJECT: <s>."),
+            "{}",
+            report.transcript()
+        );
     }
+}
+
+/// A connection over which the whole exchange is made, and that panics when the final reply is read.
+#[derive(Debug)]
+struct Trap {
+    replies: std::collections::VecDeque<&'static [u8]>,
+}
+
+impl tokio::io::AsyncRead for Trap {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self.replies.front() {
+            // One reply is read for each write: see below.
+            Some(&b"") => Poll::Pending,
+            Some(reply) => {
+                buffer.put_slice(reply);
+                self.replies.pop_front();
+                Poll::Ready(Ok(()))
+            }
+            None => panic!("a transport of the caller's panicked"),
+        }
+    }
+}
+
+impl tokio::io::AsyncWrite for Trap {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.replies.front() == Some(&&b""[..]) {
+            self.replies.pop_front();
+        }
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl crate::net::Transport for Trap {
+    fn local_addr(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+}
+
+#[derive(Debug)]
+struct Trapper;
+
+impl crate::net::Connector for Trapper {
+    fn connect(&self, _: std::net::SocketAddr) -> crate::net::Connecting<'_> {
+        let replies: [&'static [u8]; 9] = [
+            b"220 r\r\n",
+            b"",
+            b"250 h\r\n",
+            b"",
+            b"250 m\r\n",
+            b"",
+            b"250 r\r\n",
+            b"",
+            b"354 d\r\n",
+        ];
+        let trap = Trap {
+            replies: replies.into_iter().chain([&b""[..]]).collect(),
+        };
+        Box::pin(async { Ok(Box::new(trap) as Box<dyn crate::net::Transport>) })
+    }
+}
+
+#[test]
+fn a_panic_behind_the_content_does_not_say_that_nothing_was_delivered() {
+    let mut config = Config::new();
+    config.set_connector(Arc::new(Trapper));
+    let fields = Fields {
+        from: b"a@example.com",
+        to: b"b@[192.0.2.1]",
+        subject: b"s",
+        content: b"c",
+    };
+    let report = Agent::new(config)
+        .submit(fields)
+        .wait_timeout(SOON)
+        .expect("the job ends");
+    assert_eq!(report.reply(), &MapReply::Internal);
+    assert_eq!(report.summary().delivered(), Delivered::Unknown);
+}
+
+#[test]
+fn waiting_for_ever_is_a_time_too() {
+    let report = submit(&agent(Dns::Missing))
+        .wait_timeout(Duration::MAX)
+        .expect("the job ends");
+    assert_eq!(report.reply(), &dns_fail());
 }
 
 #[test]
@@ -179,5 +289,50 @@ fn the_default_agent_is_made_once_and_follows_its_configuration() {
     assert_eq!(
         send("a@example.com", "b@example.org", "s", "c").reply(),
         &dns_fail()
+    );
+}
+
+/// A resolver that says when the last of it is gone: with the worker, which owns it.
+#[derive(Debug)]
+struct Mourned(std::sync::mpsc::Sender<()>, Dns);
+
+impl Drop for Mourned {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+impl Resolver for Mourned {
+    fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
+        self.1.query(name, record_type)
+    }
+}
+
+fn mourned(dns: Dns) -> (Agent, std::sync::mpsc::Receiver<()>) {
+    let (sender, gone) = std::sync::mpsc::channel();
+    let mut config = Config::new();
+    config.set_resolver(Arc::new(Mourned(sender, dns)));
+    (Agent::new(config), gone)
+}
+
+#[test]
+fn an_idle_worker_is_gone_with_its_agent() {
+    let (agent, gone) = mourned(Dns::Missing);
+    assert_eq!(finish(submit(&agent)), dns_fail());
+    drop(agent);
+    assert!(gone.try_recv().is_ok(), "the worker was waited for");
+}
+
+#[test]
+fn a_busy_worker_is_not_waited_for() {
+    let (agent, gone) = mourned(Dns::Silent);
+    let job = submit(&agent);
+    drop(agent);
+    assert!(gone.try_recv().is_err(), "the delivery goes on");
+    job.cancel();
+    assert_eq!(finish(job), MapReply::Cancelled);
+    assert!(
+        gone.recv_timeout(SOON).is_ok(),
+        "it ends when it has nothing to do"
     );
 }

@@ -5,38 +5,79 @@ use super::job::Task;
 use crate::delivery::{Environment, deliver};
 use crate::net::{Limits, Port25};
 use crate::route::{HickoryResolver, Resolver};
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// A thread with a runtime. When this is dropped it finishes what it was given, and ends.
+thread_local! {
+    /// This thread is a worker: it cannot wait for itself.
+    static ON_A_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A thread with a runtime. When this is dropped it finishes what it was given, and ends: an idle one at once, and
+/// whoever drops it sees it gone; one that is busy by itself, and nobody waits for it.
 #[derive(Debug)]
 pub(super) struct Worker {
-    tasks: mpsc::UnboundedSender<Task>,
+    tasks: Option<mpsc::UnboundedSender<Task>>,
+    thread: Option<JoinHandle<()>>,
+    /// Shared with every task that is not finished.
+    busy: Arc<()>,
 }
 
 impl Worker {
     pub(super) fn start(config: &Config) -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()?;
         let environment = Arc::new(environment(config));
         let start_timeout = config.start_timeout;
         let (tasks, queue) = mpsc::unbounded_channel();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("mapagent".to_owned())
-            .spawn(move || runtime.block_on(work(queue, environment, start_timeout)))?;
-        Ok(Self { tasks })
+            .spawn(move || {
+                ON_A_WORKER.set(true);
+                // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
+                // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
+                let runtime = runtime::Builder::new_current_thread()
+                    .enable_io()
+                    .enable_time()
+                    .build();
+                if let Ok(runtime) = runtime {
+                    runtime.block_on(work(queue, environment, start_timeout));
+                }
+            })?;
+        Ok(Self {
+            tasks: Some(tasks),
+            thread: Some(thread),
+            busy: Arc::default(),
+        })
     }
 
-    pub(super) fn run(&self, task: Task) {
+    /// Its thread has ended, which only a fault of ours can do.
+    pub(super) fn is_gone(&self) -> bool {
+        self.tasks.as_ref().is_none_or(mpsc::UnboundedSender::is_closed)
+    }
+
+    pub(super) fn run(&self, mut task: Task) {
+        task.keep_busy(Arc::clone(&self.busy));
         // A worker that is gone drops the task, which ends its job.
-        drop(self.tasks.send(task));
+        if let Some(tasks) = &self.tasks {
+            drop(tasks.send(task));
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let is_idle = Arc::strong_count(&self.busy) == 1;
+        self.tasks = None;
+        if let Some(thread) = self.thread.take().filter(|_| is_idle && !ON_A_WORKER.get()) {
+            // It has nothing to do but to end. A panic of its own is told to nobody: there is no job that it was for.
+            drop(thread.join());
+        }
     }
 }
 
@@ -85,13 +126,13 @@ async fn work(
     while running.join_next().await.is_some() {}
 }
 
-async fn run(mut task: Task, environment: Arc<Environment>, start_timeout: Duration) {
+async fn run(task: Task, environment: Arc<Environment>, start_timeout: Duration) {
     let limits = Limits {
         cancel: task.cancel_signal(),
         total: task.deadline.map(Instant::from_std),
         content_start: Instant::from_std(task.started) + start_timeout,
     };
-    let asked = std::mem::take(&mut task.asked);
-    let report = deliver(&task.message, asked, &environment, &limits).await;
+    let asked = Arc::clone(&task.asked);
+    let report = deliver(&task.message, asked, &environment, &limits, &task.progress).await;
     task.finish(report);
 }
