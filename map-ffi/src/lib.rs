@@ -34,6 +34,7 @@ pub mod session;
 
 pub mod version;
 
+mod at_exit;
 mod boundary;
 mod pointer;
 mod text;

@@ -1,5 +1,6 @@
 //! The one call.
 
+use crate::at_exit;
 use crate::boundary::{Answer, replying};
 use crate::config::map_config;
 use crate::pointer::{self, Counted};
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn map_send(
     replying(|| {
         // SAFETY: NULL or NUL-terminated strings, which the caller leaves alone until this call returns.
         let fields = unsafe { fields(from, to, subject, content) };
-        Answer::from(&default_agent().submit(fields).wait())
+        Answer::from(&shared_agent().submit(fields).wait())
     })
 }
 
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn map_send_report(
         // the report.
         unsafe {
             deliver(
-                || Ok((default_agent(), fields(from, to, subject, content))),
+                || Ok((shared_agent(), fields(from, to, subject, content))),
                 report,
             )
         }
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn map_send_report_n(
             },
         };
         // SAFETY: as many octets as said, which the caller leaves alone until this call returns; and a place for the report.
-        unsafe { deliver(|| Ok((default_agent(), texts.fields()?)), report) }
+        unsafe { deliver(|| Ok((shared_agent(), texts.fields()?)), report) }
     })
 }
 
@@ -126,6 +127,7 @@ pub unsafe extern "C" fn map_configure_default(config: *const map_config) -> map
         let Some(config) = (unsafe { pointer::shared(config) }) else {
             return Answer::missing("config");
         };
+        at_exit::arrange();
         configure_default(config.config().clone());
         Answer::done()
     })
@@ -213,4 +215,10 @@ impl CountedTexts {
             content: field("content", self.content)?,
         })
     }
+}
+
+/// The agent of the calls without a handle.
+fn shared_agent() -> Agent {
+    at_exit::arrange();
+    default_agent()
 }
