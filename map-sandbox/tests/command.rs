@@ -82,10 +82,11 @@ fn it_shows_mails_as_json_until_a_signal() {
     assert!(next_line(&mut running).contains(r#""content_base64":"/w0K""#));
     let id = running.child.id().to_string();
     assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
+        // The shell's own: there need not be a program of that name.
+        Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &id])
             .status()
-            .expect("kill")
+            .expect("sh")
             .success()
     );
     assert!(running.child.wait().expect("it ends").success());
