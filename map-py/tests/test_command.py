@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mapagent
@@ -159,6 +161,65 @@ def test_a_closed_output_does_not_change_the_status(mail_world: World) -> None:
         assert done.returncode == status
         assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
     os.close(writer)
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+def test_a_missing_output_does_not_change_the_status(mail_world: World, descriptor: int) -> None:
+    for to, status in [("b@good.example", 0), ("b@denied.example", 7)]:
+        command = [sys.executable, "-m", "mapagent", "send", *mail_world.options, "a@good.example", to, "s", "c"]
+        shell = ["sh", "-c", f'exec "$@" {descriptor}>&-', "sh", *command]
+        done = subprocess.run(shell, capture_output=True, timeout=LONG, check=False)
+        assert done.returncode == status
+        assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["send", "a@b.example", "b@b.example", "subject"], ["session"]], ids=" ".join)
+def test_a_missing_input_is_misuse(command: list[str]) -> None:
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "mapagent", *command]
+    done = subprocess.run(shell, capture_output=True, timeout=LONG, check=False)
+    assert done.returncode == mapagent.RE_MISUSE
+    assert b"standard input is closed" in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["send", "session"])
+def test_told_to_stop_behind_the_send(mail_world: World, command: str, number: signal.Signals) -> None:
+    """The reply cannot be printed, the pipe being full; the mail is delivered all the same."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(1024))
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(1))
+    os.set_blocking(writer, True)
+    fields = ["a@good.example", "b@good.example", "subject", "content"] if command == "send" else []
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mapagent", command, *mail_world.options, *fields],
+        stdin=subprocess.PIPE,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert child.stdin is not None
+        child.stdin.write(dialogue("b@good.example"))
+        child.stdin.flush()
+        # The system says where the process waits: writing to the pipe.
+        until = time.monotonic() + LONG
+        while not Path(f"/proc/{child.pid}/wchan").read_text().endswith("pipe_write"):
+            assert child.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        child.send_signal(number)
+        _, err = child.communicate(timeout=LONG)
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(reader)
+        os.close(writer)
+    assert child.returncode == 0, err
+    assert len(mail_world.sandbox.mails) == 1
+    assert b"Traceback" not in err
 
 
 def test_check() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -23,58 +24,86 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     # A send that is told to stop still says whether the mail may have gone out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    options = _parser().parse_args(arguments)
+    fate = _Fate()
     try:
-        status: Reply = options.run(options)
+        options = _parser().parse_args(arguments)
+        status: Reply = options.run(options, fate)
     except KeyboardInterrupt:
-        status = Reply.RE_CANCELLED
+        status = Reply.RE_CANCELLED if fate.reply is None else fate.reply
     except Exception:
         # Python's own exit status for this is 1, and that is RE_NO_EMPTY here.
-        traceback.print_exc()
-        status = Reply.RE_INTERNAL
+        status = Reply.RE_INTERNAL if fate.reply is None else fate.reply
+        _print([traceback.format_exc()], sys.stderr)
     return int(status)
 
 
-def _send(options: argparse.Namespace) -> Reply:
+class _Fate:
+    """What is known of the mail, should the command end early. None: no send was begun."""
+
+    reply: Reply | None = None
+
+    def begin(self) -> None:
+        """Until there is a report, the mail may have gone out."""
+        self.reply = Reply.RE_UNCERTAIN
+
+
+def _send(options: argparse.Namespace, fate: _Fate) -> Reply:
     agent = _agent(options)
     content = options.content
     if content is None or content == "-":
-        content = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        content = _stdin(options).buffer.read().decode("utf-8", "surrogateescape")
+    fate.begin()
     try:
         report = agent.send(options.from_, options.to, options.subject, content)
     except SendInterrupted as interrupted:
         report = interrupted.report
+    fate.reply = report.reply
     _print_report(report, options)
     return report.reply
 
 
-def _session(options: argparse.Namespace) -> Reply:
+def _session(options: argparse.Namespace, fate: _Fate) -> Reply:
     session = StreamSession(_agent(options))
-    status = Reply.RE_SUCCESS
+    stdin = _stdin(options).fileno()
+    last: Reply | None = None
 
     def answer_all() -> None:
-        nonlocal status
+        nonlocal last
+        fate.begin()
         while (answer := session.answer()) is not None:
             if isinstance(answer, Report):
-                status, text = answer.reply, answer.text
+                last, text = answer.reply, answer.text
             else:
-                status, text = _reply_of(answer), answer
+                last, text = _reply_of(answer), answer
+            fate.reply = last
             _print([text], sys.stdout)
+            fate.begin()
+        # A mail that is begun and not sent is cancelled; between mails the last reply stands.
+        fate.reply = last if session.awaited is None else None
 
     try:
         # What has arrived and no more, so that a client which waits for its reply gets it.
-        while octets := os.read(sys.stdin.fileno(), 65536):
+        while octets := os.read(stdin, 65536):
             session.feed(octets)
             answer_all()
         session.finish()
         answer_all()
     except SendInterrupted as interrupted:
+        fate.reply = interrupted.report.reply
         _print([interrupted.report.text], sys.stdout)
         return interrupted.report.reply
     if session.awaited is not None:
         _print([f"mapagent: the input ended where {session.awaited} was expected; that mail was not sent"], sys.stderr)
         return Reply.RE_MISUSE
-    return status
+    return Reply.RE_SUCCESS if last is None else last
+
+
+def _stdin(options: argparse.Namespace) -> Any:
+    # Python has None for a stream that was closed when it started.
+    if sys.stdin is None:
+        parser: _Parser = options.parser
+        parser.error("standard input is closed, and there is something to read from it")
+    return sys.stdin
 
 
 def _reply_of(line: str) -> Reply:
@@ -103,16 +132,27 @@ def _print_report(report: Report, options: argparse.Namespace) -> None:
 
 
 def _print(lines: list[str], stream: Any) -> None:
+    """Print if anybody reads. If not, the exit status still says what became of the mail."""
+    if stream is None:
+        return
     try:
         for line in lines:
             print(line, file=stream)
         stream.flush()
-    except OSError:
-        # Nobody reads. The exit status still says what became of the mail; so must the interpreter's last flush.
+    except Exception:
+        _discard(stream)
+    except KeyboardInterrupt:
+        _discard(stream)
+        raise
+
+
+def _discard(stream: Any) -> None:
+    """Let the interpreter's last flush neither fail nor wait for a reader."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _check(options: argparse.Namespace) -> Reply:
+def _check(options: argparse.Namespace, _fate: _Fate) -> Reply:
     status = Reply.RE_SUCCESS
     for text in options.address:
         try:
@@ -145,8 +185,8 @@ def _agent(options: argparse.Namespace) -> Agent:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse's own exit status for this is 2, and that is RE_INVALID_FORMAT here.
-        self.print_usage(sys.stderr)
-        self.exit(Reply.RE_MISUSE, f"{self.prog}: {message}\n")
+        _print([f"{self.format_usage()}{self.prog}: {message}"], sys.stderr)
+        self.exit(Reply.RE_MISUSE)
 
 
 def _parser() -> argparse.ArgumentParser:
