@@ -187,6 +187,11 @@ fn route(case: &Case<'_>, error: &RouteError) -> String {
         RouteError::NullMx => {
             format!("The domain {domain} declares that it accepts no mail at all. Check the address.")
         }
+        RouteError::ForbiddenTarget if domain.starts_with('[') => {
+            format!(
+                "Nothing was sent: {domain} is an address that mail must not be sent to. Check the address."
+            )
+        }
         RouteError::ForbiddenTarget => format!(
             "The mail host of {domain} has only addresses that mail must not be sent to, such as this machine itself. \
              Its administrator must correct the DNS."

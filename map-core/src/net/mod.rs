@@ -10,6 +10,8 @@
 
 mod connect;
 mod driver;
+#[cfg(test)]
+mod driver_tests;
 mod limits;
 mod port25;
 mod socks;

@@ -1,0 +1,147 @@
+//! Peers that never stop talking, over the driver alone.
+
+use super::Transport;
+use super::{CancelSignal, Limits, Observer, converse};
+use crate::smtp::{Config, Connection, Deadlines, Event, Hello, TransactionId};
+use std::future::Future as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+/// Says a line without end, and never hears.
+#[derive(Debug)]
+struct Flood {
+    said: bool,
+    line: &'static [u8],
+}
+
+impl tokio::io::AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let line: &[u8] = if std::mem::replace(&mut self.said, true) {
+            self.line
+        } else {
+            b"220 ready\r\n"
+        };
+        buffer.put_slice(&line[..line.len().min(buffer.remaining())]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Flood {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// Time passes while it talks: every read takes a second of the made-up clock.
+#[derive(Debug)]
+struct Talker(Flood);
+
+impl tokio::io::AsyncRead for Talker {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut second = std::pin::pin!(tokio::time::advance(Duration::from_secs(1)));
+        let _ = second.as_mut().poll(context);
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl tokio::io::AsyncWrite for Talker {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Talker {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+async fn converse_with(transport: &mut dyn Transport) -> Vec<Event> {
+    struct Listener(Vec<Event>);
+    impl Observer for Listener {
+        fn event(&mut self, event: Event) {
+            self.0.push(event);
+        }
+        fn open_content(&mut self, _: TransactionId) -> io::Result<Box<dyn io::Read + Send>> {
+            Ok(Box::new(io::empty()))
+        }
+    }
+    let limits = Limits {
+        cancel: CancelSignal::default(),
+        total: None,
+        content_start: Instant::now() + Duration::from_secs(300),
+    };
+    let mut listener = Listener(Vec::new());
+    let now = Instant::now().into_std();
+    let config = Config {
+        hello_name: "client.example.com".parse().expect("a name"),
+        hello: Hello::Ehlo,
+        deadlines: Deadlines::default(),
+    };
+    let mut connection = Connection::new(config, now);
+    connection.quit(now);
+    converse(&mut connection, transport, &mut listener, &limits).await;
+    listener.0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_talks_without_end_is_left() {
+    // Replies that nobody asked for, and one reply that never ends: before and behind its limits.
+    for line in [&b"354 go on\r\n"[..], b"250-more\r\n", b"2"] {
+        let started = Instant::now();
+        let events = converse_with(&mut Flood { said: false, line }).await;
+        assert!(
+            events.len() < 20,
+            "what it says is not kept: {} events",
+            events.len()
+        );
+        assert!(started.elapsed() < Duration::from_secs(300));
+    }
+    // Slowly: a continuation line a second keeps no deadline up.
+    let started = Instant::now();
+    converse_with(&mut Talker(Flood {
+        said: false,
+        line: b"2",
+    }))
+    .await;
+    assert!(
+        started.elapsed() <= Duration::from_secs(303),
+        "{:?}",
+        started.elapsed()
+    );
+}
