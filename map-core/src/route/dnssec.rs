@@ -3,8 +3,8 @@
 //! hickory's validator gives a verdict on each RRset of a message, and one on the message as a whole. Only the first
 //! kind is used for what is there: the message's own verdict takes valid wildcard answers of NSEC zones for forged
 //! ones, judges a chain of aliases by its first name, and can be talked out of asking for the denial behind a wildcard
-//! by an unsigned record beside it. So a chain is asked for link by link, of a message only the link that was asked
-//! for counts, and the wildcard rules are [`wildcard`]'s.
+//! by an unsigned record beside it. So a chain is asked for link by link, hickory sees of a message only what belongs
+//! to the link that was asked for, and the wildcard rules are [`wildcard`]'s.
 //!
 //! Where validation cannot work at all (a forwarder that leaves the signatures out, a wrong clock), everything would
 //! look forged, and every signed domain would become undeliverable. Whether it works is found out by a probe: the keys
@@ -20,7 +20,9 @@ use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer};
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::dnssec::Proof as Verdict;
 use hickory_resolver::proto::dnssec::rdata::{DNSSECRData, RRSIG};
-use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
+use hickory_resolver::proto::op::{
+    DnsRequest, DnsRequestOptions, DnsResponse, Message, OpCode, Query, ResponseCode,
+};
 use hickory_resolver::proto::rr::{self, Name, RData, SerialNumber};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -308,23 +310,63 @@ impl DnsHandle for Signed {
     type Runtime = TokioRuntimeProvider;
 
     fn send(&self, request: DnsRequest) -> Self::Response {
-        let servers = Arc::clone(&self.0);
+        let Self(servers) = self.clone();
         Box::pin(stream::once(async move {
             let query = request.queries.first().ok_or(NetError::Message("no question"))?;
-            match servers.ask(query, Signatures::Wanted).await {
-                Ok(message) => Ok(DnsResponse::from_message(message)?),
-                // The NS records tell hickory where a zone begins; it verifies that by the DS records there. Many load
-                // balancers answer A and fail at NS: the zone above is asked for then. An unsigned domain stays
-                // deliverable by it, and in a signed one a missing signature stays a missing signature.
-                Err(error)
-                    if query.query_type() == rr::RecordType::NS && blame(error.clone()).is_transient() =>
-                {
-                    Err(DnsError::NoRecordsFound(NoRecords::new(query.clone(), ResponseCode::NoError)).into())
-                }
-                Err(error) => Err(error),
-            }
+            let message = match query.query_type() {
+                rr::RecordType::NS => name_servers(&servers, query).await?,
+                _ => servers.ask(query, Signatures::Wanted).await?,
+            };
+            Ok(DnsResponse::from_message(to_the_point(message, query))?)
         }))
     }
+}
+
+/// The NS records of a name, from which hickory guesses that a zone begins there; the proof is in the DS records.
+///
+/// Many load balancers answer A and fail at NS. A failure is therefore taken for a zone whose DS records can be asked
+/// for, and else for no zone. The domains without signatures stay deliverable by it; where there should be signatures
+/// a wrong guess proves nothing, no more than NS records of a forger's would.
+async fn name_servers(servers: &Servers, query: &Query) -> Result<Message, NetError> {
+    let result = servers.ask(query, Signatures::Wanted).await;
+    if !failed(&result) {
+        return result;
+    }
+    let ds = Query::query(query.name().clone(), rr::RecordType::DS);
+    if failed(&servers.ask(&ds, Signatures::Wanted).await) {
+        let none = NoRecords::new(query.clone(), ResponseCode::NoError);
+        return Err(DnsError::NoRecordsFound(none).into());
+    }
+    let server = RData::NS(rr::rdata::NS(Name::root()));
+    let mut message = Message::response(0, OpCode::Query);
+    message.add_query(query.clone());
+    message.add_answer(rr::Record::from_rdata(query.name().clone(), 0, server));
+    Ok(message)
+}
+
+fn failed(result: &Result<Message, NetError>) -> bool {
+    matches!(result, Err(error) if blame(error.clone()).is_transient())
+}
+
+/// Without what is beside the point: hickory would validate it too, which costs look-ups in zones that have nothing to
+/// do with the question, and would judge the whole by it.
+fn to_the_point(mut message: Message, query: &Query) -> Message {
+    if message.answers.is_empty() {
+        return message;
+    }
+    let of_type = |record: &rr::Record, types: &[rr::RecordType]| match signature(record) {
+        Some(signature) => types.contains(&signature.input().type_covered),
+        None => types.contains(&record.record_type()),
+    };
+    let denials = [rr::RecordType::NSEC, rr::RecordType::NSEC3, rr::RecordType::SOA];
+    message
+        .answers
+        .retain(|record| record.name == *query.name() || of_type(record, &[DNAME]));
+    if query.query_type() != rr::RecordType::NS {
+        message.authorities.retain(|record| of_type(record, &denials));
+    }
+    message.additionals.clear();
+    message
 }
 
 #[cfg(test)]

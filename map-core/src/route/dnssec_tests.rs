@@ -137,6 +137,7 @@ impl Signer {
                 records.extend(self.nsec("plain.", "zzz.", &[Type::NS, Type::NSEC, Type::RRSIG]));
                 records
             }),
+            (name, _) if name.ends_with(".plain") => message(ResponseCode::NoError, PLAIN_SOA),
             _ => answer(Vec::new(), self.soa()),
         }
     }
@@ -146,6 +147,8 @@ impl Signer {
         self.signed(".", soa[0].data.clone())
     }
 }
+
+const PLAIN_SOA: &str = "authority: plain SOA ns.plain. host.plain. 1 3600 600 86400 30";
 
 fn name(text: &str) -> Name {
     let mut name = Name::from_ascii(text).unwrap();
@@ -362,20 +365,74 @@ async fn an_alias_made_from_a_dname() {
 }
 
 #[tokio::test]
-async fn an_unsigned_host_whose_server_fails_at_other_types() {
+async fn unsigned_names_whose_servers_fail_at_other_types() {
+    // At NS, also where the zone begins; or at everything, below that.
+    let fails_at_ns: fn(&Question) -> bool = |question| question.record_type == Type::NS;
+    let fails_at_all: fn(&Question) -> bool = |question| question.name == "mx.plain";
+    for fails in [fails_at_ns, fails_at_all] {
+        let signer = Signer::new();
+        let anchors = signer.anchors();
+        let server = DnsServer::start(move |question| {
+            Say::Message(match (question.name.as_str(), question.record_type) {
+                ("", Type::DNSKEY) => signer.keys(Flaw::None),
+                (name, Type::A) => message(ResponseCode::NoError, &format!("{name} A 192.0.2.1")),
+                _ if fails(question) => message(ResponseCode::ServFail, ""),
+                _ => signer.plain(question),
+            })
+        })
+        .await;
+        let resolver = HickoryResolver::with_servers(&[server.address]).with_trust_anchors(anchors);
+        assert_eq!(ask(&resolver, "mx.plain").await, Ok(Proof::Insecure));
+        assert_eq!(ask(&resolver, "plain").await, Ok(Proof::Insecure));
+        // The root is signed, and says nothing of a zone `mx`.
+        assert_eq!(ask(&resolver, "mx").await, Err(LookupError::Bogus));
+    }
+}
+
+#[tokio::test]
+async fn what_is_beside_the_point_is_not_asked_for() {
     let signer = Signer::new();
     let anchors = signer.anchors();
     let server = DnsServer::start(move |question| {
+        let mut said = answer(
+            signer.signed("mx", RData::A(rr::rdata::A::new(192, 0, 2, 1))),
+            Vec::new(),
+        );
+        said.authorities = message(ResponseCode::NoError, "mx NS ns.elsewhere.").answers;
+        said.additionals = message(ResponseCode::NoError, "ns.elsewhere A 192.0.2.2").answers;
         Say::Message(match (question.name.as_str(), question.record_type) {
             ("", Type::DNSKEY) => signer.keys(Flaw::None),
-            ("mx.plain", Type::A) => message(ResponseCode::NoError, "mx.plain A 192.0.2.1"),
-            ("mx.plain", _) => message(ResponseCode::ServFail, ""),
+            ("mx", Type::A) => said,
             _ => signer.plain(question),
         })
     })
     .await;
     let resolver = HickoryResolver::with_servers(&[server.address]).with_trust_anchors(anchors);
-    assert_eq!(ask(&resolver, "mx.plain").await, Ok(Proof::Insecure));
+    assert_eq!(ask(&resolver, "mx").await, Ok(Proof::Secure));
+    let asked: Vec<_> = server.asked().into_iter().map(|question| question.name).collect();
+    assert_eq!(asked, ["", "mx"]);
+}
+
+#[tokio::test]
+async fn a_domain_without_signatures_costs_two_questions_more() {
+    let signer = Signer::new();
+    let anchors = signer.anchors();
+    let server = DnsServer::start(move |question| {
+        Say::Message(match (question.name.as_str(), question.record_type) {
+            ("", Type::DNSKEY) => signer.keys(Flaw::None),
+            ("plain", Type::A) => message(ResponseCode::NoError, "plain A 192.0.2.1"),
+            _ => signer.plain(question),
+        })
+    })
+    .await;
+    let resolver = HickoryResolver::with_servers(&[server.address]).with_trust_anchors(anchors);
+    assert_eq!(ask(&resolver, "plain").await, Ok(Proof::Insecure));
+    let types: Vec<_> = server
+        .asked()
+        .iter()
+        .map(|question| question.record_type)
+        .collect();
+    assert_eq!(types, [Type::DNSKEY, Type::A, Type::NS, Type::DS]);
 }
 
 #[tokio::test]
