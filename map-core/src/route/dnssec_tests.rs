@@ -5,13 +5,16 @@ use super::*;
 use crate::route::dns_server::{DnsServer, Question, Say, message};
 use crate::route::{Answer, HickoryResolver, RecordType, Resolver};
 use hickory_resolver::proto::dnssec::crypto::EcdsaSigningKey;
-use hickory_resolver::proto::dnssec::rdata::{DNSKEY, NSEC, NSEC3, SigInput};
-use hickory_resolver::proto::dnssec::{Algorithm, Nsec3HashAlgorithm, PublicKey, SigningKey, TBS};
+use hickory_resolver::proto::dnssec::rdata::{DNSKEY, DS, NSEC, NSEC3, SigInput};
+use hickory_resolver::proto::dnssec::{
+    Algorithm, DigestType, Nsec3HashAlgorithm, PublicKey, SigningKey, TBS,
+};
 use hickory_resolver::proto::rr::{DNSClass, Record, RecordType as Type};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The owner of the root's key.
+/// The owner of a zone's key; of the root's, where nothing else is said.
 struct Signer {
+    zone: Name,
     key: EcdsaSigningKey,
     dnskey: DNSKEY,
 }
@@ -27,10 +30,14 @@ enum Flaw {
 
 impl Signer {
     fn new() -> Self {
+        Self::of(Name::root())
+    }
+
+    fn of(zone: Name) -> Self {
         let key = EcdsaSigningKey::generate_pkcs8(Algorithm::ECDSAP256SHA256).unwrap();
         let key = EcdsaSigningKey::from_pkcs8(&key, Algorithm::ECDSAP256SHA256).unwrap();
         let dnskey = DNSKEY::from_key(&key.to_public_key().unwrap());
-        Self { key, dnskey }
+        Self { zone, key, dnskey }
     }
 
     fn anchors(&self) -> TrustAnchors {
@@ -60,7 +67,7 @@ impl Signer {
             sig_expiration: SerialNumber::new(expiration),
             sig_inception: SerialNumber::new(inception),
             key_tag: self.dnskey.calculate_key_tag().unwrap(),
-            signer_name: Name::root(),
+            signer_name: self.zone.clone(),
         };
         let tbs = TBS::from_input(&first.name, DNSClass::IN, &input, records.iter()).unwrap();
         let mut octets = self.key.sign(&tbs).unwrap();
@@ -124,8 +131,8 @@ impl Signer {
 
     fn keys(&self, flaw: Flaw) -> Message {
         let key = RData::DNSSEC(DNSSECRData::DNSKEY(self.dnskey.clone()));
-        let keys = vec![Record::from_rdata(Name::root(), 60, key)];
-        answer(self.sign(keys, 0, flaw), Vec::new())
+        let keys = vec![Record::from_rdata(self.zone.clone(), 60, key)];
+        answer(self.sign(keys, self.zone.num_labels(), flaw), Vec::new())
     }
 
     /// What the root says of `plain`: a delegation, and no DS record.
@@ -137,7 +144,7 @@ impl Signer {
                 records.extend(self.nsec("plain.", "zzz.", &[Type::NS, Type::NSEC, Type::RRSIG]));
                 records
             }),
-            (name, _) if name.ends_with(".plain") => message(ResponseCode::NoError, PLAIN_SOA),
+            ("mx.plain", _) => message(ResponseCode::NoError, PLAIN_SOA),
             _ => answer(Vec::new(), self.soa()),
         }
     }
@@ -250,6 +257,42 @@ async fn a_wildcard_without_a_proved_denial() {
 }
 
 #[tokio::test]
+async fn a_denial_by_another_zone() {
+    for (owner, expected) in [("evil", Err(LookupError::Bogus)), ("", Ok(Proof::Secure))] {
+        let root = Signer::new();
+        let evil = Signer::of(name("evil"));
+        let anchors = root.anchors();
+        let digest = evil.dnskey.to_digest(&evil.zone, DigestType::SHA256).unwrap();
+        let tag = evil.dnskey.calculate_key_tag().unwrap();
+        let ds = DS::new(
+            tag,
+            Algorithm::ECDSAP256SHA256,
+            DigestType::SHA256,
+            digest.as_ref().to_vec(),
+        );
+        let ds = root.signed("evil", RData::DNSSEC(DNSSECRData::DS(ds)));
+        // All names between `evil` and `zzz` do not exist, its owner says.
+        let denier = if owner == "evil" { &evil } else { &root };
+        let denial = denier.nsec("evil", "zzz", &NSEC_TYPES);
+        let said = answer(root.wildcard("any.wild", Flaw::None), denial);
+        let server = DnsServer::start(move |question| {
+            Say::Message(match (question.name.as_str(), question.record_type) {
+                ("", Type::DNSKEY) => root.keys(Flaw::None),
+                ("evil", Type::DNSKEY) => evil.keys(Flaw::None),
+                ("evil", Type::DS) => answer(ds.clone(), Vec::new()),
+                ("any.wild", Type::A) => said.clone(),
+                _ => answer(Vec::new(), root.soa()),
+            })
+        })
+        .await;
+        let resolver = HickoryResolver::with_servers(&[server.address]).with_trust_anchors(anchors);
+        assert_eq!(ask(&resolver, "any.wild").await, expected, "by {owner:?}");
+        let by_evil = server.asked().iter().any(|question| question.name == "evil");
+        assert_eq!(by_evil, owner == "evil", "its signature is a good one");
+    }
+}
+
+#[tokio::test]
 async fn a_wildcard_with_a_bad_signature() {
     for flaw in [Flaw::Broken, Flaw::Expired, Flaw::NotYetValid] {
         let proof = beside_a_wildcard("any.wild", flaw, |signer| {
@@ -322,22 +365,22 @@ async fn an_alias_made_from_a_dname() {
             rdata: hickory_resolver::proto::rr::rdata::NULL::with(octets),
         }
     };
-    for (moved_to, alias_to, is_signed, proved) in [
-        ("new", "mx.new", true, true),
-        ("new", "mx.evil", true, false),
-        ("new", "mx.new", false, false),
+    // Labels of the signature; none is no signature.
+    for (alias_to, labels, proved) in [
+        ("mx.new", Some(1), true),
+        ("mx.evil", Some(1), false),
+        ("mx.new", None, false),
+        // A wildcard's.
+        ("mx.new", Some(0), false),
     ] {
         let signer = Signer::new();
-        let moved = signer.signed("old", dname(moved_to));
+        let moved = vec![Record::from_rdata(name("old"), 60, dname("new"))];
+        let moved = match labels {
+            Some(labels) => signer.sign(moved, labels, Flaw::None),
+            None => moved,
+        };
         let alias = message(ResponseCode::NoError, &format!("mx.old CNAME {alias_to}.")).answers;
-        let said = answer(
-            moved
-                .into_iter()
-                .take(1 + usize::from(is_signed))
-                .chain(alias)
-                .collect(),
-            Vec::new(),
-        );
+        let said = answer(moved.into_iter().chain(alias).collect(), Vec::new());
         let target = message(ResponseCode::NoError, &format!("{alias_to} A 192.0.2.1")).answers;
         let target = answer(signer.sign(target, 2, Flaw::None), Vec::new());
         let anchors = signer.anchors();
@@ -356,11 +399,7 @@ async fn an_alias_made_from_a_dname() {
         } else {
             Err(LookupError::Bogus)
         };
-        assert_eq!(
-            ask(&resolver, "mx.old").await,
-            expected,
-            "{alias_to} signed {is_signed}"
-        );
+        assert_eq!(ask(&resolver, "mx.old").await, expected, "{alias_to} {labels:?}");
     }
 }
 
