@@ -513,6 +513,27 @@ async fn why_validation_cannot_work() {
     }
 }
 
+/// The clock jumps ahead whenever nothing happens, so this takes no time.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_nobody_answers_costs_five_seconds_once() {
+    let signer = Signer::new();
+    let anchors = signer.anchors();
+    let server = DnsServer::start(|question| match question.record_type {
+        Type::A => Say::Message(message(ResponseCode::NoError, "mx A 192.0.2.1")),
+        _ => Say::Nothing,
+    })
+    .await;
+    let resolver = HickoryResolver::with_servers(&[server.address]).with_trust_anchors(anchors);
+    let start = Instant::now();
+    for _ in 0..2 {
+        let answer = resolver.query_validated("mx", RecordType::A).await.unwrap();
+        assert_eq!(answer.proof, Proof::Insecure);
+    }
+    let off = Validation::Off(NotValidating::NoAnswer);
+    assert_eq!(resolver.validation().await, off);
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
 /// A server whose answers change: signed at first, then as `later` says.
 async fn changing(later: impl Fn(&Question) -> Say + Send + Sync + 'static) -> HickoryResolver {
     let signer = Signer::new();
