@@ -1,6 +1,6 @@
 //! `Agent`, and the default agent behind `mapagent.send`.
 
-use crate::config::Keywords;
+use crate::config::{Keywords, port};
 use crate::report::Report;
 use crate::text::octets;
 use crate::wait::wait;
@@ -15,11 +15,13 @@ use std::sync::Arc;
 ///
 /// dns_servers: the DNS servers to ask, such as `["127.0.0.1:5300"]`; the system's when None.
 /// smtp_port: the port of mail hosts.
-/// hello_name: the name behind EHLO; the machine's own when None.
+/// hello_name: the name behind EHLO; the machine's own when None or empty.
 /// deadline: seconds that one send may take in all, the DNS included; None for no limit but those of the exchange.
 /// allow_loopback: take mail hosts on loopback: tests and the sandbox.
 /// public_only: refuse mail hosts in private networks.
 /// require_mx: take no domain without an MX record.
+/// port25_check: ask hosts of large providers, when no mail host could be connected to, whether outgoing port 25 is
+///     blocked; without it RE_PORT_BLOCKED never comes.
 /// timeouts: seconds for single steps, such as `{"connect": 5}`; the names are connect, greeting, hello, mail,
 ///     rcpt, data, content, final_reply, quit and start.
 ///
@@ -35,16 +37,21 @@ pub(crate) struct Agent {
 impl Agent {
     #[new]
     #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
-        public_only=false, require_mx=false, timeouts=None))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+        public_only=false, require_mx=false, port25_check=true, timeouts=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "they are keywords in Python"
+    )]
     fn new(
         dns_servers: Option<Vec<String>>,
-        smtp_port: i64,
+        #[pyo3(from_py_with = port)] smtp_port: i64,
         hello_name: Option<&str>,
         deadline: Option<Bound<'_, PyAny>>,
         allow_loopback: bool,
         public_only: bool,
         require_mx: bool,
+        port25_check: bool,
         timeouts: Option<Bound<'_, PyMapping>>,
     ) -> PyResult<Self> {
         let config = Keywords {
@@ -55,6 +62,7 @@ impl Agent {
             allow_loopback,
             public_only,
             require_mx,
+            port25_check,
             timeouts,
         }
         .into_config()?;
@@ -113,16 +121,18 @@ impl Agent {
 impl Agent {
     /// The core's agent of this process: made anew, by the same configuration, in a forked child.
     pub(crate) fn here(&self) -> PyResult<Arc<map_core::Agent>> {
-        let agent = self
-            .agent
-            .load_full()
-            .ok_or_else(|| PyRuntimeError::new_err("this Agent is closed"))?;
-        if agent.is_of_this_process() {
-            return Ok(agent);
+        loop {
+            let agent = self
+                .agent
+                .load_full()
+                .ok_or_else(|| PyRuntimeError::new_err("this Agent is closed"))?;
+            if agent.is_of_this_process() {
+                return Ok(agent);
+            }
+            let anew = Arc::new(map_core::Agent::new(agent.config().clone()));
+            // Another thread may have closed it meanwhile, or made one as well: look again.
+            self.agent.compare_and_swap(&agent, Some(anew));
         }
-        let anew = Arc::new(map_core::Agent::new(agent.config().clone()));
-        self.agent.store(Some(Arc::clone(&anew)));
-        Ok(anew)
     }
 }
 
@@ -142,16 +152,21 @@ pub(crate) fn send_report(
 /// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
 #[pyfunction]
 #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
-    public_only=false, require_mx=false, timeouts=None))]
-#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    public_only=false, require_mx=false, port25_check=true, timeouts=None))]
+#[expect(
+    clippy::too_many_arguments,
+    clippy::fn_params_excessive_bools,
+    reason = "they are keywords in Python"
+)]
 pub(crate) fn configure(
     dns_servers: Option<Vec<String>>,
-    smtp_port: i64,
+    #[pyo3(from_py_with = port)] smtp_port: i64,
     hello_name: Option<&str>,
     deadline: Option<Bound<'_, PyAny>>,
     allow_loopback: bool,
     public_only: bool,
     require_mx: bool,
+    port25_check: bool,
     timeouts: Option<Bound<'_, PyMapping>>,
 ) -> PyResult<()> {
     let config = Keywords {
@@ -162,10 +177,27 @@ pub(crate) fn configure(
         allow_loopback,
         public_only,
         require_mx,
+        port25_check,
         timeouts,
     }
     .into_config()?;
     map_core::agent::configure_default(config);
+    Ok(())
+}
+
+/// How the default agent sends now, to be handed to `restore_default`. Private: for the pytest plugin of the sandbox.
+#[pyfunction]
+pub(crate) fn saved_default() -> Agent {
+    let config = map_core::agent::default_agent().config().clone();
+    Agent {
+        agent: ArcSwapOption::from_pointee(map_core::Agent::new(config)),
+    }
+}
+
+/// Has the default agent send again as it did when this was saved.
+#[pyfunction]
+pub(crate) fn restore_default(saved: &Agent) -> PyResult<()> {
+    map_core::agent::configure_default(saved.here()?.config().clone());
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use map_core::Config;
 use map_core::agent::Timeout;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyMapping};
 use std::fmt::Display;
@@ -17,6 +17,7 @@ pub(crate) struct Keywords<'a, 'py> {
     pub(crate) allow_loopback: bool,
     pub(crate) public_only: bool,
     pub(crate) require_mx: bool,
+    pub(crate) port25_check: bool,
     pub(crate) timeouts: Option<Bound<'py, PyMapping>>,
 }
 
@@ -33,7 +34,9 @@ impl Keywords<'_, '_> {
         let port = u16::try_from(self.smtp_port)
             .map_err(|_| value_error(format_args!("{} is not a port: 1 to 65535", self.smtp_port)))?;
         config.set_smtp_port(port).map_err(value_error)?;
-        config.set_hello_name(self.hello_name).map_err(value_error)?;
+        config
+            .set_hello_name(self.hello_name.filter(|name| !name.is_empty()))
+            .map_err(value_error)?;
         if let Some(deadline) = &self.deadline {
             config
                 .set_deadline(Some(seconds(deadline, "deadline")?))
@@ -51,7 +54,18 @@ impl Keywords<'_, '_> {
         config.set_allow_loopback(self.allow_loopback);
         config.set_public_only(self.public_only);
         config.set_require_mx(self.require_mx);
+        config.set_port25_check(self.port25_check);
         Ok(config)
+    }
+}
+
+/// The port as Python gave it: one that is too large for any integer of Rust is still a value that cannot be.
+pub(crate) fn port(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    match value.extract::<i64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+            Err(value_error(format_args!("{value} is not a port: 1 to 65535")))
+        }
+        port => port,
     }
 }
 
@@ -88,7 +102,10 @@ fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
     let number = if value.is_instance_of::<PyBool>() {
         None
     } else {
-        value.extract::<f64>().ok()
+        match value.extract::<f64>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Some(f64::INFINITY),
+            number => number.ok(),
+        }
     };
     let Some(number) = number else {
         let given = value.get_type().name()?;
@@ -98,7 +115,7 @@ fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
     };
     Duration::try_from_secs_f64(number).map_err(|_| {
         value_error(format_args!(
-            "{name} is a number of seconds above zero, not {number}"
+            "{name} is a number of seconds above zero and at most a year, not {number}"
         ))
     })
 }

@@ -22,7 +22,7 @@ mod wait;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::agent::{Agent, configure, send_report};
+    use crate::agent::{Agent, configure, restore_default, saved_default, send_report};
     #[pymodule_export]
     use crate::mailbox::Mailbox;
     #[pymodule_export]

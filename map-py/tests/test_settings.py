@@ -7,6 +7,9 @@ from typing import Any
 
 import mapagent
 import pytest
+from mapagent._native import restore_default, saved_default
+
+from conftest import WorldMaker
 
 Maker = Callable[..., object]
 BOTH = pytest.mark.parametrize("make", [mapagent.Agent, mapagent.configure], ids=["Agent", "configure"])
@@ -31,6 +34,8 @@ def default_agent_put_back(default_agent: object) -> None:
         {"hello_name": "mail.example.org"},
         {"hello_name": "[192.0.2.1]"},
         {"hello_name": None},
+        {"hello_name": ""},
+        {"port25_check": False},
         {"deadline": 60},
         {"deadline": 0.001},
         {"deadline": None},
@@ -53,6 +58,7 @@ def test_taken(make: Maker, keywords: dict[str, Any]) -> None:
         ({"smtp_port": 0}, "port"),
         ({"smtp_port": 65536}, "65536"),
         ({"smtp_port": -1}, "-1"),
+        ({"smtp_port": 2**70}, "port"),
         ({"hello_name": "not a name"}, "not a name"),
         ({"hello_name": "x\r\nMAIL FROM:<>"}, "EHLO name"),
         ({"deadline": 0}, "deadline"),
@@ -60,6 +66,7 @@ def test_taken(make: Maker, keywords: dict[str, Any]) -> None:
         ({"deadline": math.nan}, "deadline"),
         ({"deadline": math.inf}, "deadline"),
         ({"deadline": 1e300}, "deadline"),
+        ({"deadline": 10**400}, "deadline .* at most a year"),
         ({"timeouts": {"conect": 1}}, "connect, greeting"),
         ({"timeouts": {"connect": 0}}, "deadline"),
         ({"timeouts": {"connect": -1}}, "connect"),
@@ -83,6 +90,7 @@ def test_refused(make: Maker, keywords: dict[str, Any], reason: str) -> None:
         {"deadline": "60"},
         {"deadline": True},
         {"allow_loopback": 1},
+        {"port25_check": 0},
         {"allow_loopback": None},
         {"timeouts": 5},
         {"timeouts": {"connect": "5"}},
@@ -100,6 +108,17 @@ def test_of_another_type(make: Maker, keywords: dict[str, Any]) -> None:
 def test_by_keyword_only(make: Maker) -> None:
     with pytest.raises(TypeError):
         make(["127.0.0.1:5300"])
+
+
+def test_what_the_default_agent_was_told_can_be_restored(world: WorldMaker) -> None:
+    mail_world = world("domain example.org\n  mx 10 mx.example.org\nhost mx.example.org 127.0.0.2\n")
+    fields = ("a@example.com", "b@example.org", "subject", "content")
+    mapagent.configure(**mail_world.settings)
+    saved = saved_default()
+    mapagent.configure(**{**mail_world.settings, "allow_loopback": False})
+    assert mapagent.send(*fields) is mapagent.RE_DNS_FAIL
+    restore_default(saved)
+    assert mapagent.send(*fields) is mapagent.RE_SUCCESS
 
 
 @pytest.mark.parametrize("position", range(4))

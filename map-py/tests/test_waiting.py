@@ -47,7 +47,9 @@ def test_other_threads_run_while_a_send_waits(silent_host: SilentHost) -> None:
 def test_the_deadline_of_the_call_rules(silent_host: SilentHost) -> None:
     report = mapagent.Agent(**silent_host.settings, deadline=0.3).send(*FIELDS)
     assert report.reply is mapagent.RE_SERVER_UNREACH
-    assert (report.delivered, report.stage) == ("no", "greeting")
+    assert report.delivered == "no"
+    # A machine under load may not even have connected by then.
+    assert report.stage in {"route", "connect", "greeting"}
 
 
 def test_the_deadline_of_a_step_rules(silent_host: SilentHost) -> None:

@@ -175,6 +175,7 @@ def _agent(options: argparse.Namespace) -> Agent:
             allow_loopback=options.allow_loopback,
             public_only=options.public_only,
             require_mx=options.require_mx,
+            port25_check=options.port25_check,
             timeouts=dict(options.timeout),
         )
     except ValueError as error:
@@ -239,6 +240,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings.add_argument("--allow-loopback", action="store_true", help="take mail hosts on loopback, for tests")
     settings.add_argument("--public-only", action="store_true", help="refuse mail hosts in private networks")
     settings.add_argument("--require-mx", action="store_true", help="take no domain without an MX record")
+    settings.add_argument(
+        "--no-port25-check",
+        dest="port25_check",
+        action="store_false",
+        help="do not ask other hosts whether port 25 is blocked",
+    )
 
 
 def _timeout(text: str) -> tuple[str, float]:

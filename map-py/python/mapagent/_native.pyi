@@ -18,6 +18,8 @@ __all__ = [
     "__version__",
     "configure",
     "replies",
+    "restore_default",
+    "saved_default",
     "send_report",
 ]
 
@@ -36,8 +38,11 @@ def configure(
     allow_loopback: bool = False,
     public_only: bool = False,
     require_mx: bool = False,
+    port25_check: bool = True,
     timeouts: Mapping[str, float] | None = None,
 ) -> None: ...
+def saved_default() -> Agent: ...
+def restore_default(saved: Agent) -> None: ...
 @final
 class Agent:
     def __new__(
@@ -50,6 +55,7 @@ class Agent:
         allow_loopback: bool = False,
         public_only: bool = False,
         require_mx: bool = False,
+        port25_check: bool = True,
         timeouts: Mapping[str, float] | None = None,
     ) -> Self: ...
     def send(self, from_: str, to: str, subject: str, content: str) -> Report: ...

@@ -7,9 +7,19 @@ import subprocess
 import sys
 
 FAKE_MAPAGENT = """
+import sys
+import types
+
 calls = []
 def configure(**keywords):
     calls.append(keywords)
+
+_native = types.ModuleType("mapagent._native")
+_native.saved_default = lambda: list(calls)
+_native.restore_default = lambda saved: calls.append(("restored", saved))
+sys.modules["mapagent._native"] = _native
+
+configure(deadline=5)
 """
 
 TESTS = """
@@ -31,13 +41,14 @@ TESTS_OF_MAPAGENT = """
 import mapagent
 
 def test_it_is_configured(mail_sandbox):
-    (call,) = mapagent.calls
+    projects_own, call = mapagent.calls
+    assert projects_own == {"deadline": 5}
     assert call == {
         "dns_servers": [mail_sandbox.dns_server], "smtp_port": mail_sandbox.smtp_port, "allow_loopback": True
     }
 
 def test_it_was_put_back():
-    assert mapagent.calls[1:] == [{}]
+    assert mapagent.calls[2:] == [("restored", [{"deadline": 5}])]
 """
 
 

@@ -26,8 +26,12 @@ def mail_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
                 raise
             yield sandbox
             return
+        from mapagent._native import restore_default, saved_default
+
+        # What the project's own conftest configured must not give way to the real world behind this test.
+        saved = saved_default()
         mapagent.configure(dns_servers=[sandbox.dns_server], smtp_port=sandbox.smtp_port, allow_loopback=True)
         try:
             yield sandbox
         finally:
-            mapagent.configure()
+            restore_default(saved)
