@@ -118,7 +118,10 @@ pub unsafe extern "C" fn map_session_report(session: *const map_session) -> *con
 fn answer(session: Option<&mut map_session>, command: Result<&[u8], Answer>) -> *const c_char {
     match (session, command) {
         (Some(session), Ok(command)) => session.command(command),
-        (Some(session), Err(answer)) => session.say(answer),
+        (Some(session), Err(answer)) => {
+            session.report = None;
+            session.say(answer)
+        }
         (None, _) => {
             remember(Answer::missing("session"));
             with_last(|last| last.map_or(c"", |(line, _)| line).as_ptr())

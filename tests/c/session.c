@@ -6,6 +6,17 @@ static void say(map_session *session, const char *command, const char *reply)
     CHECK_TEXT(map_session_command(session, command), reply);
 }
 
+/* Its first command forgets the report of the mail before. */
+static void refused_mail(map_session *session)
+{
+    say(session, "CMD_FROM: <alice@sender.example>.", "");
+    CHECK(map_session_report(session) == NULL);
+    say(session, "CMD_TO: <bob@refusing.example>.", "");
+    say(session, "CMD SUBJECT: <refused>.", "");
+    say(session, "CMD_CONTENT: <c>.", "");
+    say(session, "CMD_END.", "RE_SERVICE_DENIED.");
+}
+
 int main(int argc, char **argv)
 {
     map_config *config = sandbox_config(argc, argv);
@@ -27,13 +38,16 @@ int main(int argc, char **argv)
     CHECK(map_report_delivered(map_session_report(session), MAP_SUMMARY) == MAP_YES);
 
     /* The same session again, and its next command forgets the report. */
-    say(session, "CMD_FROM: <alice@sender.example>.", "");
-    CHECK(map_session_report(session) == NULL);
-    say(session, "CMD_TO: <bob@refusing.example>.", "");
-    say(session, "CMD SUBJECT: <refused>.", "");
-    say(session, "CMD_CONTENT: <c>.", "");
-    say(session, "CMD_END.", "RE_SERVICE_DENIED.");
+    refused_mail(session);
     CHECK(map_report_code(map_session_report(session), MAP_SUMMARY) == 550);
+
+    /* So does a command that is none. */
+    say(session, NULL, "RE_MISUSE: <command is NULL>.");
+    CHECK(map_session_report(session) == NULL);
+    refused_mail(session);
+    CHECK(map_session_report(session) != NULL);
+    CHECK(strncmp(map_session_command_n(session, "CMD_END.", SIZE_MAX), "RE_MISUSE: <", 12) == 0);
+    CHECK(map_session_report(session) == NULL);
     map_session_free(session);
 
     /* Without an agent, as map_send() does it. */
