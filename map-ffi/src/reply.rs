@@ -1,10 +1,8 @@
 //! The replies of MAP as C sees them.
 
 use crate::boundary::{guarded, with_last};
-use crate::text::c_text;
 use map_core::MapReplyCode;
-use std::ffi::{CString, c_char};
-use std::sync::LazyLock;
+use std::ffi::{CStr, c_char};
 
 /// The replies of the Mail Agent Protocol. Every send ends in exactly one of them.
 ///
@@ -105,7 +103,7 @@ pub extern "C" fn map_last_advice() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn map_reply_name(reply: i32) -> *const c_char {
     guarded(c"RE_UNKNOWN".as_ptr(), || {
-        known(reply).map_or(c"RE_UNKNOWN", |known| &known.name).as_ptr()
+        known(reply).map_or(c"RE_UNKNOWN", |known| known.name).as_ptr()
     })
 }
 
@@ -118,7 +116,7 @@ pub extern "C" fn map_reply_name(reply: i32) -> *const c_char {
 pub extern "C" fn map_reply_text(reply: i32) -> *const c_char {
     let unknown = c"A reply that this version of the library does not know.";
     guarded(unknown.as_ptr(), || {
-        known(reply).map_or(unknown, |known| &known.text).as_ptr()
+        known(reply).map_or(unknown, |known| known.text).as_ptr()
     })
 }
 
@@ -152,44 +150,107 @@ pub extern "C" fn map_reply_is_transient(reply: i32) -> map_answer {
     })
 }
 
-/// The texts of one reply, NUL-terminated.
+/// One reply for C. Literals, because they are there before the first call: what the first call made would be made under a
+/// lock, and a child forked while another thread holds it would wait for ever.
 struct Known {
     code: MapReplyCode,
-    name: CString,
-    text: CString,
+    name: &'static CStr,
+    text: &'static CStr,
 }
 
 fn known(reply: i32) -> Option<&'static Known> {
-    static ALL: LazyLock<Vec<Known>> = LazyLock::new(|| {
-        let known = |code: MapReplyCode| Known {
-            code,
-            name: c_text(code.name()),
-            text: c_text(code.description()),
-        };
-        MapReplyCode::ALL.into_iter().map(known).collect()
-    });
     ALL.iter().find(|known| known.code as i32 == reply)
 }
+
+/// Every reply, in the words of the core.
+static ALL: [Known; 12] = [
+    Known {
+        code: MapReplyCode::Success,
+        name: c"RE_SUCCESS",
+        text: c"The recipient's mail server accepted the message.",
+    },
+    Known {
+        code: MapReplyCode::NoEmpty,
+        name: c"RE_NO_EMPTY",
+        text: c"Sender, recipient, subject and content must all be filled in; nothing was sent.",
+    },
+    Known {
+        code: MapReplyCode::InvalidFormat,
+        name: c"RE_INVALID_FORMAT",
+        text: c"An address is not a valid one, or a text holds what no e-mail can carry; nothing was sent.",
+    },
+    Known {
+        code: MapReplyCode::DnsFail,
+        name: c"RE_DNS_FAIL",
+        text: c"The recipient's domain takes no mail, or its name could not be looked up; nothing was \
+            sent.",
+    },
+    Known {
+        code: MapReplyCode::ServerUnreach,
+        name: c"RE_SERVER_UNREACH",
+        text: c"No mail server of the recipient's domain could be talked to; nothing was sent.",
+    },
+    Known {
+        code: MapReplyCode::PortBlocked,
+        name: c"RE_PORT_BLOCKED",
+        text: c"This computer or its Internet provider blocks outgoing mail (TCP port 25); nothing was \
+            sent.",
+    },
+    Known {
+        code: MapReplyCode::BadReply,
+        name: c"RE_BADREPLY",
+        text: c"The recipient's mail server did not accept the message; its reply code says why.",
+    },
+    Known {
+        code: MapReplyCode::ServiceDenied,
+        name: c"RE_SERVICE_DENIED",
+        text: c"The recipient's mail server refused the message, mostly for a reason of policy: an unknown \
+            mailbox, or a sending address it does not trust.",
+    },
+    Known {
+        code: MapReplyCode::Uncertain,
+        name: c"RE_UNCERTAIN",
+        text: c"The whole message may have reached the recipient's mail server, which then fell silent; \
+            sending it again may deliver it twice.",
+    },
+    Known {
+        code: MapReplyCode::Cancelled,
+        name: c"RE_CANCELLED",
+        text: c"The sending was cancelled before the message was handed over; nothing was sent.",
+    },
+    Known {
+        code: MapReplyCode::Internal,
+        name: c"RE_INTERNAL",
+        text: c"There is a fault in the mail library itself; the report says where.",
+    },
+    Known {
+        code: MapReplyCode::Misuse,
+        name: c"RE_MISUSE",
+        text: c"The library was called in a way it does not allow; nothing was sent.",
+    },
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::CStr;
+
+    fn owned(text: *const c_char) -> String {
+        // SAFETY: a static string.
+        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    }
 
     fn name(reply: i32) -> String {
-        // SAFETY: a static string, or one of ours.
-        unsafe { CStr::from_ptr(map_reply_name(reply)) }
-            .to_string_lossy()
-            .into_owned()
+        owned(map_reply_name(reply))
     }
 
     #[test]
-    fn every_reply_of_the_core_has_its_number_and_its_name_in_c() {
+    fn every_reply_of_the_core_has_its_number_its_name_and_its_text_in_c() {
         for code in MapReplyCode::ALL {
             let reply = map_reply::from(code);
             assert_eq!(reply as i32, code as i32);
             assert_eq!(format!("{reply:?}"), code.name());
             assert_eq!(name(reply as i32), code.name());
+            assert_eq!(owned(map_reply_text(reply as i32)), code.description());
         }
     }
 

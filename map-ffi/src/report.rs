@@ -3,12 +3,11 @@
 use crate::boundary::guarded;
 use crate::pointer;
 use crate::reply::{map_answer, map_reply};
-use crate::text::{CBytes, c_text, pointer_or_null};
+use crate::text::{CBytes, LazyText, c_text, pointer_or_null};
 use map_core::Report;
 use map_core::delivery::{Attempt, AttemptOutcome, Delivered, RecipientReport, Stage};
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What happened to a mail: a summary, the same for each recipient, every attempt. Freed by map_report_free().
@@ -23,7 +22,7 @@ pub struct map_report {
     attempts: Vec<AttemptTexts>,
     warnings: Vec<CString>,
     message_id: Option<CString>,
-    transcript: OnceLock<CString>,
+    transcript: LazyText,
 }
 
 /// The texts of a recipient's report, NUL-terminated.
@@ -55,7 +54,7 @@ impl map_report {
             attempts: report.attempts().iter().map(AttemptTexts::new).collect(),
             warnings: report.warnings().iter().map(c_text).collect(),
             message_id: report.message_id().map(c_text),
-            transcript: OnceLock::new(),
+            transcript: LazyText::new(),
             report,
         }
     }
@@ -420,8 +419,7 @@ pub unsafe extern "C" fn map_report_transcript(report: *const map_report) -> *co
         of_report(report, ptr::null(), |report| {
             report
                 .transcript
-                .get_or_init(|| c_text(report.report.transcript()))
-                .as_ptr()
+                .get_or_make(|| c_text(report.report.transcript()))
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Texts on their way to C: NUL-terminated.
 
 use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A text for C. A NUL inside, which C would take for the end, becomes U+FFFD.
 pub(crate) fn c_text(text: impl Into<String>) -> CString {
@@ -14,7 +16,7 @@ pub(crate) fn c_text(text: impl Into<String>) -> CString {
 
 /// The pointer that C gets for a text that may be absent.
 pub(crate) fn pointer_or_null<T: AsRef<CStr>>(text: Option<&T>) -> *const c_char {
-    text.map_or(std::ptr::null(), |text| text.as_ref().as_ptr())
+    text.map_or(ptr::null(), |text| text.as_ref().as_ptr())
 }
 
 /// Octets for C with their length, and a NUL behind them for those who forget it.
@@ -39,6 +41,47 @@ impl CBytes {
     }
 }
 
+/// A text that is made when it is first asked for, without a lock: a child forked while another thread is making it would
+/// wait for ever. Threads that come first together make it each, and all get the one that was put down first.
+#[derive(Debug)]
+pub(crate) struct LazyText(AtomicPtr<c_char>);
+
+impl LazyText {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The text, which lives as long as `self` and never changes.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> CString) -> *const c_char {
+        let there = self.0.load(Ordering::Acquire);
+        if !there.is_null() {
+            return there;
+        }
+        let made = make().into_raw();
+        match self
+            .0
+            .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => made,
+            Err(first) => {
+                // SAFETY: from `into_raw` just above, and nobody else has seen it.
+                drop(unsafe { CString::from_raw(made) });
+                first
+            }
+        }
+    }
+}
+
+impl Drop for LazyText {
+    fn drop(&mut self) {
+        let text = *self.0.get_mut();
+        if !text.is_null() {
+            // SAFETY: from `into_raw` in `get_or_make`, put down once and freed nowhere else.
+            drop(unsafe { CString::from_raw(text) });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +98,28 @@ mod tests {
         assert_eq!(octets.len(), 3);
         assert_eq!(octets.0, b"a\0b\0");
         assert_eq!(CBytes::new(b"").len(), 0);
+    }
+
+    #[test]
+    fn a_lazy_text_is_made_once_and_stays_where_it_is() {
+        let text = LazyText::new();
+        let first = text.get_or_make(|| c"first".to_owned());
+        assert_eq!(text.get_or_make(|| c"second".to_owned()), first);
+        // SAFETY: lives as long as `text`.
+        assert_eq!(unsafe { CStr::from_ptr(first) }, c"first");
+    }
+
+    /// The second finds the text missing, and the first puts its own down while the second still makes one.
+    #[test]
+    fn of_two_that_make_a_lazy_text_at_once_the_first_wins() {
+        let text = LazyText::new();
+        let mut inner = ptr::null();
+        let outer = text.get_or_make(|| {
+            inner = text.get_or_make(|| c"first".to_owned());
+            c"second".to_owned()
+        });
+        assert_eq!(outer, inner);
+        // SAFETY: lives as long as `text`.
+        assert_eq!(unsafe { CStr::from_ptr(outer) }, c"first");
     }
 }
