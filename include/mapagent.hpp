@@ -126,12 +126,13 @@ private:
     detail::handle<map_config, map_config_free> handle_;
 };
 
-/* What happened to a mail. Without an index a question is about all recipients in one. Views live as long as the report. */
+/* What happened to a mail. Without an index a question is about all recipients in one. Views live as long as
+ * the report, wherever it is moved. */
 class report {
 public:
     /* Takes the handle over; what map_last_reply() says stands in for a report that there is none of. */
     report(map_reply reply, map_report *handle)
-        : handle_(handle), reply_(reply), text_(last_reply()), advice_(last_advice())
+        : handle_(handle), reply_(reply), said_(handle == nullptr ? new said{last_reply(), last_advice()} : nullptr)
     {
     }
 
@@ -140,12 +141,12 @@ public:
 
     map_reply reply() const noexcept { return reply_; }
     map_reply reply(std::size_t recipient) const noexcept { return map_report_reply(get(), recipient); }
-    std::string_view text() const noexcept { return text_; }
+    std::string_view text() const noexcept { return said_ ? said_->text : text(MAP_SUMMARY); }
     std::string_view text(std::size_t recipient) const noexcept
     {
         return detail::view(map_report_text(get(), recipient));
     }
-    std::string_view advice() const noexcept { return advice_; }
+    std::string_view advice() const noexcept { return said_ ? said_->advice : advice(MAP_SUMMARY); }
     std::string_view advice(std::size_t recipient) const noexcept
     {
         return detail::view(map_report_advice(get(), recipient));
@@ -212,10 +213,15 @@ public:
     const map_report *get() const noexcept { return handle_.get(); }
 
 private:
+    /* On the heap, because a string may hold its text in itself: views of it would not outlive a move. */
+    struct said {
+        std::string text;
+        std::string advice;
+    };
+
     detail::handle<map_report, map_report_free> handle_;
     map_reply reply_;
-    std::string text_;
-    std::string advice_;
+    std::unique_ptr<const said> said_;
 };
 
 /* Delivers mail by a configuration of its own. Any number of threads may send by one agent at once. */

@@ -52,6 +52,12 @@ int main(int argc, char **argv)
     CHECK(report.server_text()->find("queued as 4711") != std::string_view::npos);
     CHECK(report.transcript().find("S: RE_SUCCESS.\n") != std::string_view::npos && report.message_id());
 
+    // Views go with a report that is moved, and short texts do, too, which a string would hold in itself.
+    const std::string_view text = report.text(), advice = report.advice();
+    const mapagent::report kept = std::move(report);
+    CHECK(kept.text().data() == text.data() && kept.advice().data() == advice.data());
+    CHECK(text == "RE_SUCCESS." && !advice.empty());
+
     report = agent.send("alice@sender.example", "bob@greylisting.example", "from C++", "content");
     CHECK(report.reply() == RE_BADREPLY && report.is_transient() && report.retry_after() == std::chrono::minutes(15));
 
@@ -63,6 +69,9 @@ int main(int argc, char **argv)
     report = agent.send("alice@sender.example", "bob@taken.example", "s", "c");
     CHECK(!report && report.reply() == RE_MISUSE && report.text() == "RE_MISUSE: <agent is NULL>.");
     CHECK(report.transcript().empty() && report.recipients() == 0);
+    const std::string_view reason = report.text();
+    const mapagent::report reasoned = std::move(report);
+    CHECK(reasoned.text().data() == reason.data() && reason == "RE_MISUSE: <agent is NULL>.");
 
     CHECK(mapagent::configure_default(config) == RE_SUCCESS);
     CHECK(mapagent::send("alice@sender.example", "bob@taken.example", "default", "c").reply() == RE_SUCCESS);
