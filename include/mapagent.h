@@ -590,6 +590,18 @@ map_reply map_config_set_require_mx(map_config *config,
                                     int32_t require);
 
 /**
+ * Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
+ * providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
+ *
+ * @param config required.
+ * @param on     0 for no, anything else for yes (the default).
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_config_set_port25_check(map_config *config,
+                                      int32_t on);
+
+/**
  * Makes an agent. It starts no thread and opens nothing before its first send.
  *
  * @param config required; copied.

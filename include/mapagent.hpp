@@ -119,6 +119,7 @@ public:
     [[nodiscard]] map_reply set_allow_loopback(bool allow) { return map_config_set_allow_loopback(get(), allow); }
     [[nodiscard]] map_reply set_public_only(bool only) { return map_config_set_public_only(get(), only); }
     [[nodiscard]] map_reply set_require_mx(bool require) { return map_config_set_require_mx(get(), require); }
+    [[nodiscard]] map_reply set_port25_check(bool on) { return map_config_set_port25_check(get(), on); }
 
     map_config *get() const noexcept { return handle_.get(); }
 

@@ -249,6 +249,24 @@ pub unsafe extern "C" fn map_config_set_require_mx(config: *mut map_config, requ
     })
 }
 
+/// Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
+/// providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
+///
+/// @param config required.
+/// @param on     0 for no, anything else for yes (the default).
+/// @return RE_SUCCESS, or RE_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_port25_check(config: *mut map_config, on: i32) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let config = unsafe { pointer::exclusive(config) };
+        change(config, Ok(on != 0), |config, on| {
+            config.set_port25_check(on);
+            Ok(())
+        })
+    })
+}
+
 /// Applies a setting that was understood to a configuration that is there.
 fn change<V>(
     config: Option<&mut map_config>,

@@ -108,9 +108,11 @@ static void settings_that_cannot_be(void)
     CHECK(map_config_set_allow_loopback(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_public_only(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_require_mx(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_port25_check(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_allow_loopback(config, -7) == RE_SUCCESS);
     CHECK(map_config_set_public_only(config, 0) == RE_SUCCESS);
     CHECK(map_config_set_require_mx(config, 2) == RE_SUCCESS);
+    CHECK(map_config_set_port25_check(config, 0) == RE_SUCCESS);
     map_config_free(config);
 
     CHECK(map_configure_default(NULL) == RE_MISUSE);

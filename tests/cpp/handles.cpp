@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     CHECK(config.set_allow_loopback(true) == RE_SUCCESS);
     CHECK(config.set_public_only(false) == RE_SUCCESS);
     CHECK(config.set_require_mx(false) == RE_SUCCESS);
+    CHECK(config.set_port25_check(true) == RE_SUCCESS);
     CHECK(config.set_hello_name("client.example") == RE_SUCCESS);
     CHECK(config.set_deadline(std::chrono::minutes(2)) == RE_SUCCESS);
     CHECK(config.set_deadline(std::chrono::milliseconds(-1)) == RE_MISUSE);
