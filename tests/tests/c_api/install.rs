@@ -31,7 +31,23 @@ fn pkg_config(library: &InstalledLibrary, arguments: &[&str]) -> Result<Vec<Stri
         .args(arguments)
         .arg("mapagent")
         .env("PKG_CONFIG_PATH", library.lib().join("pkgconfig"));
-    Ok(run(&mut command)?.split_whitespace().map(str::to_owned).collect())
+    Ok(words(&run(&mut command)?))
+}
+
+/// The words of what pkg-config prints for a shell: a backslash takes the character behind it literally.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match (character, words.last_mut()) {
+            ('\\', Some(word)) => word.extend(characters.next()),
+            (blank, _) if blank.is_whitespace() => words.push(String::new()),
+            (character, Some(word)) => word.push(character),
+            (_, None) => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[test]
@@ -121,9 +137,34 @@ fn every_exported_function_is_in_a_manual_page() -> TestResult {
     Ok(())
 }
 
+/// `man map_last_reply` finds what `man map_send` shows.
+#[test]
+fn every_exported_function_has_a_page_of_its_own_name() -> TestResult {
+    let pages = library()?.prefix().join("share/man/man3");
+    for name in fs::read_to_string(project().join("map-ffi/symbols.txt"))?.lines() {
+        let page = fs::read_to_string(pages.join(format!("{name}.3")))
+            .map_err(|error| format!("{name}: {error}"))?;
+        let page = match page.strip_prefix(".so man3/") {
+            Some(target) => fs::read_to_string(pages.join(target.trim_end()))?,
+            None => page,
+        };
+        let listed = |line: &str| {
+            line.strip_prefix(".Nm ")
+                .is_some_and(|rest| rest.trim_end_matches(" ,") == name)
+        };
+        assert!(page.lines().any(listed), "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn pkg_config_links_the_shared_library() -> TestResult {
-    let library = library()?;
+    let scratch = TempDir::new()?;
+    library()?;
+    // A blank, as the home folder of many a person has one.
+    let folder = scratch.path().join("a folder");
+    fs::create_dir(&folder)?;
+    let library = InstalledLibrary::in_folder(&folder)?;
     assert_eq!(pkg_config(&library, &["--modversion"])?, [VERSION]);
     let program = TempDir::new()?;
     let program = program.path().join("program");
