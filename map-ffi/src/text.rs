@@ -57,15 +57,15 @@ impl LazyText {
         if !there.is_null() {
             return there;
         }
-        let made = make().into_raw();
+        let text = make().into_raw();
         match self
             .0
-            .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(ptr::null_mut(), text, Ordering::AcqRel, Ordering::Acquire)
         {
-            Ok(_) => made,
+            Ok(_) => text,
             Err(first) => {
                 // SAFETY: from `into_raw` just above, and nobody else has seen it.
-                drop(unsafe { CString::from_raw(made) });
+                drop(unsafe { CString::from_raw(text) });
                 first
             }
         }
