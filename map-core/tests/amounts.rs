@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Stage,
+    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Stage, TlsUse,
     TransactionId,
 };
 use std::io::IoSlice;
@@ -28,6 +28,8 @@ fn connect(now: Instant) -> Connection {
             hello_name,
             hello: Hello::Ehlo,
             deadlines: Deadlines::default(),
+            tls: TlsUse::Clear,
+            auth: None,
         },
         now,
     )

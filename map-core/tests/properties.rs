@@ -38,6 +38,7 @@ fn storms_reach_every_outcome() {
             let word = match outcome {
                 Outcome::Accepted(_) => "accepted",
                 Outcome::Lost { .. } => "lost",
+                Outcome::NoTls(_) => "no TLS",
                 Outcome::Refused { .. } => "refused",
                 Outcome::Uncertain(_) => "uncertain",
                 Outcome::Unexpected { .. } => "unexpected",

@@ -8,7 +8,7 @@ use super::verdict::{Cause, ConnectFailure, Verdict};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, Unfit};
 use std::io;
 
 /// More characters of a server's text than this are not quoted in a sentence.
@@ -209,7 +209,9 @@ fn given_up(stage: Stage, why: Abort) -> String {
         Stage::Check | Stage::Route => "the mail host was being looked up",
         Stage::Connect => "the mail host was being connected to",
         Stage::Greeting => "the mail host kept silent after the connection was made",
-        Stage::Hello | Stage::Mail | Stage::Rcpt | Stage::Data => "the mail host was slow to answer",
+        Stage::Hello | Stage::Tls | Stage::Auth | Stage::Mail | Stage::Rcpt | Stage::Data => {
+            "the mail host was slow to answer"
+        }
         Stage::Content => "the content was being sent",
     };
     match why {
@@ -237,6 +239,19 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
              its administrator if it stays so.",
             host(case),
             quoted(reply)
+        ),
+        Outcome::Unfit(Unfit::NoAuthMechanism) => format!(
+            "{} offers no way to log in that can be used here. Ask its administrator for SCRAM-SHA-256, PLAIN, LOGIN or \
+             XOAUTH2.",
+            host(case)
+        ),
+        Outcome::Unfit(Unfit::NotVerified) => format!(
+            "{} has not proved who it is, so the password was not sent.",
+            host(case)
+        ),
+        Outcome::NoTls(_) => format!(
+            "TLS is required, and {} does not begin it. Nothing was sent; ask its administrator.",
+            host(case)
         ),
         Outcome::Unfit(Unfit::NeedsSmtpUtf8) => format!(
             "{} takes only addresses in ASCII, and {} is not one. Ask the recipient for an ASCII address.",
@@ -377,6 +392,14 @@ pub(super) fn detail(cause: &Cause) -> String {
         Cause::Exchange(Outcome::Unexpected { stage, reply }) => {
             format!("broke the protocol: said {} {}", quoted(reply), awaiting(*stage))
         }
+        Cause::Exchange(Outcome::Unfit(Unfit::NoAuthMechanism)) => {
+            "offers no usable AUTH mechanism".to_owned()
+        }
+        Cause::Exchange(Outcome::Unfit(Unfit::NotVerified)) => "has not proved who it is".to_owned(),
+        Cause::Exchange(Outcome::NoTls(NoTls::NotOffered)) => "does not offer STARTTLS".to_owned(),
+        Cause::Exchange(Outcome::NoTls(NoTls::Refused(reply))) => {
+            format!("refused STARTTLS: {}", quoted(reply))
+        }
         Cause::Exchange(Outcome::Unfit(Unfit::NeedsSmtpUtf8)) => "takes no address outside ASCII".to_owned(),
         Cause::Exchange(Outcome::Unfit(Unfit::TooLarge { limit, .. })) => {
             format!("takes at most {limit} octets")
@@ -405,6 +428,8 @@ fn loss_detail(why: &Loss) -> String {
         Loss::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
         Loss::Reset(kind) => format!("was lost ({kind})"),
         Loss::TimedOut => "did not answer in time".to_owned(),
+        Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
+        Loss::Tls(why) => format!("made no TLS session ({why})"),
     }
 }
 
@@ -414,7 +439,9 @@ fn uncertain_detail(why: &Loss) -> String {
         Loss::TimedOut => "no final answer came in time".to_owned(),
         Loss::Nonsense(reply) => format!("the answer was {}, which means neither yes nor no", quoted(reply)),
         Loss::NotSmtp => "the answer was not SMTP".to_owned(),
-        Loss::Closed | Loss::Reset(_) => "the connection was lost before the final answer".to_owned(),
+        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) => {
+            "the connection was lost before the final answer".to_owned()
+        }
     }
 }
 
@@ -423,6 +450,9 @@ fn awaiting(stage: smtp::Stage) -> &'static str {
         smtp::Stage::Greeting => "as greeting",
         smtp::Stage::Ehlo => "to EHLO",
         smtp::Stage::Helo => "to HELO",
+        smtp::Stage::StartTls => "to STARTTLS",
+        smtp::Stage::Tls => "in the TLS handshake",
+        smtp::Stage::Auth => "to AUTH",
         smtp::Stage::Mail => "to MAIL",
         smtp::Stage::Rcpt => "to RCPT",
         smtp::Stage::Data => "to DATA",

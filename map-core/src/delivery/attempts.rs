@@ -10,7 +10,9 @@ use crate::net::{
     is_localhost,
 };
 use crate::route::{self, Dropped, HostName, LookupError, MxHost, Route, RouteError, Target};
-use crate::smtp::{self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TransactionId};
+use crate::smtp::{
+    self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId,
+};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -362,7 +364,7 @@ impl Delivery<'_> {
     async fn converse(
         &mut self,
         trail: &Trail,
-        mut transport: Box<dyn Transport>,
+        transport: Box<dyn Transport>,
         hello: Hello,
         pending: &[usize],
     ) -> Conversation {
@@ -374,6 +376,8 @@ impl Delivery<'_> {
             hello_name: chosen.name,
             hello,
             deadlines: self.environment.deadlines,
+            tls: TlsUse::Clear,
+            auth: None,
         };
         let forward_paths = pending
             .iter()
@@ -405,7 +409,7 @@ impl Delivery<'_> {
             now,
         );
         connection.quit(now);
-        converse(&mut connection, transport.as_mut(), &mut observer, self.limits).await;
+        converse(&mut connection, transport, None, &mut observer, self.limits).await;
         let mut conversation = observer.conversation;
         for (index, _) in &mut conversation.outcomes {
             *index = pending.get(*index).copied().unwrap_or(usize::MAX);
@@ -612,7 +616,9 @@ fn step_after(outcome: &Outcome, hello: Hello) -> Next {
             ..
         } => Next::Stop,
         Outcome::Lost { .. } => Next::Address,
-        Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) => Next::Host,
+        Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) | Outcome::NoTls(_) => {
+            Next::Host
+        }
     }
 }
 
@@ -659,7 +665,7 @@ impl Observer for Notes<'_> {
             }
             Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
             Event::Ready(_) => self.conversation.past_hello = true,
-            Event::Finished(_) | Event::NeedContent(_) | Event::Closed => {}
+            Event::Finished(_) | Event::NeedContent(_) | Event::StartTls | Event::Closed => {}
         }
     }
 

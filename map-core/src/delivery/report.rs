@@ -45,6 +45,10 @@ pub enum Stage {
     Greeting,
     /// EHLO or HELO.
     Hello,
+    /// STARTTLS and the TLS handshake.
+    Tls,
+    /// AUTH
+    Auth,
     /// MAIL
     Mail,
     /// RCPT
@@ -56,7 +60,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// A word for it: `check`, `route`, `connect`, `greeting`, `hello`, `mail`, `rcpt`, `data`, `content`.
+    /// A word for it: `check`, `route`, `connect`, `greeting`, `hello`, `tls`, `auth`, `mail`, `rcpt`, `data`, `content`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Check => "check",
@@ -64,6 +68,8 @@ impl Stage {
             Self::Connect => "connect",
             Self::Greeting => "greeting",
             Self::Hello => "hello",
+            Self::Tls => "tls",
+            Self::Auth => "auth",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",

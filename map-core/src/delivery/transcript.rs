@@ -66,13 +66,15 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
 fn render_command(text: &mut String, stage: smtp::Stage) {
     let command = match stage {
         smtp::Stage::Ehlo | smtp::Stage::Helo => ServerCommand::Helo,
+        smtp::Stage::StartTls => ServerCommand::Tls,
+        smtp::Stage::Auth => ServerCommand::Auth,
         smtp::Stage::Mail => ServerCommand::From,
         smtp::Stage::Rcpt => ServerCommand::To,
         smtp::Stage::Data => ServerCommand::Data,
         smtp::Stage::Rset => ServerCommand::Rset,
         smtp::Stage::Quit => ServerCommand::Quit,
         // MAP has one word for DATA and what follows it.
-        smtp::Stage::Content | smtp::Stage::Greeting => return,
+        smtp::Stage::Content | smtp::Stage::Greeting | smtp::Stage::Tls => return,
     };
     line(text, "S", &Command::Server(command).to_string());
 }

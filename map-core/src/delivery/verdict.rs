@@ -116,6 +116,10 @@ const DNS_FAILURE: EnhancedStatusCode = status(4, 4, 3);
 const REFUSED_TARGET: EnhancedStatusCode = status(5, 4, 6);
 /// Other or undefined protocol status (RFC 3463 section 3.6).
 const PROTOCOL_ERROR: EnhancedStatusCode = status(4, 5, 0);
+/// Cryptographic failure (RFC 3463 section 3.8), for now.
+const NO_TLS: EnhancedStatusCode = status(4, 7, 5);
+/// The same, until somebody changes a setting.
+const NO_SECURITY: EnhancedStatusCode = status(5, 7, 5);
 /// Too many recipients (RFC 3463 section 3.6).
 const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
 /// Non-ASCII addresses not permitted for that recipient (RFC 6531 section 3.5).
@@ -236,11 +240,15 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Unfit(unfit) => {
             // The code that a server gives for it, so that a caller needs to know one way only.
             let (code, enhanced) = match unfit {
+                Unfit::NoAuthMechanism | Unfit::NotVerified => {
+                    return permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Auth);
+                }
                 Unfit::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
                 Unfit::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
+        Outcome::NoTls(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
         Outcome::Lost {
             stage,
             why: Loss::Aborted(why),
@@ -382,6 +390,8 @@ impl From<smtp::Stage> for Stage {
         match stage {
             smtp::Stage::Greeting => Self::Greeting,
             smtp::Stage::Ehlo | smtp::Stage::Helo => Self::Hello,
+            smtp::Stage::StartTls | smtp::Stage::Tls => Self::Tls,
+            smtp::Stage::Auth => Self::Auth,
             smtp::Stage::Mail | smtp::Stage::Rset => Self::Mail,
             smtp::Stage::Rcpt => Self::Rcpt,
             smtp::Stage::Data => Self::Data,

@@ -1,5 +1,6 @@
 //! Moves octets between one transport and one machine. Everything that is decided is decided in the machine.
 
+use super::tls::{TlsError, TlsFacts, TlsPeer};
 use super::{Limits, Transport};
 use crate::smtp::{Abort, Connection, Event, TransactionId};
 use bytes::Bytes;
@@ -22,8 +23,13 @@ const MAX_SLICES: usize = 64;
 
 /// Listens to a conversation and supplies the contents of its transactions.
 pub trait Observer: Send {
-    /// Something happened. Never called with [`Event::NeedContent`] or [`Event::Closed`].
+    /// Something happened. Never called with [`Event::NeedContent`], [`Event::StartTls`] or [`Event::Closed`].
     fn event(&mut self, event: Event);
+
+    /// A TLS handshake ended. Called before the machine learns of it.
+    fn tls(&mut self, handshake: &Result<TlsFacts, TlsError>) {
+        let _ = handshake;
+    }
 
     /// Opens the content of a transaction, from its beginning.
     ///
@@ -54,13 +60,14 @@ struct OpenContent {
 /// Cancel safety: dropping the future drops the conversation without a verdict. Give [`Limits`] instead.
 pub async fn converse(
     connection: &mut Connection,
-    transport: &mut dyn Transport,
+    mut transport: Box<dyn Transport>,
+    tls: Option<&TlsPeer>,
     observer: &mut dyn Observer,
     limits: &Limits,
 ) {
     let mut driver = Driver {
         connection,
-        transport,
+        transport: transport.as_mut(),
         content: None,
         content_asked: false,
         write_failed: None,

@@ -2,7 +2,7 @@
 
 use super::Transport;
 use super::{CancelSignal, Limits, Observer, converse};
-use crate::smtp::{Config, Connection, Deadlines, Event, Hello, TransactionId};
+use crate::smtp::{Config, Connection, Deadlines, Event, Hello, TlsUse, TransactionId};
 use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
@@ -91,7 +91,7 @@ impl Transport for Talker {
     }
 }
 
-async fn converse_with(transport: &mut dyn Transport) -> Vec<Event> {
+async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
     struct Listener(Vec<Event>);
     impl Observer for Listener {
         fn event(&mut self, event: Event) {
@@ -112,10 +112,12 @@ async fn converse_with(transport: &mut dyn Transport) -> Vec<Event> {
         hello_name: "client.example.com".parse().expect("a name"),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),
+        tls: TlsUse::Clear,
+        auth: None,
     };
     let mut connection = Connection::new(config, now);
     connection.quit(now);
-    converse(&mut connection, transport, &mut listener, &limits).await;
+    converse(&mut connection, transport, None, &mut listener, &limits).await;
     listener.0
 }
 
@@ -124,7 +126,7 @@ async fn a_peer_that_talks_without_end_is_left() {
     // Replies that nobody asked for, and one reply that never ends: before and behind its limits.
     for line in [&b"354 go on\r\n"[..], b"250-more\r\n", b"2"] {
         let started = Instant::now();
-        let events = converse_with(&mut Flood { said: false, line }).await;
+        let events = converse_with(Box::new(Flood { said: false, line })).await;
         assert!(
             events.len() < 20,
             "what it says is not kept: {} events",
@@ -134,10 +136,10 @@ async fn a_peer_that_talks_without_end_is_left() {
     }
     // Slowly: a continuation line a second keeps no deadline up.
     let started = Instant::now();
-    converse_with(&mut Talker(Flood {
+    converse_with(Box::new(Talker(Flood {
         said: false,
         line: b"2",
-    }))
+    })))
     .await;
     assert!(
         started.elapsed() <= Duration::from_secs(303),

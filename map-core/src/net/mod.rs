@@ -4,9 +4,9 @@
 //! - [`SocksConnector`] connects through a SOCKS5 proxy;
 //! - [`Limits`] is when to give up: the caller's cancel signal and the deadlines of the whole delivery;
 //! - [`converse`] moves octets between one transport and one machine until the machine closes;
+//! - [`tls`] makes a TLS session of a transport and verifies the peer;
 //! - [`Port25Evidence`] is the answer to the question whether outgoing port 25 is blocked, with what it rests on.
 //!
-//! TLS finds its place here, beside the connector.
 
 mod connect;
 mod driver;
@@ -15,6 +15,7 @@ mod driver_tests;
 mod limits;
 mod port25;
 mod socks;
+pub mod tls;
 
 pub use connect::{ConnectByName, ConnectError, Connecting, Connector, TcpConnector, Transport};
 pub use driver::{Observer, converse};

@@ -7,7 +7,7 @@ use super::transaction::Transaction;
 use super::transmit::{Owed, Wire};
 use super::{
     Abort, BodyInfo, Config, Envelope, Event, Hello, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity,
-    Stage, TransactionId,
+    Stage, TlsSession, TransactionId,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ use std::time::Instant;
 ///
 /// # Example
 /// ```
-/// use map_core::smtp::{BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Outcome, TransactionId};
+/// use map_core::smtp::{BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Outcome, TlsUse, TransactionId};
 /// use std::time::Instant;
 ///
 /// /// Takes what the machine wants to write, as a socket would.
@@ -53,6 +53,8 @@ use std::time::Instant;
 ///     hello_name: "client.example".parse().unwrap(),
 ///     hello: Hello::Ehlo,
 ///     deadlines: Deadlines::default(),
+///     tls: TlsUse::Clear,
+///     auth: None,
 /// };
 /// let envelope = Envelope {
 ///     reverse_path: map_core::Mailbox::try_from("a@client.example").unwrap().into(),
@@ -237,6 +239,11 @@ impl Connection {
             }
             other => other,
         });
+    }
+
+    /// The handshake that [`Event::StartTls`] asked for ended: in a session, or why there is none, for a person.
+    pub fn handle_tls(&mut self, handshake: Result<TlsSession, Arc<str>>, now: Instant) {
+        let _ = (handshake, now);
     }
 
     /// [`Self::poll_deadline`] has passed. Before that, nothing happens.

@@ -58,6 +58,7 @@
 //! - A MAIL refused, a RCPT accepted and a 354: no dot alone is sent, since it might deliver an empty message.
 //! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 
+mod auth;
 mod capabilities;
 mod codes;
 mod command;
@@ -69,6 +70,7 @@ mod stuffing;
 mod transaction;
 mod transmit;
 
+pub use auth::{Authentication, Secret, SecretKind};
 pub use capabilities::Capabilities;
 pub use connection::Connection;
 pub use parser::{ReplyError, ReplyParser};
@@ -108,6 +110,30 @@ pub struct Config {
     pub hello: Hello,
     /// How long each reply may take.
     pub deadlines: Deadlines,
+    /// What is asked of the transport before any mail moves.
+    pub tls: TlsUse,
+    /// Who the client says it is, where mail is handed to a relay; `None` on the direct road.
+    pub auth: Option<Authentication>,
+}
+
+/// What a session asks of its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsUse {
+    /// It stays in the clear, whatever is offered.
+    Clear,
+    /// The transport is made a TLS one before anything is said (RFC 8314 section 3.3).
+    Implicit,
+    /// STARTTLS where it is offered (RFC 3207); in the clear where it is not, or is refused by a reply.
+    Opportunistic,
+    /// STARTTLS, or no mail.
+    Required,
+}
+
+/// A TLS session that the driver made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    /// The peer has proved who it is. No secret is told to one that has not.
+    pub verified: bool,
 }
 
 /// How the session is opened.
@@ -127,6 +153,12 @@ pub struct Deadlines {
     pub greeting: Duration,
     /// EHLO and HELO.
     pub hello: Duration,
+    /// STARTTLS, until its reply.
+    pub starttls: Duration,
+    /// The TLS handshake as a whole.
+    pub tls: Duration,
+    /// AUTH, each of its steps.
+    pub auth: Duration,
     /// MAIL.
     pub mail: Duration,
     /// RCPT.
@@ -147,6 +179,9 @@ impl Default for Deadlines {
         Self {
             greeting: minutes(5),
             hello: minutes(5),
+            starttls: minutes(1),
+            tls: Duration::from_secs(15),
+            auth: minutes(2),
             mail: minutes(5),
             rcpt: minutes(5),
             data: minutes(2),
@@ -166,6 +201,12 @@ pub enum Stage {
     Ehlo,
     /// HELO
     Helo,
+    /// STARTTLS
+    StartTls,
+    /// The TLS handshake; no command and no reply.
+    Tls,
+    /// AUTH
+    Auth,
     /// MAIL
     Mail,
     /// RCPT
@@ -201,6 +242,8 @@ pub enum Outcome {
     },
     /// Decided here: the host cannot take this message.
     Unfit(Unfit),
+    /// TLS was required, and the host does not begin it. Nothing of the mail was sent.
+    NoTls(NoTls),
     /// The conversation ended before the commit point, and no reply decides.
     Lost {
         /// What was awaited.
@@ -212,9 +255,22 @@ pub enum Outcome {
     Uncertain(Loss),
 }
 
+/// Why there is no TLS session, found before a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoTls {
+    /// The answer to EHLO does not offer STARTTLS, or the server knows only HELO.
+    NotOffered,
+    /// STARTTLS was refused.
+    Refused(Arc<Reply>),
+}
+
 /// Why a host cannot take a message, found before asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
+    /// It offers no AUTH mechanism that the client has.
+    NoAuthMechanism,
+    /// AUTH was asked for and the session's peer is not verified: no secret has left.
+    NotVerified,
     /// An address is not ASCII and SMTPUTF8 is not offered.
     NeedsSmtpUtf8,
     /// Larger than the host's SIZE.
@@ -235,12 +291,16 @@ pub enum Loss {
     Closed,
     /// A reply that is one, but cannot be believed there.
     Nonsense(Arc<Reply>),
+    /// Octets came in the clear between the 220 to STARTTLS and the handshake (CVE-2021-38371).
+    Injected,
     /// What came is not SMTP, or breaks a limit.
     NotSmtp,
     /// The system reported an error.
     Reset(io::ErrorKind),
     /// No answer in time.
     TimedOut,
+    /// The TLS handshake failed; why, for a person.
+    Tls(Arc<str>),
 }
 
 /// Why the driver gave up.
@@ -278,6 +338,8 @@ pub enum Event {
     },
     /// EHLO or HELO was accepted.
     Ready(Capabilities),
+    /// Make the transport a TLS one and call [`Connection::handle_tls`]. Until then nothing is to be written.
+    StartTls,
     /// Call [`Connection::handle_content`] once.
     NeedContent(TransactionId),
     /// One recipient's outcome; exactly one for each before `Finished`.

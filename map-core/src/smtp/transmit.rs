@@ -267,6 +267,9 @@ impl Deadlines {
         match stage {
             Stage::Greeting => self.greeting,
             Stage::Ehlo | Stage::Helo => self.hello,
+            Stage::StartTls => self.starttls,
+            Stage::Tls => self.tls,
+            Stage::Auth => self.auth,
             // RSET has no time of its own in RFC 5321; it opens the transaction as MAIL does.
             Stage::Mail | Stage::Rset => self.mail,
             Stage::Rcpt => self.rcpt,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::address::MailboxDomain;
 use map_core::smtp::{
-    BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Reply, Severity, Stage,
-    TransactionId,
+    BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, NoTls, Outcome, Reply, Severity,
+    Stage, TlsUse, TransactionId,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -104,6 +104,8 @@ pub(crate) fn config(hello: Hello) -> Config {
         hello_name: HELLO_NAME.clone(),
         hello,
         deadlines: Deadlines::default(),
+        tls: TlsUse::Clear,
+        auth: None,
     }
 }
 
@@ -228,6 +230,7 @@ impl Harness {
                         _ => {}
                     }
                 }
+                Event::StartTls => self.trail.push("(TLS)".to_owned()),
                 Event::Received { stage, tx, reply } => {
                     let tx = tx.map(number);
                     self.trail.push(reply.code.to_string());
@@ -315,7 +318,7 @@ impl Harness {
                 assert!(!sent, "{outcome:?} behind the commit point");
             }
             Outcome::Refused { reply, .. } => assert!(reply.severity().is_negative(), "{outcome:?}"),
-            Outcome::Unfit(_) => {}
+            Outcome::NoTls(_) | Outcome::Unfit(_) => {}
         }
     }
 
@@ -341,6 +344,9 @@ pub(crate) fn command(stage: Stage) -> &'static str {
         Stage::Greeting => "greeting",
         Stage::Ehlo => "EHLO",
         Stage::Helo => "HELO",
+        Stage::StartTls => "STARTTLS",
+        Stage::Tls => "TLS",
+        Stage::Auth => "AUTH",
         Stage::Mail => "MAIL",
         Stage::Rcpt => "RCPT",
         Stage::Data => "DATA",
@@ -362,6 +368,10 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Unfit(map_core::smtp::Unfit::TooLarge { size, limit }) => {
             format!("unfit ({size} octets, limit {limit})")
         }
+        Outcome::Unfit(map_core::smtp::Unfit::NoAuthMechanism) => "unfit (no AUTH mechanism)".to_owned(),
+        Outcome::Unfit(map_core::smtp::Unfit::NotVerified) => "unfit (not verified)".to_owned(),
+        Outcome::NoTls(NoTls::NotOffered) => "no TLS (not offered)".to_owned(),
+        Outcome::NoTls(NoTls::Refused(reply)) => format!("no TLS ({})", codes(reply)),
         Outcome::Lost { stage, why } => format!("lost at {} ({})", command(*stage), loss(why)),
         Outcome::Uncertain(why) => format!("uncertain ({})", loss(why)),
     }
@@ -378,6 +388,8 @@ fn loss(why: &Loss) -> String {
         Loss::NotSmtp => "not SMTP".to_owned(),
         Loss::Reset(_) => "reset".to_owned(),
         Loss::TimedOut => "timed out".to_owned(),
+        Loss::Injected => "injected".to_owned(),
+        Loss::Tls(why) => format!("TLS: {why}"),
     }
 }
 
