@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod c_library;
+pub mod certificates;
 pub mod confined;
 pub mod dns_lab;
 pub mod mail_server;

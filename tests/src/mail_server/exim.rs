@@ -1,14 +1,15 @@
 //! Exim.
 
 use super::Recipe;
-use std::net::SocketAddr;
+use super::Role;
 
-pub(super) fn recipe(address: SocketAddr) -> Recipe {
+pub(super) fn recipe(role: &Role<'_>) -> Recipe {
     Recipe {
-        package: "exim4-daemon-light",
+        packages: &["exim4-daemon-light"],
         accounts: &["Debian-exim"],
-        files: vec![("exim.conf", configuration(address))],
-        prepare: "chown Debian-exim: /mnt/spool /mnt/mail",
+        files: vec![("exim.conf", configuration(role))],
+        prepare: "chown Debian-exim: /mnt/spool /mnt/mail; chown -f Debian-exim /mnt/etc/key.pem || true"
+            .to_owned(),
         command: &[
             "/mnt/server/usr/sbin/exim4",
             "-C",
@@ -21,7 +22,13 @@ pub(super) fn recipe(address: SocketAddr) -> Recipe {
 }
 
 // Started with a configuration of our own it gives up root, so the Maildirs belong to its own user.
-fn configuration(address: SocketAddr) -> String {
+fn configuration(role: &Role<'_>) -> String {
+    let address = role.address;
+    let tls = if role.identity.is_some() {
+        "tls_advertise_hosts = *\ntls_certificate = /mnt/etc/chain.pem\ntls_privatekey = /mnt/etc/key.pem"
+    } else {
+        "tls_advertise_hosts ="
+    };
     format!(
         r"
 primary_hostname = mx.example.test
@@ -40,7 +47,7 @@ smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
 host_lookup =
 rfc1413_query_timeout = 0s
-tls_advertise_hosts =
+{tls}
 chunking_advertise_hosts = *
 smtputf8_advertise_hosts = *
 accept_8bitmime = true

@@ -2,13 +2,16 @@
 //!
 //! Each runs from the Debian package that `scripts/setup` has unpacked, in mounts and process ids of its own: nothing
 //! of the machine is configured, nothing is installed, nothing stays. They take mail for `alice@example.test` and
-//! `bob@example.test`, in the clear, from anybody.
+//! `bob@example.test` from anybody, in the clear and, given a certificate, over TLS; a relay takes it from those who
+//! log in.
 
 mod exim;
 mod opensmtpd;
 mod postfix;
 
+use crate::certificates::Identity;
 use crate::confined::{Confined, wait_until};
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -43,14 +46,14 @@ impl Kind {
 
 /// What is particular to one server.
 struct Recipe {
-    /// The Debian package it comes from.
-    package: &'static str,
+    /// The Debian packages it comes from, the one that is named first at `/mnt/server`, another at `/mnt/` and its name.
+    packages: &'static [&'static str],
     /// The accounts it wants to find, beside root and `vmail`.
     accounts: &'static [&'static str],
     /// Its configuration: file names below `/mnt/etc`, and texts.
     files: Vec<(&'static str, String)>,
     /// Shell commands that come before it.
-    prepare: &'static str,
+    prepare: String,
     /// The server, in the foreground.
     command: &'static [&'static str],
     /// What of its own files is worth reading when something goes wrong.
@@ -68,6 +71,20 @@ pub struct MailServer {
     log: &'static str,
 }
 
+/// Where a server listens, and what it is to be.
+struct Role<'a> {
+    address: SocketAddr,
+    /// TLS for those who ask for it by STARTTLS.
+    identity: Option<&'a Identity>,
+    /// Where a relay expects TLS from the first octet. It takes mail only from [`RELAY_USER`].
+    implicit: Option<SocketAddr>,
+}
+
+/// The user of a relay.
+pub const RELAY_USER: &str = "app";
+/// The password of that user.
+pub const RELAY_PASSWORD: &str = "pass word, \u{fc}mlaut";
+
 impl MailServer {
     /// Starts a server and waits for its greeting. `None`, said on standard error, where this process may not make
     /// namespaces: that needs root.
@@ -75,36 +92,87 @@ impl MailServer {
     /// # Panics
     /// When the server is not there or does not start: with what it has written.
     pub fn start(kind: Kind) -> Option<Self> {
+        let address = unused_address();
+        Self::start_as(
+            kind,
+            &Role {
+                address,
+                identity: None,
+                implicit: None,
+            },
+        )
+    }
+
+    /// The same for a server that offers STARTTLS and shows this certificate: Exim by `GnuTLS`, Postfix by OpenSSL.
+    ///
+    /// # Panics
+    /// As [`Self::start`]; and for OpenSMTPD, whose STARTTLS fails with OpenSSL 3.
+    pub fn start_with_tls(kind: Kind, identity: &Identity) -> Option<Self> {
+        assert!(
+            kind != Kind::OpenSmtpd,
+            "the STARTTLS of this OpenSMTPD fails with OpenSSL 3"
+        );
+        let address = unused_address();
+        Self::start_as(
+            kind,
+            &Role {
+                address,
+                identity: Some(identity),
+                implicit: None,
+            },
+        )
+    }
+
+    /// A Postfix that takes mail only over TLS and only from [`RELAY_USER`], whom Dovecot knows by PLAIN, LOGIN and
+    /// SCRAM-SHA-256. The address behind it is the one with TLS from the first octet.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_relay(identity: &Identity) -> Option<(Self, SocketAddr)> {
+        let address = unused_address();
+        let implicit = SocketAddr::new(address.ip(), unused_port(address.ip()));
+        let role = Role {
+            address,
+            identity: Some(identity),
+            implicit: Some(implicit),
+        };
+        Some((Self::start_as(Kind::Postfix, &role)?, implicit))
+    }
+
+    fn start_as(kind: Kind, role: &Role<'_>) -> Option<Self> {
         if !Confined::is_possible() {
             eprintln!("SKIPPED: {kind:?} needs namespaces, and these need root");
             return None;
         }
-        let address = unused_address();
+        let address = role.address;
         let recipe = match kind {
-            Kind::Exim => exim::recipe(address),
+            Kind::Exim => exim::recipe(role),
             Kind::OpenSmtpd => opensmtpd::recipe(address),
-            Kind::Postfix => postfix::recipe(address),
+            Kind::Postfix => postfix::recipe(role),
         };
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../build/lab")
-            .join(recipe.package);
-        assert!(
-            package.join(".complete").exists(),
-            "{} is not unpacked in build/lab: run scripts/setup",
-            recipe.package
-        );
-        let dir = lay_out(&recipe);
-        let prepare = format!(
-            r#"
-mount --bind "{}" /mnt
-mount --bind "{}" /mnt/server
-for file in passwd group resolv.conf; do mount --bind /mnt/etc/$file /etc/$file; done
-{}
-"#,
-            dir.path().display(),
-            package.display(),
-            recipe.prepare
-        );
+        let dir = lay_out(&recipe, role.identity);
+        let mut prepare = format!("mount --bind \"{}\" /mnt\n", dir.path().display());
+        for (package, place) in recipe
+            .packages
+            .iter()
+            .zip(["server"].iter().chain(&recipe.packages[1..]))
+        {
+            let unpacked = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../build/lab")
+                .join(package);
+            assert!(
+                unpacked.join(".complete").exists(),
+                "{package} is not unpacked in build/lab: run scripts/setup"
+            );
+            writeln!(
+                prepare,
+                "mkdir -p /mnt/{place}\nmount --bind \"{}\" /mnt/{place}",
+                unpacked.display()
+            )
+            .expect("text");
+        }
+        prepare += "for file in passwd group resolv.conf; do mount --bind /mnt/etc/$file /etc/$file; done\n";
+        prepare += &recipe.prepare;
         let confined = Confined::start(&prepare, recipe.command, &dir.path().join("output"))
             .expect("unshare cannot be run: run scripts/setup");
         let mut server = Self {
@@ -189,12 +257,17 @@ fn unused_address() -> SocketAddr {
     static SERVERS: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, high | 64, low, SERVERS.fetch_add(1, Ordering::Relaxed));
-    let probe = TcpListener::bind((IpAddr::from(address), 0)).expect("a free port on loopback");
-    probe.local_addr().expect("the address of a listener")
+    let address = IpAddr::from(address);
+    SocketAddr::new(address, unused_port(address))
+}
+
+fn unused_port(address: IpAddr) -> u16 {
+    let probe = TcpListener::bind((address, 0)).expect("a free port on loopback");
+    probe.local_addr().expect("the address of a listener").port()
 }
 
 /// The directory that the server sees as `/mnt`.
-fn lay_out(recipe: &Recipe) -> TempDir {
+fn lay_out(recipe: &Recipe, identity: Option<&Identity>) -> TempDir {
     let dir = TempDir::new().expect("a directory for temporary files");
     let root = dir.path();
     // Daemons look into it that are not root.
@@ -224,6 +297,10 @@ fn lay_out(recipe: &Recipe) -> TempDir {
     );
     for (name, text) in &recipe.files {
         write(name, text);
+    }
+    if let Some(identity) = identity {
+        write("chain.pem", &identity.chain);
+        write("key.pem", &identity.key);
     }
     dir
 }

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 
 pub(super) fn recipe(address: SocketAddr) -> Recipe {
     Recipe {
-        package: "opensmtpd",
+        packages: &["opensmtpd"],
         accounts: &["opensmtpd", "opensmtpq"],
         files: vec![("smtpd.conf", configuration(address))],
-        prepare: PREPARE,
+        prepare: PREPARE.to_owned(),
         command: &["/mnt/server/usr/sbin/smtpd", "-d", "-f", "/mnt/etc/smtpd.conf"],
         log: "output",
     }
