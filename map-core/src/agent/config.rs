@@ -1,10 +1,13 @@
 //! The settings of an agent.
 
 use crate::address::MailboxDomain;
-use crate::delivery::HelloName;
+use crate::delivery::{HelloName, Relay};
+use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::Deadlines;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +30,13 @@ pub struct Config {
     pub(super) deadlines: Deadlines,
     pub(super) port25_check: bool,
     pub(super) port25_witnesses: Witnesses,
+    pub(super) require_tls: bool,
+    pub(super) dane: bool,
+    pub(super) mta_sts: bool,
+    pub(super) https_port: u16,
+    pub(super) tls_roots: Vec<CertificateDer<'static>>,
+    pub(super) platform_roots: bool,
+    pub(super) relay: Option<Relay>,
 }
 
 /// A setting that cannot be.
@@ -48,6 +58,9 @@ pub enum ConfigError {
     /// Unspecified, multicast or broadcast.
     #[error("{0} is not an address that anything can be sent from")]
     SourceAddress(IpAddr),
+    /// No certificates that can be trusted; the reason.
+    #[error("these are no certificates of authorities: {0}")]
+    TlsRoots(String),
     /// No DNSKEY records of the DNS root.
     #[error("this is no DNSSEC trust anchor: {0}")]
     TrustAnchor(#[from] TrustAnchorError),
@@ -58,6 +71,8 @@ pub enum ConfigError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
+    /// The reply to AUTH and to each of its steps; 120 s.
+    Auth,
     /// Connecting to one address; 15 s.
     Connect,
     /// The content, without progress; 180 s.
@@ -78,10 +93,15 @@ pub enum Timeout {
     Rcpt,
     /// From the start to the first octet of content, DNS and all hosts included; 300 s.
     Start,
+    /// The reply to STARTTLS; 60 s.
+    StartTls,
+    /// The TLS handshake; 15 s.
+    Tls,
 }
 
 const DNS_PORT: u16 = 53;
 const SMTP_PORT: u16 = 25;
+const HTTPS_PORT: u16 = 443;
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 impl Default for Config {
@@ -109,6 +129,13 @@ impl Config {
             deadlines: Deadlines::default(),
             port25_check: true,
             port25_witnesses: Witnesses::default(),
+            require_tls: false,
+            dane: true,
+            mta_sts: true,
+            https_port: HTTPS_PORT,
+            tls_roots: Vec::new(),
+            platform_roots: true,
+            relay: None,
         }
     }
 
@@ -257,6 +284,7 @@ impl Config {
     pub fn set_timeout(&mut self, which: Timeout, duration: Duration) -> Result<(), ConfigError> {
         let duration = sensible(duration)?;
         let timeout = match which {
+            Timeout::Auth => &mut self.deadlines.auth,
             Timeout::Connect => &mut self.connect_timeout,
             Timeout::Content => &mut self.deadlines.content,
             Timeout::Data => &mut self.deadlines.data,
@@ -267,6 +295,8 @@ impl Config {
             Timeout::Quit => &mut self.deadlines.quit,
             Timeout::Rcpt => &mut self.deadlines.rcpt,
             Timeout::Start => &mut self.start_timeout,
+            Timeout::StartTls => &mut self.deadlines.starttls,
+            Timeout::Tls => &mut self.deadlines.tls,
         };
         *timeout = duration;
         Ok(())
@@ -297,6 +327,89 @@ impl Config {
     pub fn set_port25_witnesses(&mut self, witnesses: Option<Witnesses>) {
         self.port25_witnesses = witnesses.unwrap_or_default();
     }
+
+    /// Sends only over TLS, to a mail host that has proved who it is: by DANE where its zone has TLSA records, else by a
+    /// certificate for its name (the name of the MX record) from an authority that is trusted. False: TLS is used where
+    /// it is offered, and the certificate is verified only where DANE or MTA-STS asks for it.
+    ///
+    /// Much of the Internet's mail cannot be delivered with it: many hosts have a certificate for another name. A host
+    /// that cannot be verified is `RE_SERVER_UNREACH`, transient, with 4.7.5.
+    ///
+    /// Has no effect on a relay, whose own [security](crate::RelaySecurity) counts.
+    pub fn set_require_tls(&mut self, require: bool) {
+        self.require_tls = require;
+    }
+
+    /// Whether to verify mail hosts by DANE (RFC 7672), the signed records of their zones; true.
+    pub fn set_dane(&mut self, dane: bool) {
+        self.dane = dane;
+    }
+
+    /// Whether to follow the MTA-STS policies (RFC 8461) of recipients' domains; true.
+    pub fn set_mta_sts(&mut self, mta_sts: bool) {
+        self.mta_sts = mta_sts;
+    }
+
+    /// Trusts these certificate authorities, too, for relays, MTA-STS and [`Self::set_require_tls`]: one or more
+    /// certificates in PEM. Changes nothing unless all can be read.
+    ///
+    /// # Errors
+    /// [`ConfigError::TlsRoots`].
+    pub fn add_tls_roots(&mut self, pem: &str) -> Result<(), ConfigError> {
+        self.tls_roots.extend(roots(pem)?);
+        Ok(())
+    }
+
+    /// Whether the certificate authorities of the platform are trusted, too; true. Where the platform has none to offer,
+    /// those that Mozilla trusts stand in for them.
+    pub fn set_platform_roots(&mut self, trust: bool) {
+        self.platform_roots = trust;
+    }
+
+    /// The port where MTA-STS policies are fetched; 443. For tests and the sandbox.
+    ///
+    /// # Errors
+    /// Port 0.
+    pub fn set_https_port(&mut self, port: u16) -> Result<(), ConfigError> {
+        if port == 0 {
+            return Err(ConfigError::Port);
+        }
+        self.https_port = port;
+        Ok(())
+    }
+
+    /// Hands all mail to this relay instead of the recipients' own mail hosts; `None` for the direct road.
+    ///
+    /// No MX record is looked up then, port 25 and the rules about targets (loopback, private ranges) do not count, and
+    /// neither do DANE and MTA-STS. [`Self::set_smtp_port`] is not the relay's port.
+    pub fn set_relay(&mut self, relay: Option<Relay>) {
+        self.relay = relay;
+    }
+
+    /// What TLS sessions are made by.
+    pub(super) fn tls_settings(&self) -> TlsSettings {
+        let settings = TlsSettings::default().with_extra_roots(self.tls_roots.clone());
+        if self.platform_roots {
+            settings
+        } else {
+            settings.without_platform_roots()
+        }
+    }
+}
+
+fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let unfit = |why: String| ConfigError::TlsRoots(why);
+    let roots: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| unfit(format!("the PEM cannot be read ({error})")))?;
+    if roots.is_empty() {
+        return Err(unfit("there is no certificate in the PEM".to_owned()));
+    }
+    for root in &roots {
+        webpki::anchor_from_trusted_cert(root)
+            .map_err(|error| unfit(format!("one of them cannot be read ({error})")))?;
+    }
+    Ok(roots)
 }
 
 fn sensible(duration: Duration) -> Result<Duration, ConfigError> {
@@ -413,6 +526,54 @@ mod tests {
     }
 
     #[test]
+    fn roots_are_certificates_all_of_them() {
+        let made = |name: &str| {
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let certificate = rcgen::CertificateParams::new([name.to_owned()])
+                .and_then(|params| params.self_signed(&key))
+                .expect("a certificate");
+            certificate.pem()
+        };
+        let (one, other) = (made("one.example"), made("other.example"));
+        let mut config = Config::new();
+        config.add_tls_roots(&one).expect("a certificate");
+        config
+            .add_tls_roots(&format!("# two of them\n{one}{other}"))
+            .expect("certificates");
+        assert_eq!(config.tls_roots.len(), 3);
+        let nonsense = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+        let half: String = one.lines().take(3).collect::<Vec<_>>().join("\n");
+        for pem in ["", "nonsense", nonsense, &format!("{other}{nonsense}"), &half] {
+            let error = config.add_tls_roots(pem).expect_err("no certificate");
+            assert!(matches!(error, ConfigError::TlsRoots(_)), "{error}");
+            assert_eq!(config.tls_roots.len(), 3, "{pem}");
+        }
+    }
+
+    #[test]
+    fn policies_are_followed_unless_they_are_switched_off() {
+        let mut config = Config::new();
+        let settings = |config: &Config| (config.require_tls, config.dane, config.mta_sts, config.https_port);
+        assert_eq!(settings(&config), (false, true, true, 443));
+        config.set_require_tls(true);
+        config.set_dane(false);
+        config.set_mta_sts(false);
+        config.set_https_port(8443).expect("a port");
+        assert_eq!(config.set_https_port(0), Err(ConfigError::Port));
+        assert_eq!(settings(&config), (true, false, false, 8443));
+    }
+
+    #[test]
+    fn no_password_of_a_relay_is_shown() {
+        let relay = Relay::new("mail.example.net", 465, crate::RelaySecurity::Implicit)
+            .and_then(|relay| relay.with_login("alice", "s3cret", crate::smtp::SecretKind::Password));
+        let mut config = Config::new();
+        config.set_relay(Some(relay.expect("a relay")));
+        let shown = format!("{config:?}");
+        assert!(shown.contains("alice") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
     fn no_password_of_a_proxy_is_shown() {
         let mut config = Config::new();
         config.set_proxy(Some("socks5://alice:s3cret@127.0.0.1".parse().expect("a proxy")));
@@ -443,6 +604,7 @@ mod tests {
     #[test]
     fn each_timeout_sets_its_own_deadline() {
         let all = [
+            Timeout::Auth,
             Timeout::Connect,
             Timeout::Content,
             Timeout::Data,
@@ -453,6 +615,8 @@ mod tests {
             Timeout::Quit,
             Timeout::Rcpt,
             Timeout::Start,
+            Timeout::StartTls,
+            Timeout::Tls,
         ];
         let mut config = Config::new();
         for (seconds, which) in (1..).zip(all) {
@@ -462,6 +626,7 @@ mod tests {
         }
         let deadlines = &config.deadlines;
         let set = [
+            deadlines.auth,
             config.connect_timeout,
             deadlines.content,
             deadlines.data,
@@ -472,6 +637,8 @@ mod tests {
             deadlines.quit,
             deadlines.rcpt,
             config.start_timeout,
+            deadlines.starttls,
+            deadlines.tls,
         ];
         assert!(
             set.iter()

@@ -490,6 +490,8 @@ impl Delivery<'_> {
             detail: advice::detail(&cause),
             code: None,
             duration: std::time::Duration::ZERO,
+            tls: None,
+            policy: None,
             dialogue: Vec::new(),
         });
         self.note(&cause, Some(index));
@@ -591,6 +593,8 @@ impl Trail {
             detail: advice::detail(cause),
             code: verdict.server.as_ref().map(|reply| reply.code),
             duration: self.started.elapsed(),
+            tls: None,
+            policy: None,
             dialogue,
         }
     }

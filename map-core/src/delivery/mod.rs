@@ -14,6 +14,8 @@ mod advice;
 mod attempts;
 mod hello;
 mod port25;
+mod protection;
+mod relay;
 mod report;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -24,6 +26,8 @@ mod verdict;
 mod tests;
 
 pub use hello::HelloName;
+pub use protection::TlsPolicy;
+pub use relay::{Relay, RelayError, RelaySecurity};
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
 pub(crate) use attempts::{Progress, deliver};

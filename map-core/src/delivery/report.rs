@@ -1,8 +1,10 @@
 //! What a delivery tells its caller.
 
+use super::protection::TlsPolicy;
 use super::verdict::{Cause, ConnectFailure, Verdict, deciding, verdict};
 use super::{advice, transcript};
 use crate::net::Port25Evidence;
+use crate::net::tls::TlsFacts;
 use crate::protocol::{CheckFailure, Fields, MapReply};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
 use std::net::IpAddr;
@@ -86,6 +88,9 @@ pub struct RecipientReport {
     server_text: Option<Box<[u8]>>,
     host: Option<Arc<str>>,
     address: Option<IpAddr>,
+    tls: Option<TlsFacts>,
+    policy: Option<TlsPolicy>,
+    relayed: bool,
     advice: String,
 }
 
@@ -151,6 +156,21 @@ impl RecipientReport {
         self.address
     }
 
+    /// The TLS session with the host that decided; `None` for one in the clear.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_ref()
+    }
+
+    /// What demanded TLS of that host; `None` where nothing did.
+    pub fn policy(&self) -> Option<TlsPolicy> {
+        self.policy
+    }
+
+    /// A relay accepted it, and passes it on: `delivered` is unknown, since the recipient's own server was not asked.
+    pub fn relayed(&self) -> bool {
+        self.relayed
+    }
+
     /// The sentence for a person: what happened and what to do next.
     pub fn advice(&self) -> &str {
         &self.advice
@@ -190,6 +210,8 @@ pub struct Attempt {
     pub(super) detail: String,
     pub(super) code: Option<ReplyCode>,
     pub(super) duration: Duration,
+    pub(super) tls: Option<TlsFacts>,
+    pub(super) policy: Option<TlsPolicy>,
     pub(super) dialogue: Vec<Line>,
 }
 
@@ -236,6 +258,16 @@ impl Attempt {
     /// How long it took.
     pub fn duration(&self) -> Duration {
         self.duration
+    }
+
+    /// The TLS session with the host; `None` for one in the clear.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_ref()
+    }
+
+    /// What demanded TLS of it; `None` where nothing did.
+    pub fn policy(&self) -> Option<TlsPolicy> {
+        self.policy
     }
 }
 
@@ -382,6 +414,9 @@ impl Findings<'_> {
             verdict,
             host,
             address: attempt.and_then(|attempt| attempt.address),
+            tls: attempt.and_then(|attempt| attempt.tls.clone()),
+            policy: attempt.and_then(|attempt| attempt.policy),
+            relayed: false,
             advice,
         }
     }
