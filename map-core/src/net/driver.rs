@@ -1,12 +1,13 @@
 //! Moves octets between one transport and one machine. Everything that is decided is decided in the machine.
 
-use super::tls::{TlsError, TlsFacts, TlsPeer};
+use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
 use super::{Limits, Transport};
-use crate::smtp::{Abort, Connection, Event, TransactionId};
+use crate::smtp::{Abort, Connection, Event, TlsSession, TransactionId};
 use bytes::Bytes;
-use std::future::poll_fn;
+use std::future::{Future, pending, poll_fn};
 use std::io::{self, IoSlice, Read};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
@@ -40,13 +41,34 @@ pub trait Observer: Send {
 
 /// Why the wait of one turn ended.
 enum Turn {
-    Failed(io::Error),
     /// With what the peer had said already, in octets.
     Limit(Abort, usize),
+    /// Nothing more can be read, and nothing that was read waits.
+    Lost(io::Error),
     Read(usize),
+    ReadFailed(io::Error),
     TimedOut,
     WriteFailed(io::Error),
     Wrote(usize),
+}
+
+/// Why the machine's events stop for a while.
+enum Pause {
+    /// For good.
+    Closed,
+    /// Until there is a TLS session.
+    StartTls,
+    /// Until something moves.
+    Wait,
+}
+
+/// What came of a handshake.
+enum Handshake {
+    Ended(Result<(Box<dyn Transport>, TlsFacts), TlsError>),
+    /// Octets came before our first one: they were said in the clear.
+    Injected(usize),
+    Limit(Abort),
+    TimedOut,
 }
 
 /// The content that is being sent.
@@ -56,6 +78,8 @@ struct OpenContent {
 }
 
 /// Drives `connection` over `transport` until it closes; nothing is returned because everything is told to `observer`.
+///
+/// Where the machine asks for TLS, `tls` says with whom; `None` is right for a machine that never asks.
 ///
 /// Cancel safety: dropping the future drops the conversation without a verdict. Give [`Limits`] instead.
 pub async fn converse(
@@ -67,42 +91,73 @@ pub async fn converse(
 ) {
     let mut driver = Driver {
         connection,
-        transport: transport.as_mut(),
+        input: vec![0; READ_BLOCK],
         content: None,
         content_asked: false,
+        unflushed: false,
+        read_failed: None,
         write_failed: None,
+        has_heard: false,
         has_read: false,
     };
-    let mut input = vec![0; READ_BLOCK];
-    while driver.pass_events_on(observer) {
-        let turn = driver.turn(&mut input, limits).await;
-        driver.handle(turn, &input);
+    let mut is_tls = false;
+    loop {
+        match driver.pass_events_on(observer) {
+            Pause::Closed => break,
+            Pause::StartTls => match driver.start_tls(transport, tls, observer, limits).await {
+                Some(session) => {
+                    transport = session;
+                    is_tls = true;
+                }
+                None => return driver.conclude(observer),
+            },
+            Pause::Wait => {
+                let turn = driver.turn(transport.as_mut(), limits).await;
+                driver.handle(turn);
+            }
+        }
+    }
+    if is_tls {
+        take_leave(transport.as_mut()).await;
     }
 }
 
 struct Driver<'a> {
     connection: &'a mut Connection,
-    transport: &'a mut dyn Transport,
+    input: Vec<u8>,
     content: Option<OpenContent>,
     /// A content has been asked for on this connection: the limit on its first octet has been kept.
     content_asked: bool,
+    /// The transport has taken octets that it may still hold.
+    unflushed: bool,
+    /// Nothing more comes from the peer; what came with the failure is read first.
+    read_failed: Option<io::Error>,
     /// The system takes nothing more: only what the peer said before is still of interest, until then.
     write_failed: Option<(io::Error, Instant)>,
+    /// The peer has said something on this transport.
+    has_heard: bool,
     /// The last turn read something.
     has_read: bool,
 }
 
 impl Driver<'_> {
-    /// False when the machine has closed.
-    fn pass_events_on(&mut self, observer: &mut dyn Observer) -> bool {
+    fn pass_events_on(&mut self, observer: &mut dyn Observer) -> Pause {
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::NeedContent(tx) => self.feed(tx, observer),
-                Event::Closed => return false,
+                Event::StartTls => return Pause::StartTls,
+                Event::Closed => return Pause::Closed,
                 event => observer.event(event),
             }
         }
-        true
+        Pause::Wait
+    }
+
+    /// There is no transport any more, and the machine knows it: what it has to say is its last.
+    fn conclude(&mut self, observer: &mut dyn Observer) {
+        while !matches!(self.pass_events_on(observer), Pause::Closed) {
+            self.connection.handle_closed(None, now());
+        }
     }
 
     fn feed(&mut self, tx: TransactionId, observer: &mut dyn Observer) {
@@ -138,7 +193,82 @@ impl Driver<'_> {
         Ok(block.into())
     }
 
-    async fn turn(&mut self, input: &mut [u8], limits: &Limits) -> Turn {
+    /// Makes a TLS session of the transport, and tells the machine; `None` when there is none, nor a transport.
+    async fn start_tls(
+        &mut self,
+        transport: Box<dyn Transport>,
+        peer: Option<&TlsPeer>,
+        observer: &mut dyn Observer,
+        limits: &Limits,
+    ) -> Option<Box<dyn Transport>> {
+        let Some(peer) = peer else {
+            let words = Arc::from("nothing is known here of whom to speak TLS with");
+            self.connection.handle_tls(Err(words), now());
+            return None;
+        };
+        match self.shake_hands(transport, peer, limits).await {
+            Handshake::Ended(Ok((session, facts))) => {
+                let verified = facts.verified != Verified::No;
+                observer.tls(&Ok(facts));
+                self.has_heard = false;
+                self.connection.handle_tls(Ok(TlsSession { verified }), now());
+                return Some(session);
+            }
+            Handshake::Ended(Err(error)) => self.handle_no_session(error, observer),
+            Handshake::Injected(octets) => self.handle_octets(octets),
+            Handshake::Limit(why) => self.connection.abort(why, now()),
+            Handshake::TimedOut => self.connection.handle_timeout(now()),
+        }
+        None
+    }
+
+    async fn shake_hands(
+        &mut self,
+        mut transport: Box<dyn Transport>,
+        peer: &TlsPeer,
+        limits: &Limits,
+    ) -> Handshake {
+        // A server that was asked for TLS waits for our first octet. What came before it was written by somebody who
+        // sees the clear text, and hopes that it is believed behind the handshake.
+        if self.has_heard {
+            let octets = self.read_what_waits(transport.as_mut()).await;
+            if octets > 0 {
+                return Handshake::Injected(octets);
+            }
+        }
+        let deadline = self.connection.poll_deadline().map(Instant::from_std);
+        tokio::select! {
+            biased;
+            why = limits.reached(!self.content_asked) => Handshake::Limit(why),
+            // Before the handshake, lest a peer that never stops talking hold time up.
+            () = passed(deadline) => Handshake::TimedOut,
+            ended = tls::handshake(transport, &peer.server_name, &peer.verification, &peer.settings) => {
+                Handshake::Ended(ended)
+            }
+        }
+    }
+
+    fn handle_no_session(&mut self, error: TlsError, observer: &mut dyn Observer) {
+        let error = Err(error);
+        observer.tls(&error);
+        match error {
+            Ok(_) => {}
+            Err(TlsError::Lost(error)) => self.handle_closed(&error),
+            Err(error) => self.connection.handle_tls(Err(error.to_string().into()), now()),
+        }
+    }
+
+    async fn turn(&mut self, transport: &mut dyn Transport, limits: &Limits) -> Turn {
+        if let Some(error) = self.read_failed.take() {
+            // A TLS session reports a broken record before it gives out what came in the records before it: the
+            // verdict may be there.
+            let octets = self.read_what_waits(transport).await;
+            if octets == 0 {
+                return Turn::Lost(error);
+            }
+            self.read_failed = Some(error);
+            return Turn::Read(octets);
+        }
         let machine_deadline = self.connection.poll_deadline().map(Instant::from_std);
         let last_words = self.write_failed.as_ref().map(|(_, until)| *until);
         let deadline = match (machine_deadline, last_words) {
@@ -154,61 +284,81 @@ impl Driver<'_> {
             self.connection.poll_transmit(&mut slices);
             slices.truncate(MAX_SLICES);
         }
-        let transport = &mut *self.transport;
-        let exchange = poll_fn(|context| poll_exchange(transport, context, input, &slices));
-        let timer = async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
+        let mut timer = pin!(passed(deadline));
+        let input = &mut self.input;
+        let unflushed = &mut self.unflushed;
+        let exchange = poll_fn(|context| {
+            // The clock is asked first: what a peer says without end uses up the turns that the runtime grants.
+            let is_late = timer.as_mut().poll(context).is_ready();
+            match poll_exchange(transport, context, input, &slices, unflushed) {
+                Poll::Pending if is_late => Poll::Ready(Turn::TimedOut),
+                turn => turn,
             }
-        };
+        });
         let turn = tokio::select! {
             biased;
             why = limits.reached(!self.content_asked) => Err(why),
             turn = exchange => Ok(turn),
-            () = timer => Ok(Turn::TimedOut),
         };
         match turn {
             Ok(turn) => turn,
-            Err(why) => Turn::Limit(why, self.read_what_waits(input).await),
+            Err(why) => Turn::Limit(why, self.read_what_waits(transport).await),
         }
     }
 
     /// What the peer has said already, without waiting for more: it may be the verdict.
-    async fn read_what_waits(&mut self, input: &mut [u8]) -> usize {
-        let mut buffer = ReadBuf::new(input);
+    async fn read_what_waits(&mut self, transport: &mut dyn Transport) -> usize {
+        let mut buffer = ReadBuf::new(&mut self.input);
         poll_fn(|context| {
             // An error, or nothing: then nothing waits.
-            let _ = Pin::new(&mut *self.transport).poll_read(context, &mut buffer);
+            let _ = Pin::new(&mut *transport).poll_read(context, &mut buffer);
             Poll::Ready(buffer.filled().len())
         })
         .await
     }
 
-    fn handle(&mut self, turn: Turn, input: &[u8]) {
+    fn handle(&mut self, turn: Turn) {
         self.has_read = matches!(turn, Turn::Read(_));
         match turn {
-            Turn::Failed(error) => self.connection.handle_closed(Some(error.kind()), now()),
             Turn::Limit(why, octets) => {
-                self.connection
-                    .handle_bytes(input.get(..octets).unwrap_or_default(), now());
+                self.handle_octets(octets);
                 self.connection.abort(why, now());
             }
+            Turn::Lost(error) => self.handle_closed(&error),
             Turn::Read(0) => {
                 let error = self.write_failed.take().map(|(error, _)| error.kind());
                 self.connection.handle_closed(error, now());
             }
             Turn::Read(octets) => {
-                self.connection
-                    .handle_bytes(input.get(..octets).unwrap_or_default(), now());
+                self.has_heard = true;
+                // A TLS session may have made an answer to what it read.
+                self.unflushed = self.write_failed.is_none();
+                self.handle_octets(octets);
             }
+            Turn::ReadFailed(error) => self.read_failed = Some(error),
             Turn::TimedOut => match self.write_failed.take() {
                 Some((error, _)) => self.connection.handle_closed(Some(error.kind()), now()),
                 None => self.connection.handle_timeout(now()),
             },
-            Turn::WriteFailed(error) => self.write_failed = Some((error, Instant::now() + LAST_WORDS)),
-            Turn::Wrote(octets) => self.connection.transmitted(octets, now()),
+            Turn::WriteFailed(error) => {
+                self.unflushed = false;
+                self.write_failed = Some((error, Instant::now() + LAST_WORDS));
+            }
+            Turn::Wrote(octets) => {
+                self.unflushed = true;
+                self.connection.transmitted(octets, now());
+            }
         }
+    }
+
+    fn handle_octets(&mut self, octets: usize) {
+        let octets = self.input.get(..octets).unwrap_or_default();
+        self.connection.handle_bytes(octets, now());
+    }
+
+    fn handle_closed(&mut self, error: &io::Error) {
+        let kind = Some(error.kind()).filter(|_| !is_end_of_file(error));
+        self.connection.handle_closed(kind, now());
     }
 }
 
@@ -218,20 +368,32 @@ fn poll_exchange(
     context: &mut Context<'_>,
     input: &mut [u8],
     slices: &[IoSlice<'_>],
+    unflushed: &mut bool,
 ) -> Poll<Turn> {
     let mut buffer = ReadBuf::new(input);
     match Pin::new(&mut *transport).poll_read(context, &mut buffer) {
         Poll::Ready(Ok(())) => return Poll::Ready(Turn::Read(buffer.filled().len())),
         Poll::Ready(Err(error)) if is_interrupted(&error) => context.waker().wake_by_ref(),
-        Poll::Ready(Err(error)) => return Poll::Ready(Turn::Failed(error)),
+        Poll::Ready(Err(error)) if is_end_of_file(&error) => return Poll::Ready(Turn::Read(0)),
+        Poll::Ready(Err(error)) => return Poll::Ready(Turn::ReadFailed(error)),
         Poll::Pending => {}
     }
-    if slices.iter().all(|slice| slice.is_empty()) {
-        return Poll::Pending;
-    }
-    match Pin::new(transport).poll_write_vectored(context, slices) {
-        Poll::Ready(Ok(0)) => Poll::Ready(Turn::WriteFailed(io::ErrorKind::WriteZero.into())),
-        Poll::Ready(Ok(octets)) => Poll::Ready(Turn::Wrote(octets)),
+    let written = if slices.iter().any(|slice| !slice.is_empty()) {
+        Pin::new(transport)
+            .poll_write_vectored(context, slices)
+            .map_ok(Some)
+    } else if *unflushed {
+        Pin::new(transport).poll_flush(context).map_ok(|()| None)
+    } else {
+        Poll::Pending
+    };
+    match written {
+        Poll::Ready(Ok(Some(0))) => Poll::Ready(Turn::WriteFailed(io::ErrorKind::WriteZero.into())),
+        Poll::Ready(Ok(Some(octets))) => Poll::Ready(Turn::Wrote(octets)),
+        Poll::Ready(Ok(None)) => {
+            *unflushed = false;
+            Poll::Pending
+        }
         Poll::Ready(Err(error)) if is_interrupted(&error) => {
             context.waker().wake_by_ref();
             Poll::Pending
@@ -239,6 +401,32 @@ fn poll_exchange(
         Poll::Ready(Err(error)) => Poll::Ready(Turn::WriteFailed(error)),
         Poll::Pending => Poll::Pending,
     }
+}
+
+/// Says the `close_notify` alert, if the system takes it at once.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8446#section-6.1>
+/// > Each party MUST send a "close_notify" alert before closing its write side of the connection, unless it has already
+/// > sent some error alert.
+async fn take_leave(transport: &mut dyn Transport) {
+    poll_fn(|context| {
+        // Whatever comes of it, the conversation is over.
+        let _ = Pin::new(&mut *transport).poll_shutdown(context);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// A TLS session that ends without `close_notify` is one that ends: what SMTP leaves open is told by its replies.
+fn is_end_of_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 fn is_interrupted(error: &io::Error) -> bool {

@@ -6,6 +6,7 @@
 
 mod dane;
 mod pkix;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +18,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ProtocolVersion};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// How a server's certificate is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +211,7 @@ pub async fn handshake(
             .replace("TLS13_", "TLS_"),
         verified: verification.when_it_holds(),
     };
-    Ok((Box::new(stream), facts))
+    Ok((Box::new(session::TlsTransport::new(stream)), facts))
 }
 
 /// rustls tells its own errors through `io::Error`; what remains is the system's.
@@ -227,11 +226,5 @@ fn blame(error: io::Error) -> TlsError {
         rustls::Error::InvalidCertificate(why) => TlsError::Certificate(why.to_string()),
         rustls::Error::General(why) => TlsError::Certificate(why.clone()),
         other => TlsError::Handshake(other.to_string()),
-    }
-}
-
-impl Transport for TlsStream<Box<dyn Transport>> {
-    fn local_addr(&self) -> Option<SocketAddr> {
-        self.get_ref().0.local_addr()
     }
 }
