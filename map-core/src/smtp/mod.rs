@@ -63,6 +63,7 @@ mod capabilities;
 mod codes;
 mod command;
 mod connection;
+mod opening;
 mod parser;
 mod ready;
 mod reply;
