@@ -9,6 +9,7 @@
 //! size: 40                     octets the machine is told; unknown by default
 //! content: hello\r\n           the content of every message; this one by default
 //! hello: HELO                  how the session is opened; EHLO by default
+//! tls: required                or opportunistic, implicit; it stays in the clear by default
 //! quit: never                  or on <quit>; at once by default
 //!
 //! S: 220 mx.example            the server says
@@ -16,6 +17,7 @@
 //! S(raw): 250 mx\n             octets as they stand, escapes \r \n \t \\ \xNN, {text*1000} for a repetition
 //! C: MAIL FR<stall>            the system takes no more than that
 //! <close> <reset> <timeout 300> <cancel> <deadline> <quit> <submit 1>
+//! <tls> <tls unverified> <tls failed WHY>      the handshake that was asked for ends so
 //!
 //! => one: refused at RCPT (550 5.1.1)
 //! => 2 one: accepted (250)     of the second message
@@ -26,10 +28,10 @@
 mod support;
 
 use bytes::Bytes;
-use map_core::smtp::{Abort, Hello};
+use map_core::smtp::{Abort, Config, Hello, TlsSession, TlsUse};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use support::{Dice, Harness, Mail, NAMES, Pieces, describe};
+use support::{Dice, Handshake, Harness, Mail, NAMES, Pieces, config, describe};
 
 /// Runs of each file in random pieces.
 const RANDOM_RUNS: u64 = 60;
@@ -56,7 +58,7 @@ fn in_random_pieces() {
 #[test]
 fn every_stage_meets_everything_a_server_can_do() {
     let stages = [
-        "greeting", "ehlo", "helo", "mail", "rcpt", "data", "content", "rset", "quit",
+        "greeting", "ehlo", "helo", "starttls", "mail", "rcpt", "data", "content", "rset", "quit",
     ];
     let events = [
         "1yz",
@@ -137,6 +139,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 /// A file, parsed.
 struct Transcript {
     hello: Hello,
+    tls: TlsUse,
     mails: Vec<Mail>,
     quit: bool,
     steps: Vec<Step>,
@@ -155,12 +158,14 @@ enum Step {
     Abort(Abort),
     Quit,
     Submit(usize),
+    Tls(Result<TlsSession, String>),
 }
 
 impl Transcript {
     fn parse(text: &str) -> Result<Self, String> {
         let mut transcript = Self {
             hello: Hello::Ehlo,
+            tls: TlsUse::Clear,
             mails: Vec::new(),
             quit: true,
             steps: Vec::new(),
@@ -182,6 +187,7 @@ impl Transcript {
                 "size" => size = Some(value.parse().unwrap()),
                 "content" => content = unescape(value)?,
                 "hello" if value == "HELO" => transcript.hello = Hello::Helo,
+                "tls" => transcript.tls = tls_use(value)?,
                 "quit" if value == "never" => transcript.quit = false,
                 "S" => transcript.server([value.as_bytes(), b"\r\n"].concat()),
                 "S(raw)" => transcript.server(unescape(value)?),
@@ -255,7 +261,12 @@ impl Transcript {
 
     fn run(&self, pieces: Pieces) -> Result<(), String> {
         let whole = matches!(pieces, Pieces::Whole);
-        let mut harness = Harness::new(self.hello, pieces);
+        let config = Config {
+            tls: self.tls,
+            ..config(self.hello)
+        };
+        let mut harness = Harness::with(config, pieces);
+        harness.take_events();
         for mail in &self.mails {
             harness.submit(mail.clone());
         }
@@ -294,6 +305,10 @@ impl Transcript {
                     harness.connection.handle_closed(error, harness.now);
                 }
                 Step::Abort(why) => harness.connection.abort(*why, harness.now),
+                Step::Tls(_) if harness.handshake() != Handshake::Asked => {
+                    return Err(format!("step {place}: asks for no handshake"));
+                }
+                Step::Tls(handshake) => harness.handle_tls(handshake.clone().map_err(Into::into)),
                 Step::Quit => harness.quit(),
                 Step::Submit(recipients) => harness.submit(Mail {
                     recipients: *recipients,
@@ -360,9 +375,30 @@ fn event(line: &str) -> Result<Step, String> {
         "quit" => Step::Quit,
         "reset" => Step::Reset,
         "submit" => Step::Submit(number.parse().map_err(|_| "<submit RECIPIENTS>")?),
+        "tls" => Step::Tls(handshake(number)?),
         "timeout" => Step::Timeout(number.parse().map_err(|_| "<timeout SECONDS>")?),
         "unreadable" => Step::Abort(Abort::ContentUnreadable),
         _ => return Err(format!("what is `{line}`?")),
+    })
+}
+
+fn tls_use(word: &str) -> Result<TlsUse, String> {
+    Ok(match word {
+        "implicit" => TlsUse::Implicit,
+        "opportunistic" => TlsUse::Opportunistic,
+        "required" => TlsUse::Required,
+        _ => return Err(format!("what is TLS `{word}`?")),
+    })
+}
+
+fn handshake(how: &str) -> Result<Result<TlsSession, String>, String> {
+    Ok(match how {
+        "" => Ok(TlsSession { verified: true }),
+        "unverified" => Ok(TlsSession { verified: false }),
+        _ => Err(how
+            .strip_prefix("failed ")
+            .ok_or("<tls>, <tls unverified> or <tls failed WHY>")?
+            .to_owned()),
     })
 }
 

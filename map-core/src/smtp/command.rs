@@ -13,6 +13,7 @@ pub(super) enum Command<'a> {
     Quit,
     Rcpt(&'a ForwardPath),
     Rset,
+    StartTls,
 }
 
 /// What MAIL carries behind the reverse-path. The empty one is what RFC 821 knew.
@@ -42,6 +43,7 @@ impl Command<'_> {
             Self::Quit => Bytes::from_static(b"QUIT\r\n"),
             Self::Rcpt(forward_path) => format!("RCPT TO:{}\r\n", forward_path.to_smtp()).into(),
             Self::Rset => Bytes::from_static(b"RSET\r\n"),
+            Self::StartTls => Bytes::from_static(b"STARTTLS\r\n"),
         }
     }
 }

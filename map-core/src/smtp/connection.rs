@@ -1,13 +1,13 @@
 //! The connection: its phases before and behind [`Ready`], and the verbs that lead to them.
 
 use super::command::Command;
-use super::opening::{ExpectEhloReply, ExpectGreeting, ExpectHeloReply};
+use super::opening::{ExpectEhloReply, ExpectGreeting, ExpectHeloReply, ExpectStartTlsReply, ExpectTls};
 use super::ready::Ready;
 use super::transaction::Transaction;
 use super::transmit::{Owed, Wire};
 use super::{
     Abort, BodyInfo, Config, Envelope, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
-    TlsSession, TransactionId,
+    TlsSession, TlsUse, TransactionId,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -102,13 +102,14 @@ pub(super) struct Core {
     pub(super) no_more: bool,
 }
 
-/// Where the session is. A later STARTTLS and AUTH have their phases between the two replies to EHLO and
-/// `Ready`.
+/// Where the session is.
 #[derive(Debug)]
 pub(super) enum Phase {
+    ExpectTls(ExpectTls),
     ExpectGreeting(ExpectGreeting),
     ExpectEhloReply(ExpectEhloReply),
     ExpectHeloReply(ExpectHeloReply),
+    ExpectStartTlsReply(ExpectStartTlsReply),
     Ready(Ready),
     ExpectDataReply(ExpectDataReply),
     ExpectQuitReply(ExpectQuitReply),
@@ -145,19 +146,23 @@ pub(super) enum Ending {
 }
 
 impl Connection {
-    /// A connection that has just been made and awaits its greeting.
+    /// A connection that has just been made. It awaits its greeting, or with [`TlsUse::Implicit`] its handshake.
     pub fn new(config: Config, now: Instant) -> Self {
-        let core = Core {
+        let mut core = Core {
             config,
             events: VecDeque::new(),
             wire: Wire::new(now),
             waiting: VecDeque::new(),
             no_more: false,
         };
+        let phase = match core.config.tls {
+            TlsUse::Implicit => ExpectTls::begin_implicit(&mut core, now),
+            TlsUse::Clear | TlsUse::Opportunistic | TlsUse::Required => ExpectGreeting::begin(&mut core, now),
+        };
         Self {
             core,
             parser: ReplyParser::default(),
-            phase: Phase::ExpectGreeting(ExpectGreeting),
+            phase,
         }
     }
 
@@ -166,7 +171,11 @@ impl Connection {
         let mut transaction = Transaction::new(tx, envelope, body);
         match &mut self.phase {
             Phase::Gone => {}
-            Phase::ExpectGreeting(_) | Phase::ExpectEhloReply(_) | Phase::ExpectHeloReply(_) => {
+            Phase::ExpectTls(_)
+            | Phase::ExpectGreeting(_)
+            | Phase::ExpectEhloReply(_)
+            | Phase::ExpectHeloReply(_)
+            | Phase::ExpectStartTlsReply(_) => {
                 self.core.waiting.push_back(transaction);
             }
             Phase::Ready(ready) if !self.core.is_quitting() => {
@@ -198,9 +207,19 @@ impl Connection {
     }
 
     /// Octets arrived.
+    ///
+    /// Between [`Event::StartTls`] and [`Self::handle_tls`] none may. What stands behind the 220 in the same read,
+    /// or comes in the clear before the handshake is done, was put there by somebody who wants it to be taken for
+    /// the first words within TLS (CVE-2021-38371): the session is lost.
     pub fn handle_bytes(&mut self, octets: &[u8], now: Instant) {
         let mut rest = octets;
         while !self.is_over() {
+            if matches!(self.phase, Phase::ExpectTls(_)) {
+                if !rest.is_empty() {
+                    self.step(|phase, core| phase.end(&Ending::Lost(Loss::Injected), core, now));
+                }
+                return;
+            }
             match self.parser.parse(&mut rest) {
                 Ok(Some(reply)) => self.step(|phase, core| phase.handle_reply(Arc::new(reply), core, now)),
                 Ok(None) => return,
@@ -229,8 +248,14 @@ impl Connection {
     }
 
     /// The handshake that [`Event::StartTls`] asked for ended: in a session, or why there is none, for a person.
+    ///
+    /// What the server said before is forgotten. In any other phase nothing happens.
     pub fn handle_tls(&mut self, handshake: Result<TlsSession, Arc<str>>, now: Instant) {
-        let _ = (handshake, now);
+        self.step(|phase, core| match (phase, handshake) {
+            (Phase::ExpectTls(phase), Ok(session)) => phase.handle_session(session, core, now),
+            (phase @ Phase::ExpectTls(_), Err(why)) => phase.end(&Ending::Lost(Loss::Tls(why)), core, now),
+            (phase, _) => phase,
+        });
     }
 
     /// [`Self::poll_deadline`] has passed. Before that, nothing happens.
@@ -283,8 +308,12 @@ impl Connection {
             Phase::ExpectDataReply(ExpectDataReply { until })
             | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => return *until,
             Phase::Closed | Phase::Gone => return None,
+            Phase::ExpectTls(_) => return self.core.wire.after(self.core.config.deadlines.tls),
             Phase::Ready(ready) => ready.is_taking_content(),
-            Phase::ExpectGreeting(_) | Phase::ExpectEhloReply(_) | Phase::ExpectHeloReply(_) => false,
+            Phase::ExpectGreeting(_)
+            | Phase::ExpectEhloReply(_)
+            | Phase::ExpectHeloReply(_)
+            | Phase::ExpectStartTlsReply(_) => false,
         };
         self.core
             .wire
@@ -324,6 +353,7 @@ impl Phase {
             (Self::ExpectGreeting(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::ExpectEhloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::ExpectHeloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
+            (Self::ExpectStartTlsReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::Ready(ready), Some(owed)) => ready.handle_reply(owed, &reply, core, now),
             (Self::Ready(ready), None) => ready.handle_unasked(reply, core, now),
             (Self::ExpectDataReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
@@ -358,6 +388,10 @@ impl Phase {
                 Self::end_before_ready(&ending.outcome(Stage::Ehlo), ending, core, now)
             }
             Self::ExpectHeloReply(phase) => Self::end_before_ready(&phase.outcome(ending), ending, core, now),
+            Self::ExpectStartTlsReply(_) => {
+                Self::end_before_ready(&ending.outcome(Stage::StartTls), ending, core, now)
+            }
+            Self::ExpectTls(_) => ExpectTls::end(ending, core),
             Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
             Self::Gone => Self::Gone,
         }
@@ -374,6 +408,12 @@ impl Phase {
         } else {
             Self::close(core)
         }
+    }
+
+    /// The server is of no use to us: everybody who waits gets this outcome, and QUIT is said.
+    pub(super) fn leave(outcome: &Outcome, core: &mut Core, now: Instant) -> Self {
+        core.end_waiting(outcome);
+        Self::take_leave(core, now)
     }
 
     /// Nothing more is said: the transport is to be closed.
@@ -407,9 +447,11 @@ impl Phase {
 
     fn awaits(&self, core: &Core) -> Stage {
         match self {
+            Self::ExpectTls(_) => Stage::Tls,
             Self::ExpectGreeting(_) => Stage::Greeting,
             Self::ExpectEhloReply(_) => Stage::Ehlo,
             Self::ExpectHeloReply(_) => Stage::Helo,
+            Self::ExpectStartTlsReply(_) => Stage::StartTls,
             Self::Ready(ready) => ready.awaits(core),
             Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => Stage::Quit,
         }

@@ -1,41 +1,79 @@
-//! The phases before [`Ready`]: who the two are.
+//! The phases before [`Ready`]: who the two are, and over what they speak.
 
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
 use super::ready::Ready;
 use super::transmit::Owed;
-use super::{Hello, Loss, Outcome, Reply, Severity, Stage};
+use super::{Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage, TlsSession, TlsUse};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What the session runs over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Channel {
+    Clear,
+    Tls(TlsSession),
+}
+
 /// Nothing may be sent yet.
 #[derive(Debug)]
-pub(super) struct ExpectGreeting;
+pub(super) struct ExpectGreeting {
+    channel: Channel,
+}
 
 #[derive(Debug)]
-pub(super) struct ExpectEhloReply;
+pub(super) struct ExpectEhloReply {
+    channel: Channel,
+}
 
+/// HELO is sent in the clear only: behind a handshake the server has shown that it knows EHLO.
 #[derive(Debug)]
 pub(super) struct ExpectHeloReply {
     /// The refusal of EHLO, if that was tried.
     ehlo: Option<Arc<Reply>>,
 }
 
+/// Nothing may be sent behind STARTTLS until there is TLS.
+#[derive(Debug)]
+pub(super) struct ExpectStartTlsReply {
+    /// What the server offers in the clear, should it stay there.
+    capabilities: Capabilities,
+}
+
+/// The driver makes a TLS session of the transport. There is nothing to write, and nothing may come.
+#[derive(Debug)]
+pub(super) struct ExpectTls {
+    then: BehindTls,
+}
+
+/// What a server says first behind the handshake.
+#[derive(Clone, Copy, Debug)]
+enum BehindTls {
+    /// Nothing: it greeted before, and EHLO is said again.
+    EhloReply,
+    Greeting,
+}
+
 impl ExpectGreeting {
+    /// On a transport that is connected and in the clear.
+    pub(super) fn begin(core: &mut Core, now: Instant) -> Phase {
+        Self::over(Channel::Clear, core, now)
+    }
+
+    fn over(channel: Channel, core: &mut Core, now: Instant) -> Phase {
+        core.wire.expect_greeting(now);
+        Phase::ExpectGreeting(Self { channel })
+    }
+
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = Stage::Greeting;
-        match (reply.severity(), core.config.hello) {
-            (Severity::PositiveCompletion, Hello::Ehlo) => {
-                core.wire.send(
-                    Command::Ehlo(&core.config.hello_name).to_octets(),
-                    Owed::Ehlo,
-                    now,
-                );
-                Phase::ExpectEhloReply(ExpectEhloReply)
+        match (reply.severity(), self.channel, core.config.hello) {
+            (Severity::PositiveCompletion, Channel::Clear, Hello::Helo) => {
+                ExpectHeloReply::send(None, core, now)
             }
-            (Severity::PositiveCompletion, Hello::Helo) => ExpectHeloReply::send(None, core, now),
-            (severity, _) if severity.is_negative() => {
+            (Severity::PositiveCompletion, channel, _) => ExpectEhloReply::send(channel, core, now),
+            (severity, ..) if severity.is_negative() => {
                 Phase::ExpectGreeting(self).end(&Ending::Refused { stage, reply }, core, now)
             }
             _ => Phase::ExpectGreeting(self).end(&Ending::Unexpected { stage, reply }, core, now),
@@ -44,14 +82,22 @@ impl ExpectGreeting {
 }
 
 impl ExpectEhloReply {
+    fn send(channel: Channel, core: &mut Core, now: Instant) -> Phase {
+        let ehlo = Command::Ehlo(&core.config.hello_name).to_octets();
+        core.wire.send(ehlo, Owed::Ehlo, now);
+        Phase::ExpectEhloReply(Self { channel })
+    }
+
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = Stage::Ehlo;
-        match reply.severity() {
-            Severity::PositiveCompletion => Ready::begin(Capabilities::of_ehlo(&reply), core, now),
+        match (reply.severity(), self.channel) {
+            (Severity::PositiveCompletion, channel) => {
+                greeted(channel, Capabilities::of_ehlo(&reply), core, now)
+            }
             // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: a server that does not
             // know EHLO still knows HELO.
-            Severity::PermanentNegative => ExpectHeloReply::send(Some(reply), core, now),
-            Severity::TransientNegative => {
+            (Severity::PermanentNegative, Channel::Clear) => ExpectHeloReply::send(Some(reply), core, now),
+            (severity, _) if severity.is_negative() => {
                 Phase::ExpectEhloReply(self).end(&Ending::Refused { stage, reply }, core, now)
             }
             _ => Phase::ExpectEhloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
@@ -73,22 +119,94 @@ impl ExpectHeloReply {
     }
 
     fn send(ehlo: Option<Arc<Reply>>, core: &mut Core, now: Instant) -> Phase {
-        core.wire.send(
-            Command::Helo(&core.config.hello_name).to_octets(),
-            Owed::Helo,
-            now,
-        );
+        let helo = Command::Helo(&core.config.hello_name).to_octets();
+        core.wire.send(helo, Owed::Helo, now);
         Phase::ExpectHeloReply(Self { ehlo })
     }
 
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = Stage::Helo;
         match reply.severity() {
-            Severity::PositiveCompletion => Ready::begin(Capabilities::default(), core, now),
+            Severity::PositiveCompletion => greeted(Channel::Clear, Capabilities::default(), core, now),
             Severity::TransientNegative | Severity::PermanentNegative => {
                 Phase::ExpectHeloReply(self).end(&Ending::Refused { stage, reply }, core, now)
             }
             _ => Phase::ExpectHeloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
         }
+    }
+}
+
+/// The server took EHLO or HELO. This is the one place where it is decided whether the clear is good enough.
+fn greeted(channel: Channel, capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
+    match (channel, core.config.tls) {
+        (Channel::Clear, TlsUse::Opportunistic | TlsUse::Required) if capabilities.starttls => {
+            ExpectStartTlsReply::send(capabilities, core, now)
+        }
+        (Channel::Clear, TlsUse::Implicit | TlsUse::Required) => {
+            Phase::leave(&Outcome::NoTls(NoTls::NotOffered), core, now)
+        }
+        (Channel::Clear, TlsUse::Clear | TlsUse::Opportunistic) => Ready::begin(capabilities, core, now),
+        // RFC 3207 section 4.2, https://www.rfc-editor.org/rfc/rfc3207#section-4.2
+        // > A client MUST NOT attempt to start a TLS session if a TLS session is already active.
+        (Channel::Tls(_), _) => Ready::begin(capabilities, core, now),
+    }
+}
+
+impl ExpectStartTlsReply {
+    fn send(capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
+        core.wire.send(Command::StartTls.to_octets(), Owed::StartTls, now);
+        Phase::ExpectStartTlsReply(Self { capabilities })
+    }
+
+    pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let stage = Stage::StartTls;
+        match (reply.code, reply.severity(), core.config.tls) {
+            (ReplyCode::SERVICE_READY, ..) => ExpectTls::begin(BehindTls::EhloReply, core, now),
+            (ReplyCode::SERVICE_NOT_AVAILABLE, ..) => {
+                Phase::ExpectStartTlsReply(self).end(&Ending::Refused { stage, reply }, core, now)
+            }
+            (_, severity, TlsUse::Opportunistic | TlsUse::Clear) if severity.is_negative() => {
+                Ready::begin(self.capabilities, core, now)
+            }
+            (_, severity, _) if severity.is_negative() => {
+                Phase::leave(&Outcome::NoTls(NoTls::Refused(reply)), core, now)
+            }
+            _ => Phase::ExpectStartTlsReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+}
+
+impl ExpectTls {
+    /// RFC 8314 section 3.3, <https://www.rfc-editor.org/rfc/rfc8314#section-3.3>:
+    /// > When a TCP connection is established for the "submissions" service (default port 465), a TLS handshake
+    /// > begins immediately.
+    pub(super) fn begin_implicit(core: &mut Core, now: Instant) -> Phase {
+        Self::begin(BehindTls::Greeting, core, now)
+    }
+
+    fn begin(then: BehindTls, core: &mut Core, now: Instant) -> Phase {
+        core.wire.restart(now);
+        core.events.push_back(Event::StartTls);
+        Phase::ExpectTls(Self { then })
+    }
+
+    /// RFC 3207 section 4.2, <https://www.rfc-editor.org/rfc/rfc3207#section-4.2>:
+    /// > The client MUST discard any knowledge obtained from the server, such as the list of SMTP service
+    /// > extensions, which was not obtained from the TLS negotiation itself. The client SHOULD send an EHLO
+    /// > command as the first command after a successful TLS negotiation.
+    pub(super) fn handle_session(self, session: TlsSession, core: &mut Core, now: Instant) -> Phase {
+        let channel = Channel::Tls(session);
+        match self.then {
+            BehindTls::EhloReply => ExpectEhloReply::send(channel, core, now),
+            BehindTls::Greeting => ExpectGreeting::over(channel, core, now),
+        }
+    }
+
+    /// Nothing can be said any more, neither in the clear nor within TLS: there is no QUIT.
+    pub(super) fn end(ending: &Ending, core: &mut Core) -> Phase {
+        // A driver that has not begun the handshake shall not begin it now.
+        core.events.retain(|event| *event != Event::StartTls);
+        core.end_waiting(&ending.outcome(Stage::Tls));
+        Phase::close(core)
     }
 }

@@ -25,6 +25,7 @@ pub(super) enum Owed {
     Greeting,
     Ehlo,
     Helo,
+    StartTls,
     /// RSET, for the transaction behind it.
     Rset,
     Mail(TransactionId),
@@ -44,6 +45,7 @@ impl Owed {
             Self::Greeting => Stage::Greeting,
             Self::Ehlo => Stage::Ehlo,
             Self::Helo => Stage::Helo,
+            Self::StartTls => Stage::StartTls,
             Self::Rset => Stage::Rset,
             Self::Mail(_) => Stage::Mail,
             Self::Rcpt(..) => Stage::Rcpt,
@@ -55,7 +57,7 @@ impl Owed {
 
     pub(super) fn transaction(self) -> Option<TransactionId> {
         match self {
-            Self::Greeting | Self::Ehlo | Self::Helo | Self::Rset | Self::Quit => None,
+            Self::Greeting | Self::Ehlo | Self::Helo | Self::StartTls | Self::Rset | Self::Quit => None,
             Self::Mail(tx) | Self::Rcpt(tx, _) | Self::Data(tx) | Self::Content(tx) | Self::LoneDot(tx) => {
                 Some(tx)
             }
@@ -91,16 +93,23 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Nothing was sent, and the greeting is owed.
+    /// Nothing was sent, and nothing is owed.
     pub(super) fn new(now: Instant) -> Self {
         Self {
             unsent: VecDeque::new(),
             written: 0,
             queued: 0,
-            owed: VecDeque::from([Owed::Greeting]),
-            announced: 1,
+            owed: VecDeque::new(),
+            announced: 0,
             since: now,
         }
+    }
+
+    /// The greeting is owed from now on. No command asks for it, so there is none to be told.
+    pub(super) fn expect_greeting(&mut self, now: Instant) {
+        self.owed.push_back(Owed::Greeting);
+        self.announced = self.owed.len();
+        self.since = now;
     }
 
     /// Queues a command, or the last octets of the content.

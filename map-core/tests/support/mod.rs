@@ -11,10 +11,10 @@ use map_core::Mailbox;
 use map_core::address::MailboxDomain;
 use map_core::smtp::{
     BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, NoTls, Outcome, Reply, Severity,
-    Stage, TlsUse, TransactionId,
+    Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// What recipients are called, by index.
@@ -82,11 +82,24 @@ pub(crate) struct Harness {
     /// False when somebody else hands over the content.
     hands_over: bool,
     trail: Vec<String>,
+    tls: TlsUse,
+    handshake: Handshake,
+    /// What was written before the handshake was done.
+    clear: Vec<u8>,
     /// Contents of which at least one block was asked for.
     asked: Vec<usize>,
     /// Contents whose end mark was told as sent, and the last reply to each.
     contents_sent: Vec<usize>,
     final_replies: BTreeMap<usize, Severity>,
+}
+
+/// How far the one handshake of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    NotAsked,
+    Asked,
+    Done,
+    Failed,
 }
 
 /// Read once: the tests make very many connections.
@@ -115,9 +128,14 @@ pub(crate) fn mailbox(name: &str) -> Mailbox {
 
 impl Harness {
     pub(crate) fn new(hello: Hello, pieces: Pieces) -> Self {
+        Self::with(config(hello), pieces)
+    }
+
+    pub(crate) fn with(config: Config, pieces: Pieces) -> Self {
         let now = Instant::now();
+        let tls = config.tls;
         Self {
-            connection: Connection::new(config(hello), now),
+            connection: Connection::new(config, now),
             now,
             pieces,
             mails: Vec::new(),
@@ -127,6 +145,9 @@ impl Harness {
             closed: false,
             hands_over: true,
             trail: Vec::new(),
+            tls,
+            handshake: Handshake::NotAsked,
+            clear: Vec::new(),
             asked: Vec::new(),
             contents_sent: Vec::new(),
             final_replies: BTreeMap::new(),
@@ -175,8 +196,53 @@ impl Harness {
     }
 
     pub(crate) fn transmit(&mut self, octets: usize) {
+        self.check_clear(octets);
         self.connection.transmitted(octets, self.now);
         self.take_events();
+    }
+
+    /// The handshake that was asked for ends.
+    pub(crate) fn handle_tls(&mut self, handshake: Result<TlsSession, Arc<str>>) {
+        assert_eq!(self.handshake, Handshake::Asked, "nobody asked for a handshake");
+        assert!(
+            self.offered().is_empty(),
+            "octets to write while a handshake is made"
+        );
+        self.handshake = match handshake {
+            Ok(_) => Handshake::Done,
+            Err(_) => Handshake::Failed,
+        };
+        self.connection.handle_tls(handshake, self.now);
+        self.take_events();
+    }
+
+    pub(crate) fn handshake(&self) -> Handshake {
+        self.handshake
+    }
+
+    /// Where TLS is wanted, nothing of a mail is written before there is some, and nothing at all during a handshake.
+    fn check_clear(&mut self, octets: usize) {
+        if self.handshake == Handshake::Done {
+            return;
+        }
+        let offered = self.offered();
+        let written = offered.get(..octets).unwrap_or(&offered);
+        assert!(
+            self.handshake == Handshake::NotAsked || written.is_empty(),
+            "octets to write while a handshake is made"
+        );
+        self.clear.extend(written);
+        if matches!(self.tls, TlsUse::Implicit | TlsUse::Required) {
+            let begun = |command: &[u8]| {
+                self.clear
+                    .split(|octet| *octet == b'\n')
+                    .any(|line| line.starts_with(command))
+            };
+            assert!(
+                !begun(b"MAIL") && !begun(b"RCPT") && !begun(b"DATA"),
+                "mail in the clear"
+            );
+        }
     }
 
     pub(crate) fn wait_for_timeout(&mut self) -> Duration {
@@ -230,7 +296,11 @@ impl Harness {
                         _ => {}
                     }
                 }
-                Event::StartTls => self.trail.push("(TLS)".to_owned()),
+                Event::StartTls => {
+                    assert_eq!(self.handshake, Handshake::NotAsked, "a second handshake");
+                    self.handshake = Handshake::Asked;
+                    self.trail.push("(TLS)".to_owned());
+                }
                 Event::Received { stage, tx, reply } => {
                     let tx = tx.map(number);
                     self.trail.push(reply.code.to_string());
