@@ -1,31 +1,62 @@
 //! A mail host at work: accepts connections and plays each by its rules.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::certificates::Authority;
 use crate::log::Log;
 use crate::smtp::{Next, Smtp, Stage, Turn};
 use crate::wire::{End, Wire};
-use crate::world::{Action, Cut, Host, Rule, Stop};
+use crate::world::{Action, Cut, Host, Rule, Stop, TlsFault, TlsHow};
+
+/// The alert `protocol_version`, fatal, in a record of TLS 1.0: what a server says that knows no newer version.
+/// <https://www.rfc-editor.org/rfc/rfc5246#section-7.2>
+const PROTOCOL_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+/// What a server says that takes a `ClientHello` for a command.
+const NO_SERVER_HELLO: &[u8] = b"500 5.5.2 Command unrecognized\r\n";
 
 /// A host of the world that is set, with what it counts.
 #[derive(Debug)]
 pub(crate) struct LiveHost {
     host: Host,
+    /// One for each `tls` line.
+    tls: Vec<Handshake>,
     connections: AtomicUsize,
 }
 
+/// What a host does with a `ClientHello`.
+#[derive(Clone, Debug)]
+enum Handshake {
+    Fail(TlsFault),
+    Make(Arc<ServerConfig>),
+}
+
 impl LiveHost {
-    pub(crate) fn new(host: Host) -> Self {
-        Self {
-            host,
-            connections: AtomicUsize::new(0),
+    /// # Errors
+    /// When a certificate for it cannot be made.
+    pub(crate) fn new(host: Host, authority: &Authority) -> io::Result<Self> {
+        let mut tls = Vec::new();
+        for line in &host.tls {
+            tls.push(match &line.how {
+                TlsHow::Fault(fault) => Handshake::Fail(*fault),
+                TlsHow::Session(shown) => {
+                    let identity = authority.identity(&host.wanted(shown))?;
+                    Handshake::Make(identity.server(shown.versions)?)
+                }
+            });
         }
+        Ok(Self {
+            host,
+            tls,
+            connections: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -88,9 +119,16 @@ async fn serve(stream: TcpStream, live: Arc<LiveHost>, number: usize, session: O
         .find(for_this)
         .or_else(|| cuts.iter().find(for_all))
         .copied();
+    let tls = live
+        .host
+        .tls(number)
+        .and_then(|index| live.host.tls.get(index).zip(live.tls.get(index)));
+    let is_implicit = tls.is_some_and(|(line, _)| line.implicit);
     let mut connection = Connection {
         wire: Wire::new(stream, session.log.clone(), session.id, cut),
-        smtp: Smtp::new(&live.host),
+        smtp: Smtp::new(&live.host, tls.is_some() && !is_implicit),
+        handshake: tls.map(|(_, handshake)| handshake),
+        is_implicit,
         host: &live.host,
         number,
         turns: HashMap::new(),
@@ -107,6 +145,9 @@ async fn serve(stream: TcpStream, live: Arc<LiveHost>, number: usize, session: O
 struct Connection<'h> {
     wire: Wire,
     smtp: Smtp,
+    handshake: Option<&'h Handshake>,
+    /// TLS begins before the greeting.
+    is_implicit: bool,
     host: &'h Host,
     /// Which connection of the host this is, from 1.
     number: usize,
@@ -125,6 +166,9 @@ impl<'h> Connection<'h> {
 
     async fn play(&mut self) -> Result<std::convert::Infallible, End> {
         self.wire.check_start()?;
+        if self.is_implicit {
+            self.secure().await?;
+        }
         let greeting = self.smtp.greet();
         self.turn(greeting).await?;
         loop {
@@ -187,9 +231,40 @@ impl<'h> Connection<'h> {
             self.wire.flush().await?;
             self.wire.set_drip(None);
         }
-        if decision == Decision::Leave {
-            self.wire.flush().await?;
-            return Err(End::Stop(Stop::Close));
+        match decision {
+            Decision::Accept | Decision::Go => Ok(()),
+            Decision::Leave => {
+                self.wire.flush().await?;
+                Err(End::Stop(Stop::Close))
+            }
+            Decision::Secure => {
+                self.wire.flush().await?;
+                self.secure().await
+            }
+        }
+    }
+
+    /// The handshake, or what is in its place.
+    async fn secure(&mut self) -> Result<(), End> {
+        match self.handshake {
+            None => {}
+            Some(Handshake::Make(config)) => {
+                let version = self.wire.secure(Arc::clone(config)).await?;
+                self.smtp.secured(version);
+            }
+            Some(Handshake::Fail(fault)) => {
+                self.wire.hear_client_hello().await?;
+                let (answer, stop): (&[u8], _) = match fault {
+                    TlsFault::Break => (b"", Stop::Close),
+                    TlsFault::Garbage => (NO_SERVER_HELLO, Stop::Silent),
+                    TlsFault::Old => (PROTOCOL_VERSION, Stop::Close),
+                    TlsFault::Reset => (b"", Stop::Reset),
+                    TlsFault::Stall => (b"", Stop::Silent),
+                };
+                self.wire.say(answer);
+                self.wire.flush().await?;
+                return Err(End::Stop(stop));
+            }
         }
         Ok(())
     }
@@ -236,6 +311,7 @@ impl<'h> Connection<'h> {
         match self.smtp.replied(turn, said) {
             Next::Go => Decision::Go,
             Next::Leave => Decision::Leave,
+            Next::Secure => Decision::Secure,
             Next::Take(mail) => {
                 self.session.log.take(mail);
                 Decision::Accept
@@ -253,6 +329,7 @@ enum Decision {
     Accept,
     Go,
     Leave,
+    Secure,
 }
 
 fn spoken<'a>(action: &'a Action, answer: &'a [u8]) -> Option<&'a [u8]> {

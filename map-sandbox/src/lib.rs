@@ -47,8 +47,18 @@
 //! host       = "host" NAME 1*ADDRESS [ "refused" / "unanswered" ] *host-line
 //! host-line  = "offer" ( EXTENSION *( "," EXTENSION ) / "nothing" )
 //!            / "without" COMMAND                      ; 502 to it
+//!            / "tls" [ "connection" N ] [ "implicit" ] ( certificate / tls-fault )
+//!            / "require" "tls"                        ; 530 to what comes in the clear
 //!            / "on" [ "connection" N ] STAGE [N] [ARGUMENT] action *( "then" action )
 //!            / "cut" [ "connection" N ] stop "after" ( "sent" / "received" ) OCTETS
+//!
+//! certificate = ( "good" / 1*( "expired" / "self-signed" / "untrusted" / "wrong-name" ) )
+//!              [ "1.2" ]                              ; no newer TLS than 1.2
+//!              [ "for" NAME *( "," NAME ) ]           ; in the place of the host's name
+//! tls-fault  = "stall"                                ; never an octet behind the client's first
+//!            / "break" / "reset"                      ; the end of the stream there, or RST
+//!            / "old"                                  ; an alert: no such version of TLS
+//!            / "garbage"                              ; text in the place of a handshake
 //!
 //! STAGE      = "greeting" / "content" / "unknown" / COMMAND       ; ehlo, mail, rcpt, data, quit, …
 //! action     = "reply" CODE TEXT *( " | " TEXT )      ; several texts are several lines
@@ -73,6 +83,12 @@
 //! follows RFC 5321 in its commands, their order and its limits, and takes every mail. It knows HELO, EHLO, MAIL,
 //! RCPT, DATA, RSET, VRFY, EXPN, HELP, NOOP and QUIT; other known commands get 502, unknown ones 500.
 //!
+//! **TLS.** A host with a `tls` line offers STARTTLS, unless its extensions are written by `offer`, and begins a
+//! handshake behind every 220 it says to that command, by itself or by a rule: what a rule says behind the 220 leaves
+//! before the handshake, in the same segment. `implicit` begins it before the greeting instead. A good certificate is
+//! for the host's name and its addresses, by the authority of [`Sandbox::certificate_authority`]; one that is
+//! `untrusted` is by another. Rules hold under TLS as before it.
+//!
 //! **Rules.** `on` puts actions in the place of the host's own answer. The number behind the stage says which time
 //! in a connection is meant, the argument a path (`bob@qq.com`, in any case, with one `*` for anything; `<>` is the
 //! null path) or what stands behind another command, `connection` which connection of the host. Of several rules
@@ -82,11 +98,12 @@
 //! same segment, and change nothing. A text ends at the first ` then ` behind which actions follow. 421 closes the
 //! connection.
 //!
-//! **Cuts** count the octets of a whole connection. After its last octet sent the host stops; the last octet
+//! **Cuts** count the octets of a whole connection on the wire, with what TLS adds. After its last octet sent the host stops; the last octet
 //! received is still heard (a content may be complete with it, and taken), but nothing is said to it.
 
 #![forbid(unsafe_code)]
 
+mod certificates;
 mod dns;
 mod host;
 mod input;

@@ -23,6 +23,8 @@ pub struct Mail {
     pub forward_paths: Vec<String>,
     /// The content, octets exact, dot-stuffing undone.
     pub content: Vec<u8>,
+    /// The version of TLS it came over, like `TLSv1.3`; `None` in the clear.
+    pub tls: Option<String>,
 }
 
 /// One connection that a host saw.
@@ -33,10 +35,24 @@ pub struct Session {
     pub host: String,
     /// Where it listened.
     pub address: IpAddr,
-    /// Every octet the client sent, as long as the host listened.
+    /// Every octet the client said, as long as the host listened: in the clear, and under TLS without its wrapping.
     pub received: Vec<u8>,
-    /// Every octet the host sent.
+    /// What of it was said in the clear.
+    pub received_in_clear: Vec<u8>,
+    /// Every octet the host said, without what TLS adds.
     pub sent: Vec<u8>,
+    /// Octets of the client's on the wire, as a cut counts them: with the handshake and the wrapping of TLS.
+    pub wire_received: usize,
+    /// Octets of the host's on the wire.
+    pub wire_sent: usize,
+    /// The name the client asked for in its `ClientHello` (SNI).
+    pub server_name: Option<String>,
+    /// The version of TLS, like `TLSv1.3`, when a handshake was completed.
+    pub tls: Option<String>,
+    /// Why a handshake failed, or the session behind it, as far as the host can tell.
+    pub tls_error: Option<String>,
+    /// The client ended TLS in good order, by its alert `close_notify`.
+    pub close_notify: bool,
     /// Contents for at least one accepted recipient whose end mark arrived here, whatever was answered: what may
     /// have been delivered.
     pub contents_complete: usize,
@@ -49,6 +65,16 @@ pub struct Session {
     pub closed: bool,
 }
 
+impl Session {
+    /// Whether a MAIL command came in the clear, answered or not.
+    pub fn mail_in_clear(&self) -> bool {
+        self.received_in_clear
+            .split(|&octet| octet == b'\n')
+            .filter_map(|line| line.get(..5))
+            .any(|verb| verb.eq_ignore_ascii_case(b"MAIL "))
+    }
+}
+
 /// Octets are shown as text: a test that fails is read by a person.
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +83,8 @@ impl fmt::Debug for Mail {
             .field("hello", &self.hello)
             .field("reverse_path", &self.reverse_path)
             .field("forward_paths", &self.forward_paths)
-            .field("content", &format_args!("b\"{}\"", self.content.escape_ascii()))
+            .field("content", &Text(&self.content))
+            .field("tls", &self.tls)
             .finish()
     }
 }
@@ -67,13 +94,28 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("host", &self.host)
             .field("address", &self.address)
-            .field("received", &format_args!("b\"{}\"", self.received.escape_ascii()))
-            .field("sent", &format_args!("b\"{}\"", self.sent.escape_ascii()))
+            .field("received", &Text(&self.received))
+            .field("received_in_clear", &Text(&self.received_in_clear))
+            .field("sent", &Text(&self.sent))
+            .field("wire_received", &self.wire_received)
+            .field("wire_sent", &self.wire_sent)
+            .field("server_name", &self.server_name)
+            .field("tls", &self.tls)
+            .field("tls_error", &self.tls_error)
+            .field("close_notify", &self.close_notify)
             .field("contents_complete", &self.contents_complete)
             .field("contents_accepted", &self.contents_accepted)
             .field("sent_ahead", &self.sent_ahead)
             .field("closed", &self.closed)
             .finish()
+    }
+}
+
+struct Text<'o>(&'o [u8]);
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
     }
 }
 
@@ -128,7 +170,14 @@ impl Log {
             host: host.to_owned(),
             address,
             received: Vec::new(),
+            received_in_clear: Vec::new(),
             sent: Vec::new(),
+            wire_received: 0,
+            wire_sent: 0,
+            server_name: None,
+            tls: None,
+            tls_error: None,
+            close_notify: false,
             contents_complete: 0,
             contents_accepted: 0,
             sent_ahead: 0,

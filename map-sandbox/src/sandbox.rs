@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+use crate::certificates::Authority;
 use crate::dns::Names;
 use crate::host::{LiveHost, Seat, listen};
 use crate::log::{Log, Mail, Session};
@@ -42,6 +43,7 @@ const DNS_TCP_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Sandbox {
     dns_server: SocketAddr,
     smtp_port: u16,
+    authority: Arc<Authority>,
     log: Log,
     commands: UnboundedSender<Command>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -62,19 +64,21 @@ impl Sandbox {
     /// When a socket cannot be bound or the thread cannot be started.
     pub fn start(world: &World) -> io::Result<Self> {
         let world = Arc::new(world.clone());
+        let authority = Arc::new(Authority::new()?);
         let log = Log::default();
         let (commands, inbox) = unbounded_channel();
         let (started, start) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("map-sandbox".to_owned())
             .spawn({
-                let log = log.clone();
-                move || run(&world, &log, inbox, &started)
+                let (authority, log) = (Arc::clone(&authority), log.clone());
+                move || run(&world, authority, &log, inbox, &started)
             })?;
         let (dns_server, smtp_port) = start.recv().map_err(|_| gone())??;
         Ok(Self {
             dns_server,
             smtp_port,
+            authority,
             log,
             commands,
             thread: Mutex::new(Some(thread)),
@@ -90,6 +94,11 @@ impl Sandbox {
     /// The one port of all its mail hosts.
     pub fn smtp_port(&self) -> u16 {
         self.smtp_port
+    }
+
+    /// The certificate of its own authority, in PEM: whoever trusts it trusts the hosts whose certificates are good.
+    pub fn certificate_authority(&self) -> &str {
+        self.authority.pem()
     }
 
     /// The mails taken so far, in order.
@@ -171,13 +180,19 @@ fn gone() -> io::Error {
 type Started = mpsc::Sender<io::Result<(SocketAddr, u16)>>;
 
 /// The life of the thread.
-fn run(world: &Arc<World>, log: &Log, inbox: UnboundedReceiver<Command>, started: &Started) {
+fn run(
+    world: &Arc<World>,
+    authority: Arc<Authority>,
+    log: &Log,
+    inbox: UnboundedReceiver<Command>,
+    started: &Started,
+) {
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .and_then(|runtime| {
             runtime.block_on(async {
-                let mut running = Running::start(world, log.clone()).await?;
+                let mut running = Running::start(world, authority, log.clone()).await?;
                 let _ = started.send(Ok((running.dns_server, running.hosts.port)));
                 running.obey(inbox).await;
                 Ok(())
@@ -199,7 +214,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(world: &Arc<World>, log: Log) -> io::Result<Self> {
+    async fn start(world: &Arc<World>, authority: Arc<Authority>, log: Log) -> io::Result<Self> {
         let names = Names::new(Arc::clone(world));
         let (udp, tcp) = bind_dns().await?;
         let dns_server = udp.local_addr()?;
@@ -210,7 +225,7 @@ impl Running {
         let mut server = Server::new(names.clone());
         server.register_socket(udp);
         server.register_listener(tcp, DNS_TCP_TIMEOUT, 64);
-        let hosts = Hosts::start(world, log).await?;
+        let hosts = Hosts::start(world, authority, log).await?;
         Ok(Self {
             dns_server,
             names,
@@ -246,6 +261,7 @@ async fn bind_dns() -> io::Result<(UdpSocket, TcpListener)> {
 /// The mail hosts that listen.
 struct Hosts {
     port: u16,
+    authority: Arc<Authority>,
     log: Log,
     places: HashMap<IpAddr, Place>,
     _reservation: Socket,
@@ -269,7 +285,7 @@ enum Place {
 }
 
 impl Hosts {
-    async fn start(world: &World, log: Log) -> io::Result<Self> {
+    async fn start(world: &World, authority: Arc<Authority>, log: Log) -> io::Result<Self> {
         let mut last = None;
         for seed in 0..PORT_TRIES {
             let port = random_port(seed);
@@ -279,6 +295,7 @@ impl Hosts {
                     let places = HashMap::new();
                     let mut hosts = Self {
                         port,
+                        authority: Arc::clone(&authority),
                         log: log.clone(),
                         places,
                         _reservation: reservation,
@@ -299,7 +316,7 @@ impl Hosts {
     async fn set(&mut self, world: &World) -> io::Result<()> {
         let mut wanted: HashMap<IpAddr, (Listening, Arc<LiveHost>)> = HashMap::new();
         for host in &world.hosts {
-            let live = Arc::new(LiveHost::new(host.clone()));
+            let live = Arc::new(LiveHost::new(host.clone(), &self.authority)?);
             for &address in &host.addresses {
                 wanted.insert(address, (host.listening, Arc::clone(&live)));
             }

@@ -91,6 +91,7 @@ enum Effect {
     Hello(String),
     Recipient(String),
     Reset,
+    Secure,
 }
 
 /// How a session goes on.
@@ -101,6 +102,8 @@ pub(crate) enum Next {
     Take(Mail),
     /// The host leaves.
     Leave,
+    /// TLS begins.
+    Secure,
 }
 
 /// One session as the host sees it.
@@ -116,12 +119,19 @@ pub(crate) struct Smtp {
     /// After a negative greeting nothing but QUIT is served.
     turned_away: bool,
     transaction: Option<Transaction>,
+    /// STARTTLS leads to a handshake.
+    knows_tls: bool,
+    requires_tls: bool,
+    /// The version of TLS, once it began.
+    tls: Option<String>,
 }
 
 #[derive(Debug)]
 struct Offers {
     /// The reply to EHLO, without its first line.
     lines: Vec<String>,
+    /// Nothing is added to them.
+    by_hand: bool,
     body: bool,
     utf8: bool,
     starttls: bool,
@@ -138,13 +148,15 @@ struct Transaction {
 }
 
 impl Smtp {
-    pub(crate) fn new(host: &Host) -> Self {
+    /// One that knows TLS makes a handshake behind STARTTLS.
+    pub(crate) fn new(host: &Host, knows_tls: bool) -> Self {
         let offer = |keyword: &str| host.offers.iter().find(|offer| offer.keyword == keyword);
         Self {
             host: host.name.clone(),
             enhanced: offer("ENHANCEDSTATUSCODES").is_some(),
             offers: Offers {
                 lines: host.offers.iter().map(|offer| offer.line.clone()).collect(),
+                by_hand: host.offers_by_hand,
                 body: offer("8BITMIME").is_some(),
                 utf8: offer("SMTPUTF8").is_some(),
                 starttls: offer("STARTTLS").is_some(),
@@ -155,7 +167,24 @@ impl Smtp {
             pipelining: false,
             turned_away: false,
             transaction: None,
+            knows_tls,
+            requires_tls: host.requires_tls,
+            tls: None,
         }
+    }
+
+    /// The handshake is complete.
+    pub(crate) fn secured(&mut self, version: String) {
+        // > Upon completion of the TLS handshake, the SMTP protocol is reset to the initial state (the state in SMTP
+        // > after a server issues a 220 service ready greeting). The server MUST discard any knowledge obtained from
+        // > the client, such as the argument to the EHLO command, which was not obtained from the TLS negotiation
+        // > itself.
+        // https://www.rfc-editor.org/rfc/rfc3207#section-4.2
+        self.input = Input::default();
+        self.hello = None;
+        self.pipelining = false;
+        self.transaction = None;
+        self.tls = Some(version);
     }
 
     /// What the host says first.
@@ -185,9 +214,12 @@ impl Smtp {
     pub(crate) fn is_ahead(&self, turn: &Turn) -> bool {
         // > The EHLO, DATA, VRFY, EXPN, TURN, QUIT, and NOOP commands can only appear as the last command in a group
         // https://www.rfc-editor.org/rfc/rfc2920#section-3.1
+        // The same holds for STARTTLS and AUTH, behind which something else than commands begins.
         let last = matches!(
             turn.stage,
-            Stage::Command("DATA" | "EHLO" | "EXPN" | "HELO" | "NOOP" | "QUIT" | "TURN" | "VRFY")
+            Stage::Command(
+                "AUTH" | "DATA" | "EHLO" | "EXPN" | "HELO" | "NOOP" | "QUIT" | "STARTTLS" | "TURN" | "VRFY"
+            )
         );
         !self.input.is_empty() && (last || !self.pipelining)
     }
@@ -220,6 +252,7 @@ impl Smtp {
                         reverse_path: transaction.reverse_path,
                         forward_paths: transaction.forward_paths,
                         content,
+                        tls: self.tls.clone(),
                     });
                 }
             }
@@ -245,6 +278,9 @@ impl Smtp {
             }
             Effect::Reset if positive => self.transaction = None,
             Effect::End if positive => return Next::Leave,
+            // > 220 Ready to start TLS
+            // https://www.rfc-editor.org/rfc/rfc3207#section-4
+            Effect::Secure if said.starts_with(b"220") => return Next::Secure,
             _ => {}
         }
         // > After detecting the need to shut down the SMTP service and returning a 421 response code.
@@ -287,6 +323,14 @@ impl Smtp {
         if self.turned_away && verb != "QUIT" {
             return stage_turn("503", "5.5.1", "No service here, only QUIT");
         }
+        // > A SMTP server that is not publicly referenced may choose to require that the client perform a TLS negotiation
+        // > before accepting any commands. In this case, the server SHOULD return the reply code: 530 Must issue a
+        // > STARTTLS command first […] to every command other than NOOP, EHLO, STARTTLS, or QUIT.
+        // https://www.rfc-editor.org/rfc/rfc3207#section-4
+        let may_precede_tls = matches!(verb, "EHLO" | "NOOP" | "QUIT" | "STARTTLS");
+        if self.requires_tls && self.tls.is_none() && !may_precede_tls {
+            return stage_turn("530", "5.7.0", "Must issue a STARTTLS command first");
+        }
         match verb {
             "HELO" | "EHLO" => self.hello(stage, argument),
             "MAIL" => self.mail(stage, argument),
@@ -311,6 +355,11 @@ impl Smtp {
                 effect: Effect::End,
                 ..stage_turn("221", "2.0.0", "Bye")
             },
+            "STARTTLS" if self.tls.is_some() => stage_turn("503", "5.5.1", "TLS is there already"),
+            "STARTTLS" if self.knows_tls => Turn {
+                effect: Effect::Secure,
+                ..stage_turn("220", "2.0.0", "Ready to start TLS")
+            },
             // > 454 TLS not available due to temporary reason
             // https://www.rfc-editor.org/rfc/rfc3207#section-4
             "STARTTLS" if self.offers.starttls => stage_turn("454", "4.7.0", "TLS not available"),
@@ -324,7 +373,7 @@ impl Smtp {
         }
         let mut lines = vec![self.host.as_str()];
         if stage == Stage::Command("EHLO") {
-            lines.extend(self.offers.lines.iter().map(String::as_str));
+            lines.extend(self.offers());
         }
         Turn {
             stage,
@@ -332,6 +381,19 @@ impl Smtp {
             answer: render("250", &lines),
             effect: Effect::Hello(name.to_owned()),
         }
+    }
+
+    /// What EHLO shows now.
+    fn offers(&self) -> impl Iterator<Item = &str> {
+        let is_shown = |line: &&str| {
+            // > The server MUST NOT return the STARTTLS extension in response to an EHLO command received after a TLS
+            // > handshake has completed
+            // https://www.rfc-editor.org/rfc/rfc3207#section-4.2
+            self.tls.is_none() || !line.eq_ignore_ascii_case("STARTTLS")
+        };
+        let is_added = self.knows_tls && self.tls.is_none() && !self.offers.by_hand;
+        let lines = self.offers.lines.iter().map(String::as_str);
+        lines.filter(is_shown).chain(is_added.then_some("STARTTLS"))
     }
 
     fn mail(&self, stage: Stage, argument: &str) -> Turn {

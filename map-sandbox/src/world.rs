@@ -7,6 +7,7 @@ use std::time::Duration;
 use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::{LowerName, RData, RecordType};
 
+use crate::certificates::{Quality, Versions, Wanted};
 use crate::smtp::Stage;
 
 /// The world that is there when nobody wrote one.
@@ -108,6 +109,10 @@ pub(crate) struct Host {
     pub(crate) listening: Listening,
     /// The lines of the EHLO reply behind the first.
     pub(crate) offers: Vec<Offer>,
+    /// The script wrote them: nothing is added to them.
+    pub(crate) offers_by_hand: bool,
+    pub(crate) tls: Vec<Tls>,
+    pub(crate) requires_tls: bool,
     pub(crate) rules: Vec<Rule>,
     pub(crate) cuts: Vec<Cut>,
 }
@@ -120,10 +125,75 @@ impl Host {
             addresses,
             listening,
             offers: offers.into_iter().map(Offer::new).collect(),
+            offers_by_hand: false,
+            tls: Vec::new(),
+            requires_tls: false,
             rules: Vec::new(),
             cuts: Vec::new(),
         }
     }
+}
+
+impl Host {
+    /// Which of its `tls` lines holds for its nth connection.
+    pub(crate) fn tls(&self, connection: usize) -> Option<usize> {
+        let of = |wanted| self.tls.iter().position(|tls| tls.connection == wanted);
+        of(Some(connection)).or_else(|| of(None))
+    }
+
+    /// The certificate for one of its `tls` lines.
+    pub(crate) fn wanted(&self, shown: &Shown) -> Wanted {
+        let own = || vec![self.name.trim_end_matches('.').to_owned()];
+        Wanted {
+            names: if shown.names.is_empty() {
+                own()
+            } else {
+                shown.names.clone()
+            },
+            addresses: self.addresses.clone(),
+            quality: shown.quality,
+        }
+    }
+}
+
+/// How a host does TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tls {
+    pub(crate) connection: Option<usize>,
+    /// From the first octet, without STARTTLS.
+    pub(crate) implicit: bool,
+    pub(crate) how: TlsHow,
+}
+
+/// What comes of a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TlsHow {
+    Fault(TlsFault),
+    Session(Shown),
+}
+
+/// A way in which a handshake fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsFault {
+    /// The end of the stream behind the `ClientHello`.
+    Break,
+    /// Text in the place of a `ServerHello`.
+    Garbage,
+    /// The alert of a server that knows only older versions.
+    Old,
+    /// A reset behind the `ClientHello`.
+    Reset,
+    /// Never an octet.
+    Stall,
+}
+
+/// What a TLS server shows of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) quality: Quality,
+    /// The host's own name if there are none.
+    pub(crate) names: Vec<String>,
+    pub(crate) versions: Versions,
 }
 
 /// What is found at the addresses of a host.

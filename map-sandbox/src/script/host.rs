@@ -2,15 +2,19 @@
 
 use std::net::IpAddr;
 
-use super::{Parsed, duration, octets, one_word, split_word};
+use super::{Parsed, domain_name, duration, octets, one_word, split_word};
+use crate::certificates::{Issuer, Quality, Versions};
 use crate::smtp::Stage;
-use crate::world::{Action, After, Cut, Host, Listening, Offer, Pattern, Rule, Stop};
+use crate::world::{
+    Action, After, Cut, Host, Listening, Offer, Pattern, Rule, Shown, Stop, Tls, TlsFault, TlsHow,
+};
 
 impl Host {
     pub(super) fn read_line(&mut self, word: &str, rest: &str) -> Parsed<()> {
         match word {
             "offer" if rest == "nothing" => {
                 self.offers.clear();
+                self.offers_by_hand = true;
                 Ok(())
             }
             "offer" => {
@@ -19,6 +23,7 @@ impl Host {
                     return Err("`offer` takes extensions with commas between them, or `nothing`".to_owned());
                 }
                 self.offers = offers;
+                self.offers_by_hand = true;
                 Ok(())
             }
             "without" => {
@@ -33,6 +38,17 @@ impl Host {
                     argument: None,
                     actions,
                 });
+                Ok(())
+            }
+            "tls" => {
+                self.tls.push(tls(rest)?);
+                Ok(())
+            }
+            "require" => {
+                match rest {
+                    "tls" => self.requires_tls = true,
+                    _ => return Err(format!("`require {rest}`: a host can require `tls`")),
+                }
                 Ok(())
             }
             "on" => {
@@ -146,6 +162,87 @@ fn cut(text: &str) -> Parsed<Cut> {
         stop,
         after,
     })
+}
+
+/// `[connection N] [implicit] good|expired|… [1.2] [for NAME, …]`, or a fault in the place of the certificate.
+fn tls(text: &str) -> Parsed<Tls> {
+    let (connection, text) = connection(text)?;
+    let (names, words) = match text.split_once(" for ") {
+        Some((words, names)) => (names, words),
+        None => ("", text),
+    };
+    let mut words: Vec<_> = words.split_whitespace().collect();
+    let implicit = words.first() == Some(&"implicit");
+    if implicit {
+        words.remove(0);
+    }
+    let fault = match words.as_slice() {
+        [word] => tls_fault(word),
+        _ => None,
+    };
+    let how = match (fault, words.as_slice()) {
+        (Some(_), _) if !names.is_empty() => return Err("a handshake that fails shows no name".to_owned()),
+        (Some(fault), _) => TlsHow::Fault(fault),
+        (None, [qualities @ .., "1.2"]) => TlsHow::Session(shown(qualities, names, Versions::Tls12)?),
+        (None, qualities) => TlsHow::Session(shown(qualities, names, Versions::All)?),
+    };
+    Ok(Tls {
+        connection,
+        implicit,
+        how,
+    })
+}
+
+fn tls_fault(word: &str) -> Option<TlsFault> {
+    Some(match word {
+        "break" => TlsFault::Break,
+        "garbage" => TlsFault::Garbage,
+        "old" => TlsFault::Old,
+        "reset" => TlsFault::Reset,
+        "stall" => TlsFault::Stall,
+        _ => return None,
+    })
+}
+
+fn shown(qualities: &[&str], names: &str, versions: Versions) -> Parsed<Shown> {
+    let quality = quality(qualities)?;
+    let mut all = Vec::new();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        domain_name(name)?;
+        all.push(name.to_owned());
+    }
+    if quality.wrong_name && !all.is_empty() {
+        return Err("a certificate has a `wrong-name`, or is `for` names".to_owned());
+    }
+    Ok(Shown {
+        quality,
+        names: all,
+        versions,
+    })
+}
+
+/// `good`, or what is wrong with a certificate.
+pub(super) fn quality(words: &[&str]) -> Parsed<Quality> {
+    let mut quality = Quality::default();
+    if words == ["good"] {
+        return Ok(quality);
+    }
+    if words.is_empty() {
+        return Err("a certificate is `good`, or it is said what is wrong with it".to_owned());
+    }
+    for &word in words {
+        match word {
+            "expired" => quality.expired = true,
+            "wrong-name" => quality.wrong_name = true,
+            "self-signed" | "untrusted" if quality.issuer != Issuer::Authority => {
+                return Err("a certificate is `self-signed` or `untrusted`, and once".to_owned());
+            }
+            "self-signed" => quality.issuer = Issuer::Itself,
+            "untrusted" => quality.issuer = Issuer::Stranger,
+            _ => return Err(format!("`{word}` is no quality of a certificate")),
+        }
+    }
+    Ok(quality)
 }
 
 /// `connection N` and what follows it.

@@ -4,9 +4,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use map_sandbox::Sandbox;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Longer than anything here takes; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,8 +25,65 @@ pub(crate) fn sandbox(script: &str) -> Sandbox {
 
 /// One connection to a mail host.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
+}
+
+/// What a client speaks over.
+enum Stream {
+    Clear(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Clear(socket) => socket,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+
+    fn set_read_timeout(&self, time: Option<Duration>) -> std::io::Result<()> {
+        self.socket().set_read_timeout(time)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Clear(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+/// A TLS client that trusts this sandbox and nobody else.
+pub(crate) fn trusting(sandbox: &Sandbox) -> Arc<ClientConfig> {
+    let certificate =
+        CertificateDer::from_pem_slice(sandbox.certificate_authority().as_bytes()).expect("PEM");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl Client {
@@ -33,9 +94,42 @@ impl Client {
         let stream = TcpStream::connect(at).expect("the host listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         Self {
-            stream,
+            stream: Stream::Clear(stream),
             buffer: Vec::new(),
         }
+    }
+
+    /// Begins TLS; the error is the client's own.
+    pub(crate) fn secure(self, config: Arc<ClientConfig>, name: &str) -> std::io::Result<Self> {
+        let Stream::Clear(mut socket) = self.stream else {
+            panic!("TLS is there already")
+        };
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut connection = ClientConnection::new(config, name).expect("a client");
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
+        }
+        Ok(Self {
+            stream: Stream::Tls(Box::new(StreamOwned::new(connection, socket))),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Greeting, EHLO, STARTTLS and the handshake.
+    pub(crate) fn starttls(sandbox: &Sandbox, address: &str, name: &str) -> std::io::Result<Self> {
+        let mut client = Self::greeted(sandbox, address);
+        client.say("EHLO client.example");
+        assert_eq!(client.say("STARTTLS"), "220 2.0.0 Ready to start TLS");
+        client.secure(trusting(sandbox), name)
+    }
+
+    /// Ends TLS in good order.
+    pub(crate) fn close_notify(&mut self) {
+        let Stream::Tls(stream) = &mut self.stream else {
+            panic!("no TLS")
+        };
+        stream.conn.send_close_notify();
+        stream.flush().expect("the host reads");
     }
 
     /// Connects and reads the greeting.
@@ -135,6 +229,18 @@ impl Client {
             String::from_utf8(std::mem::take(&mut self.buffer)).expect("text"),
             reset,
         )
+    }
+
+    /// All that comes until the connection is over, in whatever way.
+    pub(crate) fn all(&mut self) -> String {
+        let mut part = [0; 4096];
+        while let Ok(count) = self.stream.read(&mut part) {
+            if count == 0 {
+                break;
+            }
+            self.buffer.extend_from_slice(&part[..count]);
+        }
+        String::from_utf8_lossy(&std::mem::take(&mut self.buffer)).into_owned()
     }
 
     /// What comes within `time`, when the host then still holds the connection.
