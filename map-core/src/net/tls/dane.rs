@@ -1,100 +1,168 @@
-//! Verification by TLSA records: DANE for SMTP (RFC 7672), on the rules of RFC 6698 and RFC 7671.
+//! Judgement by TLSA records: DANE for SMTP (RFC 7672), on the rules of RFC 6698 and RFC 7671.
 
+use super::words;
+use super::x509::{self, Certificate};
 use crate::route::{HostName, Tlsa};
 use ring::digest;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
+use rustls::server::ParsedCertificate;
+use webpki::anchor_from_trusted_cert;
 
-/// Accepts a server whose certificate one of the records vouches for.
+/// What the DNS says of a server.
 #[derive(Debug)]
-pub(super) struct DaneVerifier {
+pub(super) struct Dane {
     tlsa: Vec<Tlsa>,
-    names: Vec<ServerName<'static>>,
+    names: Vec<HostName>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl DaneVerifier {
+/// What a server showed, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    pub(super) now: UnixTime,
+}
+
+impl Dane {
     pub(super) fn new(tlsa: &[Tlsa], names: &[HostName], algorithms: WebPkiSupportedAlgorithms) -> Self {
-        let names = names
-            .iter()
-            .filter_map(|name| ServerName::try_from(name.as_ascii().to_owned()).ok())
-            .collect();
         Self {
             tlsa: tlsa.to_vec(),
-            names,
+            names: names.to_vec(),
             algorithms,
         }
     }
 
-    // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1
-    // > the certificate presented by the server [...] SMTP client MUST NOT check the certificate's name or its
-    // > expiration date: "the validity period of the TLSA record" and the name of its owner take their place.
-    fn is_end_entity(record: &Tlsa, end_entity: &CertificateDer<'_>) -> bool {
-        record.usage == 3 && matches(record, end_entity)
+    /// One record that vouches for the server is enough.
+    ///
+    /// # Errors
+    /// Why none does, as a person should read it behind "its certificate".
+    pub(super) fn judge(&self, shown: Shown<'_>) -> Result<(), String> {
+        let mut why = None;
+        for record in &self.tlsa {
+            match (record.usage, self.judge_by(record, shown)) {
+                (_, Some(Ok(()))) => return Ok(()),
+                (_, Some(Err(words))) => why = Some(words),
+                (_, None) => {}
+            }
+        }
+        Err(why.unwrap_or_else(|| "fits none of the TLSA records of the host".to_owned()))
     }
 
-    // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.2
-    // > the TLSA record publishes the digest of [...] a trust anchor [which] MUST be included in the server's
-    // > certificate message
-    fn is_anchored(
-        &self,
-        record: &Tlsa,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> bool {
-        record.usage == 2
-            && intermediates
-                .iter()
-                .filter(|certificate| matches(record, certificate))
-                .any(|anchor| self.leads_to(anchor, end_entity, intermediates, now))
+    /// What one record says; `None` if it speaks of another certificate.
+    fn judge_by(&self, record: &Tlsa, shown: Shown<'_>) -> Option<Result<(), String>> {
+        match record.usage {
+            // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1: neither the names in the certificate nor its
+            // dates count. The record binds the key to the host, as long as its signature in the DNS is valid.
+            3 => matches(record, shown.end_entity).then_some(Ok(())),
+            2 => self.judge_by_anchor(record, shown),
+            _ => None,
+        }
     }
 
-    /// The path from the server's certificate to the anchor holds, and the certificate carries one of the names.
-    fn leads_to(
-        &self,
-        anchor: &CertificateDer<'_>,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> bool {
-        let (Ok(certificate), Ok(anchor)) = (
-            EndEntityCert::try_from(end_entity),
-            anchor_from_trusted_cert(anchor),
-        ) else {
-            return false;
-        };
-        let path = certificate.verify_for_usage(
-            self.algorithms.all,
-            std::slice::from_ref(&anchor),
-            intermediates,
-            now,
-            KeyUsage::server_auth(),
-            None,
-            None,
-        );
-        path.is_ok()
-            && self
-                .names
-                .iter()
-                .any(|name| certificate.verify_is_valid_for_subject_name(name).is_ok())
+    fn judge_by_anchor(&self, record: &Tlsa, shown: Shown<'_>) -> Option<Result<(), String>> {
+        if matches(record, shown.end_entity) {
+            return Some(self.judge_as_anchor(shown));
+        }
+        anchors(record, shown)
+            .into_iter()
+            .map(|anchor| self.judge_path(anchor, shown))
+            .reduce(|one, other| if one.is_ok() { one } else { other })
     }
+
+    /// The server shows the anchor itself: the path is empty, and what would be checked of its end remains.
+    fn judge_as_anchor(&self, shown: Shown<'_>) -> Result<(), String> {
+        let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable)?;
+        words::judge_dates(&certificate, shown.now)?;
+        self.judge_names(&certificate)
+    }
+
+    /// A path from the server's certificate to the anchor.
+    fn judge_path(&self, anchor: TrustAnchor<'static>, shown: Shown<'_>) -> Result<(), String> {
+        let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable)?;
+        let roots = RootCertStore { roots: vec![anchor] };
+        ParsedCertificate::try_from(shown.end_entity)
+            .and_then(|parsed| {
+                verify_server_cert_signed_by_trust_anchor(
+                    &parsed,
+                    &roots,
+                    shown.intermediates,
+                    shown.now,
+                    self.algorithms.all,
+                )
+            })
+            .map_err(|error| words::of_certificate(&error, shown.end_entity, ""))?;
+        self.judge_names(&certificate)
+    }
+
+    // https://www.rfc-editor.org/rfc/rfc7672#section-3.2.3: the certificate must carry one of the names that the DNS
+    // vouches for, as a `dNSName` or, where it has none, as its common name.
+    fn judge_names(&self, certificate: &Certificate<'_>) -> Result<(), String> {
+        let presented = certificate.host_names();
+        let is_one_of_ours =
+            |presented: &String| self.names.iter().any(|name| covers(presented, name.as_ascii()));
+        if presented.iter().any(is_one_of_ours) {
+            return Ok(());
+        }
+        let expected: Vec<&str> = self.names.iter().map(HostName::as_ascii).collect();
+        Err(words::wrong_name(certificate, &expected.join(" or ")))
+    }
+}
+
+/// A name in a certificate is this host's, or a wildcard for it: `*` as the whole first label, for one label.
+fn covers(presented: &str, host: &str) -> bool {
+    match presented.strip_prefix("*.") {
+        Some(parent) => host
+            .split_once('.')
+            .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+        None => presented.eq_ignore_ascii_case(host),
+    }
+}
+
+/// The anchors that a record of usage 2 names.
+///
+/// One that only its digest is known of must be shown by the server. One that is in the record whole need not be
+/// (RFC 7671 section 5.2), be it a certificate or a bare key. A key has no name that a path could end in, so it stands
+/// in for every issuer in the chain: its signature decides.
+fn anchors(record: &Tlsa, shown: Shown<'_>) -> Vec<TrustAnchor<'static>> {
+    let shown_anchors = shown
+        .intermediates
+        .iter()
+        .filter(|certificate| matches(record, certificate))
+        .filter_map(|certificate| anchor_from_trusted_cert(certificate).ok())
+        .map(|anchor| anchor.to_owned());
+    let mut anchors: Vec<TrustAnchor<'static>> = shown_anchors.collect();
+    match (record.matching_type, record.selector) {
+        (0, 0) => {
+            let certificate = CertificateDer::from(record.data.as_slice());
+            anchors.extend(anchor_from_trusted_cert(&certificate).map(|anchor| anchor.to_owned()));
+        }
+        (0, 1) => {
+            let key = x509::contents(&record.data).unwrap_or_default();
+            let issuers = std::iter::once(shown.end_entity)
+                .chain(shown.intermediates)
+                .filter_map(|certificate| Certificate::read(certificate).map(|read| read.issuer));
+            anchors.extend(issuers.map(|issuer| TrustAnchor {
+                subject: Der::from(issuer.to_vec()),
+                subject_public_key_info: Der::from(key.to_vec()),
+                name_constraints: None,
+            }));
+        }
+        _ => {}
+    }
+    anchors
 }
 
 /// True when the certificate, or its key, is what the record says (RFC 6698 section 2.1).
 fn matches(record: &Tlsa, certificate: &CertificateDer<'_>) -> bool {
-    let key;
     let selected: &[u8] = match record.selector {
         0 => certificate,
-        1 => match EndEntityCert::try_from(certificate) {
-            Ok(certificate) => {
-                key = certificate.subject_public_key_info();
-                &key
-            }
-            Err(_) => return false,
+        1 => match Certificate::read(certificate) {
+            Some(certificate) => certificate.key,
+            None => return false,
         },
         _ => return false,
     };
@@ -103,50 +171,5 @@ fn matches(record: &Tlsa, certificate: &CertificateDer<'_>) -> bool {
         1 => digest::digest(&digest::SHA256, selected).as_ref() == record.data,
         2 => digest::digest(&digest::SHA512, selected).as_ref() == record.data,
         _ => false,
-    }
-}
-
-impl ServerCertVerifier for DaneVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let vouched = self.tlsa.iter().any(|record| {
-            Self::is_end_entity(record, end_entity)
-                || self.is_anchored(record, end_entity, intermediates, now)
-        });
-        if vouched {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(Error::General(
-                "no TLSA record of the host vouches for it".to_owned(),
-            ))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
     }
 }

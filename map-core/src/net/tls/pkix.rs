@@ -1,26 +1,27 @@
-//! Verification by certificate authorities, and none at all.
+//! The certificate authorities that are trusted.
 
 use super::TlsError;
+use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
 
 /// The platform's own judgement with extra roots; the roots of Mozilla where the platform has none to offer.
+///
+/// Reads the platform's certificates from files.
+///
+/// # Errors
+/// There are none.
 pub(super) fn verifier(
     provider: &Arc<CryptoProvider>,
     extra_roots: &[CertificateDer<'static>],
     platform_roots: bool,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    if platform_roots {
-        let extra = extra_roots.iter().cloned();
-        if let Ok(verifier) =
-            rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(provider))
-        {
-            return Ok(Arc::new(verifier));
-        }
+    if platform_roots && let Some(verifier) = platform(provider, extra_roots) {
+        return Ok(Arc::new(verifier));
     }
     let mut roots = RootCertStore::empty();
     if platform_roots {
@@ -37,50 +38,12 @@ pub(super) fn verifier(
     Ok(verifier)
 }
 
-/// Takes any certificate. Who answers is not known, so a signature that it made proves nothing, either: servers with
-/// certificates that no verifier can read still get an encrypted channel.
-#[derive(Debug)]
-pub(super) struct AcceptAny {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AcceptAny {
-    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { algorithms }
+/// `None` where the platform has nothing to judge by.
+fn platform(provider: &Arc<CryptoProvider>, extra_roots: &[CertificateDer<'static>]) -> Option<Verifier> {
+    // Asked alone first: with roots of our own beside it, an empty store of the platform's looks like a full one.
+    let alone = Verifier::new(Arc::clone(provider)).ok()?;
+    if extra_roots.is_empty() {
+        return Some(alone);
     }
-}
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    Verifier::new_with_extra_roots(extra_roots.iter().cloned(), Arc::clone(provider)).ok()
 }

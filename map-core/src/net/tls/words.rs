@@ -1,0 +1,163 @@
+//! What is wrong with a certificate or a handshake, in words that a person can act on.
+//!
+//! What is said of a certificate stands behind "its certificate"; what is said of a handshake behind "the TLS handshake
+//! failed:". Names in a certificate are a stranger's text: they are shortened, and escaped.
+
+use super::x509::Certificate;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible};
+
+/// More names of a certificate than this say no more.
+const MAX_NAMES: usize = 3;
+/// The shortest RSA key that signatures are verified with, in bits.
+const MIN_RSA_BITS: usize = 2048;
+/// The longest name there is in the DNS.
+const MAX_NAME: usize = 253;
+
+/// Why a verifier refuses the certificate of a server that should be `expected`.
+pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, expected: &str) -> String {
+    use CertificateError as E;
+    let read = Certificate::read(certificate);
+    let Error::InvalidCertificate(error) = error else {
+        return format!("cannot be judged: {error}");
+    };
+    match error {
+        E::Expired => "has expired".to_owned(),
+        E::ExpiredContext { not_after, .. } => expired(*not_after),
+        E::NotValidYet => "is not valid yet".to_owned(),
+        E::NotValidYetContext { not_before, .. } => not_valid_yet(*not_before),
+        E::NotValidForName | E::NotValidForNameContext { .. } => match read {
+            Some(read) => wrong_name(&read, expected),
+            None => format!("is not for {expected}"),
+        },
+        E::Revoked => "has been revoked".to_owned(),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not meant for servers".to_owned(),
+        // Whatever else a verifier finds in a certificate that nobody but itself vouches for.
+        _ if read.as_ref().is_some_and(Certificate::is_self_issued) => "is self-signed".to_owned(),
+        E::UnknownIssuer => match read.and_then(|read| read.issuer_name()) {
+            Some(issuer) => format!(
+                "is vouched for by no authority that is trusted here (issued by {})",
+                shown(&issuer)
+            ),
+            None => "is vouched for by no authority that is trusted here".to_owned(),
+        },
+        E::BadEncoding => unreadable(),
+        E::BadSignature => "is not signed by who it says".to_owned(),
+        E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed by an algorithm that is not supported here".to_owned()
+        }
+        E::UnhandledCriticalExtension => "has a critical extension that is not known here".to_owned(),
+        E::Other(OtherError(other)) => match other.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::CaUsedAsEndEntity) => "is one of an authority, not of a server".to_owned(),
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                "is older than X.509 version 3, and cannot be verified".to_owned()
+            }
+            Some(error) => format!("cannot be verified: {error}"),
+            None => format!("cannot be verified: {other}"),
+        },
+        other => format!("cannot be verified: {other}"),
+    }
+}
+
+/// Why the signature that a server made in the handshake does not convince.
+pub(super) fn of_signature(error: &Error, certificate: &CertificateDer<'_>) -> String {
+    let rsa_bits = Certificate::read(certificate).and_then(|read| read.rsa_bits());
+    if let Some(bits) = rsa_bits.filter(|&bits| bits < MIN_RSA_BITS) {
+        return format!("has a key that is too short to prove anything (RSA, {bits} bits)");
+    }
+    match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "is not the server's own: the handshake was not signed with its key".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::BadEncoding) => unreadable(),
+        _ => "has a key of a kind that is not supported here".to_owned(),
+    }
+}
+
+/// Why there was no handshake.
+pub(super) fn of_handshake(error: &Error) -> String {
+    use AlertDescription as Alert;
+    match error {
+        Error::AlertReceived(Alert::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        )
+        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            "it speaks only an older TLS than 1.2".to_owned()
+        }
+        Error::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity) => {
+            "it knows no cipher suite that is safe and known here".to_owned()
+        }
+        Error::AlertReceived(Alert::UnrecognisedName) => {
+            "it does not know the name it was asked for".to_owned()
+        }
+        Error::AlertReceived(Alert::CertificateRequired) => "it asks for a certificate of ours".to_owned(),
+        Error::AlertReceived(alert) => format!("it gave up with the alert {alert:?}"),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "it answered in the clear instead of TLS".to_owned()
+        }
+        Error::NoCertificatesPresented => "it showed no certificate".to_owned(),
+        Error::InvalidMessage(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::PeerMisbehaved(_)
+        | Error::PeerIncompatible(_)
+        | Error::PeerSentOversizedRecord
+        | Error::DecryptError => format!("it breaks the TLS protocol ({error})"),
+        other => other.to_string(),
+    }
+}
+
+/// The certificate is valid at this moment.
+///
+/// # Errors
+/// Why it is not.
+pub(super) fn judge_dates(certificate: &Certificate<'_>, now: UnixTime) -> Result<(), String> {
+    let (from, until) = certificate.validity().ok_or_else(unreadable)?;
+    if now < from {
+        Err(not_valid_yet(from))
+    } else if now > until {
+        Err(expired(until))
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn unreadable() -> String {
+    "cannot be read".to_owned()
+}
+
+pub(super) fn wrong_name(certificate: &Certificate<'_>, expected: &str) -> String {
+    let names = certificate.host_names();
+    let mut list: Vec<String> = names.iter().take(MAX_NAMES).map(|name| shown(name)).collect();
+    if names.len() > MAX_NAMES {
+        list.push(format!("{} more", names.len() - MAX_NAMES));
+    }
+    if list.is_empty() {
+        format!("carries no name of a host, so not {expected}")
+    } else {
+        format!("is for {}, not for {expected}", list.join(", "))
+    }
+}
+
+fn expired(not_after: UnixTime) -> String {
+    format!("expired on {}", day(not_after))
+}
+
+fn not_valid_yet(not_before: UnixTime) -> String {
+    format!("is not valid before {}", day(not_before))
+}
+
+fn day(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => jiff::tz::Offset::UTC.to_datetime(time).date().to_string(),
+        Err(_) => "a day out of all calendars".to_owned(),
+    }
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
+}
