@@ -308,7 +308,12 @@ impl<'h> Connection<'h> {
             .iter()
             .find_map(|action| spoken(action, &answer))
             .unwrap_or_default();
-        match self.smtp.replied(turn, said) {
+        let next = self.smtp.replied(turn, said);
+        let authentications = self.smtp.authentications();
+        if let Some(session) = self.session.log.lock().session(self.session.id) {
+            session.authentications.extend(authentications);
+        }
+        match next {
             Next::Go => Decision::Go,
             Next::Leave => Decision::Leave,
             Next::Secure => Decision::Secure,

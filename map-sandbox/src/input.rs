@@ -5,6 +5,8 @@ use memchr::{memchr, memmem};
 /// Octets of a command line with its end. 512 and what the parameters of extensions add:
 /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4>
 const MAX_COMMAND_LINE: usize = 2048;
+/// Octets of a response to AUTH with its end: <https://www.rfc-editor.org/rfc/rfc4954#section-4>
+const MAX_RESPONSE: usize = 12288;
 /// Octets of a line of the content with its end.
 const MAX_TEXT_LINE: usize = 1000;
 
@@ -33,6 +35,7 @@ pub(crate) struct Input {
     /// So far the buffer was searched for the end in vain.
     searched: usize,
     content: bool,
+    response: bool,
 }
 
 impl Input {
@@ -43,6 +46,11 @@ impl Input {
     /// From here on content comes, until its end mark.
     pub(crate) fn expect_content(&mut self) {
         self.content = true;
+    }
+
+    /// Whether the lines that come are responses to AUTH.
+    pub(crate) fn expect_responses(&mut self, response: bool) {
+        self.response = response;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -68,7 +76,12 @@ impl Input {
         };
         let end = self.searched.saturating_add(found);
         let mut line: Vec<u8> = self.take(end.saturating_add(2));
-        if line.len() > MAX_COMMAND_LINE {
+        let most = if self.response {
+            MAX_RESPONSE
+        } else {
+            MAX_COMMAND_LINE
+        };
+        if line.len() > most {
             return Some(Arrival::LongLine);
         }
         line.truncate(end);

@@ -48,7 +48,8 @@
 //! host-line  = "offer" ( EXTENSION *( "," EXTENSION ) / "nothing" )
 //!            / "without" COMMAND                      ; 502 to it
 //!            / "tls" [ "connection" N ] [ "implicit" ] ( certificate / tls-fault )
-//!            / "require" "tls"                        ; 530 to what comes in the clear
+//!            / "auth" USER SECRET [ MECHANISM *( "," MECHANISM ) ] [ "clear" ]
+//!            / "require" ( "auth" / "tls" )           ; 530 to what comes without
 //!            / "on" [ "connection" N ] STAGE [N] [ARGUMENT] action *( "then" action )
 //!            / "cut" [ "connection" N ] stop "after" ( "sent" / "received" ) OCTETS
 //!
@@ -60,7 +61,11 @@
 //!            / "old"                                  ; an alert: no such version of TLS
 //!            / "garbage"                              ; text in the place of a handshake
 //!
+//! MECHANISM  = "SCRAM-SHA-256" / "PLAIN" / "LOGIN"    ; these if none is said
+//!            / "XOAUTH2"                              ; SECRET is the token
+//!
 //! STAGE      = "greeting" / "content" / "unknown" / COMMAND       ; ehlo, mail, rcpt, data, quit, …
+//!            / "response"                             ; to a challenge of AUTH
 //! action     = "reply" CODE TEXT *( " | " TEXT )      ; several texts are several lines
 //!            / "raw" TEXT                             ; octets as they are, with \r \n \t \\ \xNN
 //!            / "answer"                               ; what the host would say by itself
@@ -89,6 +94,10 @@
 //! for the host's name and its addresses, by the authority of [`Sandbox::certificate_authority`]; one that is
 //! `untrusted` is by another. Rules hold under TLS as before it.
 //!
+//! **AUTH.** A host with an `auth` line offers AUTH under TLS, and in the clear only if the line ends in `clear`
+//! (538 else). Several lines are several users. Its own reply to wrong credentials is 535; whatever rules say, 334
+//! goes on with the exchange and 235 means that the client is logged in.
+//!
 //! **Rules.** `on` puts actions in the place of the host's own answer. The number behind the stage says which time
 //! in a connection is meant, the argument a path (`bob@qq.com`, in any case, with one `*` for anything; `<>` is the
 //! null path) or what stands behind another command, `connection` which connection of the host. Of several rules
@@ -103,6 +112,7 @@
 
 #![forbid(unsafe_code)]
 
+mod auth;
 mod certificates;
 mod dns;
 mod host;
@@ -114,6 +124,6 @@ mod smtp;
 mod wire;
 mod world;
 
-pub use crate::log::{Mail, Session};
+pub use crate::log::{Authentication, Mail, Session};
 pub use crate::sandbox::Sandbox;
 pub use crate::world::{World, WorldError};

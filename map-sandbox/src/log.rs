@@ -25,6 +25,22 @@ pub struct Mail {
     pub content: Vec<u8>,
     /// The version of TLS it came over, like `TLSv1.3`; `None` in the clear.
     pub tls: Option<String>,
+    /// Who had logged in.
+    pub user: Option<String>,
+}
+
+/// One AUTH command and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Authentication {
+    /// As the client named it, in capitals.
+    pub mechanism: String,
+    /// Who the client said it is, if it came so far.
+    pub user: Option<String>,
+    /// It was not under TLS.
+    pub in_clear: bool,
+    /// It ended with 235.
+    pub accepted: bool,
 }
 
 /// One connection that a host saw.
@@ -53,6 +69,8 @@ pub struct Session {
     pub tls_error: Option<String>,
     /// The client ended TLS in good order, by its alert `close_notify`.
     pub close_notify: bool,
+    /// Each AUTH that was decided, in order.
+    pub authentications: Vec<Authentication>,
     /// Contents for at least one accepted recipient whose end mark arrived here, whatever was answered: what may
     /// have been delivered.
     pub contents_complete: usize,
@@ -85,6 +103,7 @@ impl fmt::Debug for Mail {
             .field("forward_paths", &self.forward_paths)
             .field("content", &Text(&self.content))
             .field("tls", &self.tls)
+            .field("user", &self.user)
             .finish()
     }
 }
@@ -103,6 +122,7 @@ impl fmt::Debug for Session {
             .field("tls", &self.tls)
             .field("tls_error", &self.tls_error)
             .field("close_notify", &self.close_notify)
+            .field("authentications", &self.authentications)
             .field("contents_complete", &self.contents_complete)
             .field("contents_accepted", &self.contents_accepted)
             .field("sent_ahead", &self.sent_ahead)
@@ -178,6 +198,7 @@ impl Log {
             tls: None,
             tls_error: None,
             close_notify: false,
+            authentications: Vec::new(),
             contents_complete: 0,
             contents_accepted: 0,
             sent_ahead: 0,

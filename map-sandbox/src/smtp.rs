@@ -4,10 +4,13 @@
 //! has an answer of its own. The script may put another in its place; whichever is sent, its code decides how
 //! the session goes on, as it does for the client.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
+use crate::auth::{Account, Awaited, Mechanism, Step};
 use crate::input::{Arrival, Content, Input};
-use crate::log::Mail;
+use crate::log::{Authentication, Mail};
 use crate::world::Host;
 
 /// Octets of a local part, of a path with its brackets, and recipients:
@@ -30,6 +33,8 @@ pub(crate) enum Stage {
     Command(&'static str),
     /// A line that is no command.
     Unknown,
+    /// What the client says to a challenge of AUTH.
+    Response,
     /// The end mark of a content.
     Content,
 }
@@ -40,6 +45,7 @@ impl Stage {
         match word {
             "content" => Some(Self::Content),
             "greeting" => Some(Self::Greeting),
+            "response" => Some(Self::Response),
             "unknown" => Some(Self::Unknown),
             _ => verb(word).map(Self::Command),
         }
@@ -70,6 +76,16 @@ pub(crate) fn render(code: &str, lines: &[&str]) -> Vec<u8> {
     rendered.into_bytes()
 }
 
+/// A challenge of AUTH, as it stands on the wire.
+fn challenge_reply(challenge: &[u8]) -> Vec<u8> {
+    // > continue-req    = "334" SP [base64] CRLF
+    // https://www.rfc-editor.org/rfc/rfc4954#section-8
+    let mut reply = b"334 ".to_vec();
+    reply.extend(STANDARD.encode(challenge).into_bytes());
+    reply.extend(b"\r\n");
+    reply
+}
+
 /// What arrived, and what the host itself has to say to it.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -84,6 +100,7 @@ pub(crate) struct Turn {
 #[derive(Debug)]
 enum Effect {
     None,
+    Auth(Login),
     Begin { reverse_path: String },
     Content(Vec<u8>),
     Data,
@@ -92,6 +109,15 @@ enum Effect {
     Recipient(String),
     Reset,
     Secure,
+}
+
+/// An AUTH exchange, as far as it came.
+#[derive(Clone, Debug)]
+struct Login {
+    /// As the client named it.
+    mechanism: String,
+    user: Option<String>,
+    next: Option<Awaited>,
 }
 
 /// How a session goes on.
@@ -124,6 +150,13 @@ pub(crate) struct Smtp {
     requires_tls: bool,
     /// The version of TLS, once it began.
     tls: Option<String>,
+    accounts: Vec<Account>,
+    requires_auth: bool,
+    exchange: Option<Login>,
+    /// Exchanges that are over and were not asked for yet.
+    authentications: Vec<Authentication>,
+    /// Who logged in.
+    user: Option<String>,
 }
 
 #[derive(Debug)]
@@ -170,7 +203,17 @@ impl Smtp {
             knows_tls,
             requires_tls: host.requires_tls,
             tls: None,
+            accounts: host.accounts.clone(),
+            requires_auth: host.requires_auth,
+            exchange: None,
+            authentications: Vec::new(),
+            user: None,
         }
+    }
+
+    /// The AUTH exchanges that ended since this was asked last.
+    pub(crate) fn authentications(&mut self) -> Vec<Authentication> {
+        std::mem::take(&mut self.authentications)
     }
 
     /// The handshake is complete.
@@ -184,6 +227,7 @@ impl Smtp {
         self.hello = None;
         self.pipelining = false;
         self.transaction = None;
+        self.user = None;
         self.tls = Some(version);
     }
 
@@ -203,8 +247,17 @@ impl Smtp {
 
     /// The next thing that arrived whole.
     pub(crate) fn poll(&mut self) -> Option<Turn> {
-        Some(match self.input.poll()? {
-            Arrival::Line(line) => self.command(&line),
+        let exchange = self.exchange.take();
+        self.input.expect_responses(exchange.is_some());
+        let Some(arrival) = self.input.poll() else {
+            self.exchange = exchange;
+            return None;
+        };
+        Some(match arrival {
+            Arrival::Line(line) => match exchange {
+                Some(exchange) => self.response(exchange, &line),
+                None => self.command(&line),
+            },
             Arrival::LongLine => self.turn(Stage::Unknown, "", "500", "5.5.2", "Line too long"),
             Arrival::Content(content) => self.content(content),
         })
@@ -217,9 +270,19 @@ impl Smtp {
         // The same holds for STARTTLS and AUTH, behind which something else than commands begins.
         let last = matches!(
             turn.stage,
-            Stage::Command(
-                "AUTH" | "DATA" | "EHLO" | "EXPN" | "HELO" | "NOOP" | "QUIT" | "STARTTLS" | "TURN" | "VRFY"
-            )
+            Stage::Response
+                | Stage::Command(
+                    "AUTH"
+                        | "DATA"
+                        | "EHLO"
+                        | "EXPN"
+                        | "HELO"
+                        | "NOOP"
+                        | "QUIT"
+                        | "STARTTLS"
+                        | "TURN"
+                        | "VRFY"
+                )
         );
         !self.input.is_empty() && (last || !self.pipelining)
     }
@@ -242,6 +305,19 @@ impl Smtp {
         }
         let positive = class == Some(b'2');
         match turn.effect {
+            Effect::Auth(login) if said.starts_with(b"334") => self.exchange = Some(login),
+            Effect::Auth(login) => {
+                let accepted = said.starts_with(b"235");
+                if accepted {
+                    self.user.clone_from(&login.user);
+                }
+                self.authentications.push(Authentication {
+                    mechanism: login.mechanism,
+                    user: login.user,
+                    in_clear: self.tls.is_none(),
+                    accepted,
+                });
+            }
             Effect::Data if class == Some(b'3') => self.input.expect_content(),
             Effect::Content(content) => {
                 let transaction = self.transaction.take();
@@ -253,6 +329,7 @@ impl Smtp {
                         forward_paths: transaction.forward_paths,
                         content,
                         tls: self.tls.clone(),
+                        user: self.user.clone(),
                     });
                 }
             }
@@ -363,18 +440,124 @@ impl Smtp {
             // > 454 TLS not available due to temporary reason
             // https://www.rfc-editor.org/rfc/rfc3207#section-4
             "STARTTLS" if self.offers.starttls => stage_turn("454", "4.7.0", "TLS not available"),
+            "AUTH" if !self.accounts.is_empty() => self.auth(stage, argument),
             _ => stage_turn("502", "5.5.1", "Command not implemented"),
         }
+    }
+
+    /// <https://www.rfc-editor.org/rfc/rfc4954#section-4>
+    fn auth(&self, stage: Stage, argument: &str) -> Turn {
+        let (name, initial) = match argument.split_once(' ') {
+            Some((name, initial)) => (name, Some(initial)),
+            None => (argument, None),
+        };
+        let login = |user, next| Login {
+            mechanism: name.to_ascii_uppercase(),
+            user,
+            next,
+        };
+        let refuse = |code, enhanced, text: &str| Turn {
+            effect: Effect::Auth(login(None, None)),
+            ..self.turn(stage, argument, code, enhanced, text)
+        };
+        if self.user.is_some() || self.transaction.is_some() || self.hello.is_none() {
+            return refuse("503", "5.5.1", "No AUTH now");
+        }
+        let known: Vec<_> = self
+            .accounts
+            .iter()
+            .flat_map(|account| &account.mechanisms)
+            .collect();
+        let mechanism = Mechanism::from_name(name).filter(|mechanism| known.contains(&mechanism));
+        let Some(mechanism) = mechanism else {
+            return refuse("504", "5.5.4", "No such mechanism");
+        };
+        if !self.mechanisms().contains(&mechanism) {
+            return refuse("538", "5.7.11", "Encryption required for this mechanism");
+        }
+        let (awaited, challenge) = Awaited::first(mechanism);
+        let Some(initial) = initial else {
+            return Turn {
+                stage,
+                argument: argument.to_owned(),
+                answer: challenge_reply(challenge),
+                effect: Effect::Auth(login(None, Some(awaited))),
+            };
+        };
+        // > If the client is transmitting an initial response of zero length, it MUST instead transmit the response as
+        // > a single equals sign ("=").
+        // https://www.rfc-editor.org/rfc/rfc4954#section-4
+        let initial = if initial == "=" { "" } else { initial };
+        self.step(stage, argument, login(None, Some(awaited)), initial)
+    }
+
+    fn response(&self, exchange: Login, line: &[u8]) -> Turn {
+        let line = String::from_utf8_lossy(line);
+        self.step(Stage::Response, &line, exchange, &line)
+    }
+
+    fn step(&self, stage: Stage, argument: &str, mut login: Login, line: &str) -> Turn {
+        let awaited = login.next.take().unwrap_or(Awaited::Lost);
+        let accounts: Vec<_> = self.usable_accounts().collect();
+        let (code, enhanced, text) = match awaited.line(line, &accounts) {
+            Step::Challenge { challenge, next } => {
+                if let Some(user) = next.user() {
+                    login.user = Some(user.to_owned());
+                }
+                login.next = Some(next);
+                return Turn {
+                    stage,
+                    argument: argument.to_owned(),
+                    answer: challenge_reply(&challenge),
+                    effect: Effect::Auth(login),
+                };
+            }
+            Step::Accepted { user } => {
+                login.user = Some(user);
+                ("235", "2.7.0", "Authentication succeeded")
+            }
+            Step::Denied { user } => {
+                login.user = login.user.or(Some(user).filter(|user| !user.is_empty()));
+                ("535", "5.7.8", "Authentication credentials invalid")
+            }
+            Step::Cancelled => ("501", "5.7.0", "Authentication cancelled"),
+            Step::Malformed => ("501", "5.5.2", "Cannot decode the response"),
+            Step::Unavailable => ("454", "4.7.0", "Temporary authentication failure"),
+        };
+        Turn {
+            effect: Effect::Auth(login),
+            ..self.turn(stage, argument, code, enhanced, text)
+        }
+    }
+
+    /// The accounts that may be used now.
+    fn usable_accounts(&self) -> impl Iterator<Item = &Account> {
+        let is_secure = self.tls.is_some();
+        self.accounts
+            .iter()
+            .filter(move |account| is_secure || account.in_clear)
+    }
+
+    /// The mechanisms that may be used now.
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        let mut mechanisms: Vec<_> = self
+            .usable_accounts()
+            .flat_map(|account| account.mechanisms.iter().copied())
+            .collect();
+        mechanisms.sort_unstable();
+        mechanisms.dedup();
+        mechanisms
     }
 
     fn hello(&self, stage: Stage, name: &str) -> Turn {
         if name.is_empty() || name.contains(' ') {
             return self.turn(stage, name, "501", "5.5.4", "Say your name");
         }
-        let mut lines = vec![self.host.as_str()];
+        let mut lines = vec![self.host.clone()];
         if stage == Stage::Command("EHLO") {
             lines.extend(self.offers());
         }
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
         Turn {
             stage,
             argument: name.to_owned(),
@@ -384,16 +567,18 @@ impl Smtp {
     }
 
     /// What EHLO shows now.
-    fn offers(&self) -> impl Iterator<Item = &str> {
-        let is_shown = |line: &&str| {
-            // > The server MUST NOT return the STARTTLS extension in response to an EHLO command received after a TLS
-            // > handshake has completed
-            // https://www.rfc-editor.org/rfc/rfc3207#section-4.2
-            self.tls.is_none() || !line.eq_ignore_ascii_case("STARTTLS")
-        };
-        let is_added = self.knows_tls && self.tls.is_none() && !self.offers.by_hand;
-        let lines = self.offers.lines.iter().map(String::as_str);
-        lines.filter(is_shown).chain(is_added.then_some("STARTTLS"))
+    fn offers(&self) -> Vec<String> {
+        let mut lines = self.offers.lines.clone();
+        if !self.offers.by_hand {
+            let mechanisms: Vec<_> = self.mechanisms().into_iter().map(Mechanism::name).collect();
+            lines.extend(self.knows_tls.then(|| "STARTTLS".to_owned()));
+            lines.extend((!mechanisms.is_empty()).then(|| format!("AUTH {}", mechanisms.join(" "))));
+        }
+        // > The server MUST NOT return the STARTTLS extension in response to an EHLO command received after a TLS
+        // > handshake has completed
+        // https://www.rfc-editor.org/rfc/rfc3207#section-4.2
+        lines.retain(|line| self.tls.is_none() || !line.eq_ignore_ascii_case("STARTTLS"));
+        lines
     }
 
     fn mail(&self, stage: Stage, argument: &str) -> Turn {
@@ -407,6 +592,9 @@ impl Smtp {
         }
         if self.transaction.is_some() {
             return refuse("503", "5.5.1", "A transaction is open already");
+        }
+        if self.requires_auth && self.user.is_none() {
+            return refuse("530", "5.7.0", "Authentication required");
         }
         if !path.is_empty()
             && let Err(why) = self.check_path(path)
@@ -428,6 +616,8 @@ impl Smtp {
                         return refuse("501", "5.5.4", "BODY takes 7BIT or 8BITMIME");
                     }
                 }
+                // Who else wrote it is no matter of a test double's: https://www.rfc-editor.org/rfc/rfc4954#section-5
+                ("AUTH", _) if !self.accounts.is_empty() => {}
                 ("SMTPUTF8", _) if self.offers.utf8 && value.is_empty() => {}
                 _ => return refuse("555", "5.5.4", "Parameter not recognized or not implemented"),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::{LowerName, RData, RecordType};
 
+use crate::auth::Account;
 use crate::certificates::{Quality, Versions, Wanted};
 use crate::smtp::Stage;
 
@@ -113,6 +114,8 @@ pub(crate) struct Host {
     pub(crate) offers_by_hand: bool,
     pub(crate) tls: Vec<Tls>,
     pub(crate) requires_tls: bool,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) requires_auth: bool,
     pub(crate) rules: Vec<Rule>,
     pub(crate) cuts: Vec<Cut>,
 }
@@ -128,6 +131,8 @@ impl Host {
             offers_by_hand: false,
             tls: Vec::new(),
             requires_tls: false,
+            accounts: Vec::new(),
+            requires_auth: false,
             rules: Vec::new(),
             cuts: Vec::new(),
         }

@@ -27,7 +27,7 @@ pyo3::create_exception!(
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::{Mail, Sandbox, Session, WorldError};
+    use super::{Authentication, Mail, Sandbox, Session, WorldError};
 
     use pyo3::prelude::*;
 
@@ -69,6 +69,12 @@ impl Sandbox {
     #[getter]
     fn smtp_port(&self) -> u16 {
         self.0.smtp_port()
+    }
+
+    /// The certificate of its own authority, in PEM: whoever trusts it trusts the hosts whose certificates are good.
+    #[getter]
+    fn certificate_authority(&self) -> &str {
+        self.0.certificate_authority()
     }
 
     /// The mails taken so far, in order.
@@ -179,6 +185,18 @@ impl Mail {
         PyBytes::new(py, &self.0.content)
     }
 
+    /// The version of TLS it came over, like "TLSv1.3"; None in the clear.
+    #[getter]
+    fn tls(&self) -> Option<&str> {
+        self.0.tls.as_deref()
+    }
+
+    /// Who had logged in, or None.
+    #[getter]
+    fn user(&self) -> Option<&str> {
+        self.0.user.as_deref()
+    }
+
     /// The content as an email.message.EmailMessage, read with email.policy.default.
     #[getter]
     fn message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -196,6 +214,47 @@ impl Mail {
         let octets = self.0.content.len();
         Ok(format!(
             "<Mail host={host} reverse_path={from} forward_paths={to} content of {octets} octets>"
+        ))
+    }
+}
+
+/// One AUTH command and what came of it.
+#[pyclass(frozen, eq, module = "mapagent_sandbox")]
+#[derive(PartialEq)]
+struct Authentication(map_sandbox::Authentication);
+
+#[pymethods]
+impl Authentication {
+    /// As the client named it, in capitals.
+    #[getter]
+    fn mechanism(&self) -> &str {
+        &self.0.mechanism
+    }
+
+    /// Who the client said it is, if it came so far; else None.
+    #[getter]
+    fn user(&self) -> Option<&str> {
+        self.0.user.as_deref()
+    }
+
+    /// It was not under TLS.
+    #[getter]
+    fn in_clear(&self) -> bool {
+        self.0.in_clear
+    }
+
+    /// It ended with 235.
+    #[getter]
+    fn accepted(&self) -> bool {
+        self.0.accepted
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mechanism = PyString::new(py, &self.0.mechanism).repr()?.to_string();
+        let user = self.user().into_pyobject(py)?.repr()?.to_string();
+        let outcome = if self.0.accepted { "accepted" } else { "refused" };
+        Ok(format!(
+            "<Authentication mechanism={mechanism} user={user} {outcome}>"
         ))
     }
 }
@@ -219,16 +278,75 @@ impl Session {
         self.0.address.to_string()
     }
 
-    /// Every octet the client sent, as long as the host listened.
+    /// Every octet the client said, as long as the host listened: in the clear, and under TLS without its wrapping.
     #[getter]
     fn received<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.received)
     }
 
-    /// Every octet the host sent.
+    /// What of it was said in the clear.
+    #[getter]
+    fn received_in_clear<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.received_in_clear)
+    }
+
+    /// Whether a MAIL command came in the clear, answered or not.
+    #[getter]
+    fn mail_in_clear(&self) -> bool {
+        self.0.mail_in_clear()
+    }
+
+    /// Every octet the host said, without what TLS adds.
     #[getter]
     fn sent<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.sent)
+    }
+
+    /// Octets of the client's on the wire, as a cut counts them.
+    #[getter]
+    fn wire_received(&self) -> usize {
+        self.0.wire_received
+    }
+
+    /// Octets of the host's on the wire.
+    #[getter]
+    fn wire_sent(&self) -> usize {
+        self.0.wire_sent
+    }
+
+    /// The name the client asked for in its ClientHello (SNI), or None.
+    #[getter]
+    fn server_name(&self) -> Option<&str> {
+        self.0.server_name.as_deref()
+    }
+
+    /// The version of TLS, like "TLSv1.3", when a handshake was completed; else None.
+    #[getter]
+    fn tls(&self) -> Option<&str> {
+        self.0.tls.as_deref()
+    }
+
+    /// Why a handshake failed, or the session behind it, as far as the host can tell; else None.
+    #[getter]
+    fn tls_error(&self) -> Option<&str> {
+        self.0.tls_error.as_deref()
+    }
+
+    /// The client ended TLS in good order, by its alert close_notify.
+    #[getter]
+    fn close_notify(&self) -> bool {
+        self.0.close_notify
+    }
+
+    /// Each AUTH that was decided, in order.
+    #[getter]
+    fn authentications(&self) -> Vec<Authentication> {
+        self.0
+            .authentications
+            .iter()
+            .cloned()
+            .map(Authentication)
+            .collect()
     }
 
     /// Contents for at least one accepted recipient whose end mark arrived, whatever was answered.

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -60,6 +61,67 @@ def test_a_session_is_recorded(sandbox: Sandbox) -> None:
     sandbox.clear()
     assert not sandbox.mails
     assert not sandbox.sessions
+
+
+def trusting(sandbox: Sandbox) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=sandbox.certificate_authority)
+
+
+def login(sandbox: Sandbox, secret: str) -> smtplib.SMTP:
+    client = smtplib.SMTP("127.0.0.2", sandbox.smtp_port, "client.example")
+    client._host = "mx.example.com"  # type: ignore[attr-defined]  # the name that starttls verifies
+    try:
+        client.starttls(context=trusting(sandbox))
+        client.login("ann", secret)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def test_a_mail_arrives_over_tls_from_who_logged_in() -> None:
+    with Sandbox("host mx.example.com 127.0.0.2\n tls good\n auth ann s3cret\n require auth") as sandbox:
+        with login(sandbox, "s3cret") as client:
+            client.sendmail("a@example.org", ["bob@example.com"], b"x\r\n")
+        (mail,) = sandbox.wait_for_mails(1)
+        assert (mail.tls, mail.user) == ("TLSv1.3", "ann")
+        (session,) = sandbox.wait_for_quiet()
+        assert (session.tls, session.tls_error, session.server_name) == ("TLSv1.3", None, "mx.example.com")
+        assert session.received_in_clear == b"ehlo client.example\r\nSTARTTLS\r\n"
+        assert not session.mail_in_clear
+        assert session.wire_received > len(session.received)
+        assert session.wire_sent > len(session.sent)
+        assert isinstance(session.close_notify, bool)
+        (authentication,) = session.authentications
+        assert (authentication.mechanism, authentication.user) == ("PLAIN", "ann")
+        assert (authentication.in_clear, authentication.accepted) == (False, True)
+        assert repr(authentication) == "<Authentication mechanism='PLAIN' user='ann' accepted>"
+
+        sandbox.clear()
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            login(sandbox, "wrong")
+        (session,) = sandbox.wait_for_quiet()
+        assert [each.mechanism for each in session.authentications] == ["PLAIN", "LOGIN"]
+        assert authentication not in session.authentications
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("expired", "certificate has expired"),
+        ("self-signed", "self-signed certificate"),
+        ("untrusted", "self-signed certificate in certificate chain"),
+        ("wrong-name", "certificate is not valid for 'mx.example.com'"),
+    ],
+)
+def test_a_certificate_is_bad_in_the_way_asked_for(line: str, reason: str) -> None:
+    with Sandbox(f"host mx.example.com 127.0.0.2\n tls {line}") as sandbox:
+        with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+            login(sandbox, "s3cret")
+        (session,) = sandbox.wait_for_quiet()
+        assert session.tls is None
+        assert session.tls_error is not None
+        assert not session.mail_in_clear
 
 
 def test_the_example_world_is_the_default() -> None:
@@ -185,7 +247,7 @@ def test_what_came_from_a_client_is_escaped(sandbox: Sandbox) -> None:
 
 
 def test_the_names_that_are_promised() -> None:
-    names = {"EXAMPLE_WORLD", "Mail", "Sandbox", "Session", "WorldError", "__version__"}
+    names = {"EXAMPLE_WORLD", "Authentication", "Mail", "Sandbox", "Session", "WorldError", "__version__"}
     assert set(mapagent_sandbox.__all__) == names
     assert pathlib.Path(mapagent_sandbox.__file__).with_name("py.typed").exists()
     assert mapagent_sandbox.__version__.count(".") == 2

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Parsed, domain_name, duration, octets, one_word, split_word};
+use crate::auth::{Account, Mechanism};
 use crate::certificates::{Issuer, Quality, Versions};
 use crate::smtp::Stage;
 use crate::world::{
@@ -44,10 +45,15 @@ impl Host {
                 self.tls.push(tls(rest)?);
                 Ok(())
             }
+            "auth" => {
+                self.accounts.push(account(rest)?);
+                Ok(())
+            }
             "require" => {
                 match rest {
+                    "auth" => self.requires_auth = true,
                     "tls" => self.requires_tls = true,
-                    _ => return Err(format!("`require {rest}`: a host can require `tls`")),
+                    _ => return Err(format!("`require {rest}`: a host can require `auth` or `tls`")),
                 }
                 Ok(())
             }
@@ -190,6 +196,31 @@ fn tls(text: &str) -> Parsed<Tls> {
         connection,
         implicit,
         how,
+    })
+}
+
+/// `USER SECRET [MECHANISM, …] [clear]`
+fn account(text: &str) -> Parsed<Account> {
+    let (user, rest) = split_word(text);
+    let (secret, rest) = split_word(rest);
+    if secret.is_empty() {
+        return Err("an account is written `auth USER SECRET`".to_owned());
+    }
+    let names = rest.strip_suffix("clear").unwrap_or(rest).trim_end();
+    let in_clear = names.len() < rest.len();
+    let mut mechanisms = vec![Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
+    if !names.is_empty() {
+        mechanisms.clear();
+        for name in names.split(',').map(str::trim) {
+            let mechanism = Mechanism::from_name(name);
+            mechanisms.push(mechanism.ok_or_else(|| format!("`{name}` is no mechanism of AUTH here"))?);
+        }
+    }
+    Ok(Account {
+        user: user.to_owned(),
+        secret: secret.to_owned(),
+        mechanisms,
+        in_clear,
     })
 }
 
