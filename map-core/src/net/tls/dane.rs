@@ -4,11 +4,11 @@ use super::words;
 use super::x509::{self, Certificate};
 use crate::route::{HostName, Tlsa};
 use ring::digest;
-use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, Error, RootCertStore};
 use webpki::anchor_from_trusted_cert;
 
 /// What the DNS says of a server.
@@ -69,7 +69,7 @@ impl Dane {
         }
         anchors(record, shown)
             .into_iter()
-            .map(|anchor| self.judge_path(anchor, shown))
+            .filter_map(|anchor| self.judge_path(anchor, shown))
             .reduce(|one, other| if one.is_ok() { one } else { other })
     }
 
@@ -80,22 +80,28 @@ impl Dane {
         self.judge_names(&certificate)
     }
 
-    /// A path from the server's certificate to the anchor.
-    fn judge_path(&self, anchor: TrustAnchor<'static>, shown: Shown<'_>) -> Result<(), String> {
-        let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable)?;
+    /// What the path from the server's certificate to the anchor is worth; `None` if there is none.
+    fn judge_path(&self, anchor: TrustAnchor<'static>, shown: Shown<'_>) -> Option<Result<(), String>> {
         let roots = RootCertStore { roots: vec![anchor] };
-        ParsedCertificate::try_from(shown.end_entity)
-            .and_then(|parsed| {
-                verify_server_cert_signed_by_trust_anchor(
-                    &parsed,
-                    &roots,
-                    shown.intermediates,
-                    shown.now,
-                    self.algorithms.all,
-                )
-            })
-            .map_err(|error| words::of_certificate(&error, shown.end_entity, ""))?;
-        self.judge_names(&certificate)
+        let path = ParsedCertificate::try_from(shown.end_entity).and_then(|parsed| {
+            verify_server_cert_signed_by_trust_anchor(
+                &parsed,
+                &roots,
+                shown.intermediates,
+                shown.now,
+                self.algorithms.all,
+            )
+        });
+        match path {
+            Ok(()) => {
+                let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable);
+                Some(certificate.and_then(|certificate| self.judge_names(&certificate)))
+            }
+            Err(Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            )) => None,
+            Err(error) => Some(Err(words::of_certificate(&error, shown.end_entity, ""))),
+        }
     }
 
     // https://www.rfc-editor.org/rfc/rfc7672#section-3.2.3: the certificate must carry one of the names that the DNS

@@ -12,6 +12,8 @@ mod dane;
 mod pkix;
 mod session;
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;
 mod verifier;
 mod words;

@@ -1,65 +1,23 @@
-//! Real handshakes in memory, with certificates made here.
+//! Real handshakes in memory, and what comes of them.
 
+use super::testing::{Contents, HOST, Server, dane};
 use super::*;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, date_time_ymd,
-};
-use ring::digest;
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio_rustls::TlsAcceptor;
-
-const HOST: &str = "mx1.example.test";
-
-/// A certificate authority and a server's certificate under it.
-struct Server {
-    authority: CertificateDer<'static>,
-    authority_key: Vec<u8>,
-    chain: Vec<CertificateDer<'static>>,
-    key: KeyPair,
-}
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 impl Server {
-    fn named(names: &[&str], expired: bool) -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names");
-        if expired {
-            params.not_before = date_time_ymd(2001, 1, 1);
-            params.not_after = date_time_ymd(2002, 1, 1);
-        }
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &authority).expect("a certificate");
-        Self {
-            authority: authority.der().clone(),
-            authority_key: authority.key().subject_public_key_info(),
-            chain: vec![certificate.der().clone(), authority.der().clone()],
-            key,
-        }
-    }
-
-    fn good() -> Self {
-        Self::named(&[HOST], false)
-    }
-
-    fn acceptor(&self) -> TlsAcceptor {
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), key)
-            .expect("a server");
-        TlsAcceptor::from(Arc::new(config))
-    }
-
     /// What a client that asks so comes to.
     async fn meets(&self, verification: Verification, settings: &TlsSettings) -> Result<TlsFacts, TlsError> {
+        self.meets_as(HOST, verification, settings).await
+    }
+
+    async fn meets_as(
+        &self,
+        name: &str,
+        verification: Verification,
+        settings: &TlsSettings,
+    ) -> Result<TlsFacts, TlsError> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let acceptor = self.acceptor();
         tokio::spawn(async move {
@@ -70,7 +28,7 @@ impl Server {
                 let _ = stream.flush().await;
             }
         });
-        let (mut transport, facts) = handshake(Box::new(ours), HOST, &verification, settings).await?;
+        let (mut transport, facts) = handshake(Box::new(ours), name, &verification, settings).await?;
         transport.write_all(b"ping").await.expect("a session");
         transport.flush().await.expect("a session");
         let mut pong = [0; 4];
@@ -79,156 +37,212 @@ impl Server {
         Ok(facts)
     }
 
-    /// Settings that trust this server's authority, and no other.
-    fn trusted(&self) -> TlsSettings {
-        TlsSettings::default()
-            .with_extra_roots(vec![self.authority.clone()])
-            .without_platform_roots()
+    async fn is_judged_by_dane(&self, record: crate::route::Tlsa) -> Result<(), String> {
+        match self.meets(dane(vec![record]), &TlsSettings::default()).await {
+            Ok(facts) => {
+                assert_eq!((facts.verified, facts.problem), (Verified::Dane, None));
+                Ok(())
+            }
+            Err(TlsError::Certificate(words)) => Err(words),
+            Err(other) => panic!("{other}"),
+        }
     }
 
-    fn record(&self, usage: u8, selector: u8, matching_type: u8) -> Tlsa {
-        let certificate = if usage == 2 {
-            &self.authority
-        } else {
-            &self.chain[0]
+    async fn is_judged_by_authorities(&self) -> Result<(), String> {
+        let judged = match self.meets(Verification::Pkix, &self.trusted()).await {
+            Ok(facts) => {
+                assert_eq!((facts.verified, facts.problem), (Verified::Pkix, None));
+                Ok(())
+            }
+            Err(TlsError::Certificate(words)) => Err(words),
+            Err(other) => panic!("{other}"),
         };
-        let selected = match (selector, usage) {
-            (0, _) => certificate.to_vec(),
-            (_, 2) => self.authority_key.clone(),
-            _ => self.key.subject_public_key_info(),
-        };
-        let data = match matching_type {
-            0 => selected,
-            1 => digest::digest(&digest::SHA256, &selected).as_ref().to_vec(),
-            _ => digest::digest(&digest::SHA512, &selected).as_ref().to_vec(),
-        };
-        Tlsa {
-            usage,
-            selector,
-            matching_type,
-            data,
+        // To be observed changes nothing but that there is a session.
+        let observed = self.meets(Verification::PkixObserved, &self.trusted()).await;
+        let observed = observed.expect("a session, whatever the certificate");
+        match &judged {
+            Ok(()) => assert_eq!((observed.verified, observed.problem), (Verified::Pkix, None)),
+            Err(words) => {
+                let words = format!("its certificate {words}");
+                assert_eq!((observed.verified, observed.problem), (Verified::No, Some(words)));
+            }
         }
+        judged
     }
 }
 
-fn dane(tlsa: Tlsa) -> Verification {
-    Verification::Dane {
-        tlsa: vec![tlsa],
-        names: vec![HostName::parse(HOST).expect("a host name")],
-    }
+/// Every way to make a certificate that a mail host is seen with.
+fn hosts(version: &'static SupportedProtocolVersion) -> Vec<(&'static str, Server)> {
+    let odd = Contents {
+        is_odd: true,
+        ..Contents::good()
+    };
+    let authority = Contents {
+        is_authority: true,
+        ..Contents::good()
+    };
+    let hosts = [
+        ("issued", Server::good()),
+        (
+            "issued, wrong name",
+            Server::issued(&Contents::named("other.example")),
+        ),
+        ("issued, expired", Server::issued(&Contents::good().expired())),
+        (
+            "issued, common name",
+            Server::issued(&Contents::common_name_only(HOST)),
+        ),
+        (
+            "issued, wrong common name",
+            Server::issued(&Contents::common_name_only("other.example")),
+        ),
+        (
+            "issued, wildcard",
+            Server::issued(&Contents::named("*.example.test")),
+        ),
+        (
+            "issued, wildcard for two labels",
+            Server::issued(&Contents::named("*.test")),
+        ),
+        (
+            "issued, wildcard in a label",
+            Server::issued(&Contents::named("mx*.example.test")),
+        ),
+        ("self-signed", Server::self_signed(&Contents::good())),
+        (
+            "self-signed, wrong name",
+            Server::self_signed(&Contents::named("other.example")),
+        ),
+        (
+            "self-signed, expired",
+            Server::self_signed(&Contents::good().expired()),
+        ),
+        (
+            "self-signed, common name",
+            Server::self_signed(&Contents::common_name_only(HOST)),
+        ),
+        ("self-signed, an authority", Server::self_signed(&authority)),
+        ("self-signed, odd", Server::self_signed(&odd)),
+        ("self-signed, version 1", Server::self_signed_v1(HOST)),
+        (
+            "self-signed, version 1, wrong name",
+            Server::self_signed_v1("other.example"),
+        ),
+    ];
+    hosts.map(|(title, server)| (title, server.only(version))).into()
 }
 
 #[tokio::test]
 async fn without_verification_any_certificate_will_do() {
     let settings = TlsSettings::default();
-    for server in [
-        Server::good(),
-        Server::named(&["other.example"], false),
-        Server::named(&[HOST], true),
-    ] {
-        let facts = server
-            .meets(Verification::Unverified, &settings)
-            .await
-            .expect("a session");
-        assert_eq!(facts.verified, Verified::No);
-        assert_eq!(facts.version, "TLSv1.3");
-        assert!(facts.cipher_suite.starts_with("TLS_"), "{}", facts.cipher_suite);
+    for (version, name) in [(&TLS12, "TLSv1.2"), (&TLS13, "TLSv1.3")] {
+        for (title, server) in hosts(version) {
+            let facts = server.impostor().meets(Verification::Unverified, &settings).await;
+            let facts = facts.unwrap_or_else(|error| panic!("{title}: {error}"));
+            assert_eq!((facts.verified, facts.problem), (Verified::No, None), "{title}");
+            assert_eq!(facts.version, name);
+            assert!(facts.cipher_suite.starts_with("TLS_"), "{}", facts.cipher_suite);
+        }
     }
 }
 
 #[tokio::test]
-async fn authorities_vouch_for_name_and_date() {
+async fn names_are_asked_for_and_addresses_are_not() {
     let server = Server::good();
-    let facts = server
-        .meets(Verification::Pkix, &server.trusted())
-        .await
-        .expect("a session");
-    assert_eq!(facts.verified, Verified::Pkix);
-
-    let stranger = Server::good();
-    let error = server
-        .meets(Verification::Pkix, &stranger.trusted())
-        .await
-        .expect_err("an unknown authority");
-    assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-    for server in [
-        Server::named(&["other.example"], false),
-        Server::named(&[HOST], true),
-    ] {
-        let error = server
-            .meets(Verification::Pkix, &server.trusted())
-            .await
-            .expect_err("unfit");
-        assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn the_platform_does_not_know_a_private_authority() {
-    let server = Server::good();
-    let error = server
-        .meets(Verification::Pkix, &TlsSettings::default())
-        .await
-        .expect_err("unknown");
-    assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-}
-
-#[tokio::test]
-async fn every_selector_and_matching_type_vouches() {
-    let (server, stranger) = (Server::good(), Server::good());
     let settings = TlsSettings::default();
-    for usage in [2, 3] {
-        for selector in [0, 1] {
-            for matching_type in [0, 1, 2] {
-                let record = server.record(usage, selector, matching_type);
-                assert!(record.is_usable(), "{record:?}");
-                let facts = server.meets(dane(record), &settings).await;
-                let facts =
-                    facts.unwrap_or_else(|error| panic!("{usage} {selector} {matching_type}: {error}"));
-                assert_eq!(facts.verified, Verified::Dane);
+    for name in [HOST, "192.0.2.1", "2001:db8::1"] {
+        let met = server.meets_as(name, Verification::Unverified, &settings).await;
+        met.expect("a session");
+    }
+    let asked_for = server.asked_for.lock().expect("names").clone();
+    assert_eq!(asked_for, [Some(HOST.to_owned()), None, None]);
+}
 
-                let wrong = stranger.record(usage, selector, matching_type);
-                let error = server
-                    .meets(dane(wrong), &settings)
-                    .await
-                    .expect_err("a wrong record");
-                assert!(matches!(error, TlsError::Certificate(_)), "{error}");
+#[tokio::test]
+async fn a_record_of_usage_3_vouches_for_any_certificate_with_its_key() {
+    for version in [&TLS12, &TLS13] {
+        for (title, server) in hosts(version) {
+            for (selector, matching_type) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+                let record = server.record(3, selector, matching_type);
+                assert!(record.is_usable(), "{record:?}");
+                let judged = server.is_judged_by_dane(record.clone()).await;
+                assert_eq!(judged, Ok(()), "{title}: 3 {selector} {matching_type}");
+
+                let mut wrong = record;
+                *wrong.data.last_mut().expect("data") ^= 1;
+                let judged = server.is_judged_by_dane(wrong).await;
+                let words = "fits none of the TLSA records of the host";
+                assert_eq!(
+                    judged,
+                    Err(words.to_owned()),
+                    "{title}: 3 {selector} {matching_type}"
+                );
             }
         }
     }
 }
 
 #[tokio::test]
-async fn one_right_record_among_wrong_ones_is_enough() {
-    let server = Server::good();
-    let records = vec![Server::good().record(3, 1, 1), server.record(3, 1, 1)];
-    let verification = Verification::Dane {
-        tlsa: records,
-        names: vec![HostName::parse(HOST).expect("a host name")],
-    };
-    server
-        .meets(verification, &TlsSettings::default())
-        .await
-        .expect("a session");
+async fn a_record_of_usage_2_vouches_for_what_its_anchor_signed_with_its_name_and_in_time() {
+    let stranger = Server::good();
+    for version in [&TLS12, &TLS13] {
+        for (title, server) in hosts(version) {
+            let expected = match title {
+                _ if title.ends_with("wrong name") || title.ends_with("wrong common name") => {
+                    Err("is for other.example, not for mx1.example.test".to_owned())
+                }
+                _ if title.ends_with("expired") => Err("expired on 2002-01-01".to_owned()),
+                "issued, wildcard for two labels" => {
+                    Err("is for *.test, not for mx1.example.test".to_owned())
+                }
+                "issued, wildcard in a label" => {
+                    Err("is for mx*.example.test, not for mx1.example.test".to_owned())
+                }
+                _ => Ok(()),
+            };
+            for (selector, matching_type) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+                let row = format!("{title}: 2 {selector} {matching_type}");
+                let record = server.record(2, selector, matching_type);
+                assert_eq!(server.is_judged_by_dane(record).await, expected, "{row}");
+
+                let judged = server
+                    .is_judged_by_dane(stranger.record(2, selector, matching_type))
+                    .await;
+                let words = "fits none of the TLSA records of the host";
+                // An anchor that is in the record could be anybody's until its signature is looked for, and what else
+                // is wrong comes first.
+                assert!(
+                    judged
+                        .as_ref()
+                        .is_err_and(|said| matching_type == 0 || said == words),
+                    "{row}: {judged:?}"
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]
-async fn an_end_entity_record_makes_name_and_date_moot_and_an_anchor_does_not() {
-    let settings = TlsSettings::default();
-    for server in [
-        Server::named(&["other.example"], false),
-        Server::named(&[HOST], true),
-    ] {
-        server
-            .meets(dane(server.record(3, 1, 1)), &settings)
-            .await
-            .expect("a session");
-        let error = server
-            .meets(dane(server.record(2, 0, 1)), &settings)
-            .await
-            .expect_err("unfit");
-        assert!(matches!(error, TlsError::Certificate(_)), "{error}");
+async fn an_anchor_in_the_record_need_not_be_shown_and_one_known_by_its_digest_must() {
+    let server = Server::issued_by_another(&Contents::good());
+    for (selector, matching_type) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+        let judged = server
+            .is_judged_by_dane(server.record(2, selector, matching_type))
+            .await;
+        assert_eq!(
+            judged.is_ok(),
+            matching_type == 0,
+            "2 {selector} {matching_type}: {judged:?}"
+        );
     }
+    // The certificate between is an anchor, too, and shown.
+    let between = crate::route::Tlsa {
+        usage: 2,
+        selector: 0,
+        matching_type: 0,
+        data: server.chain[1].to_vec(),
+    };
+    assert_eq!(server.is_judged_by_dane(between).await, Ok(()));
 }
 
 #[tokio::test]
@@ -237,50 +251,274 @@ async fn an_anchor_that_did_not_sign_the_server_does_not_vouch() {
     let stranger = Server::good();
     // The stranger's authority is in the chain, and the record names it, but the server's certificate is another's.
     server.chain.push(stranger.authority.clone());
-    let error = server
-        .meets(dane(stranger.record(2, 0, 1)), &TlsSettings::default())
-        .await
-        .expect_err("unfit");
-    assert!(matches!(error, TlsError::Certificate(_)), "{error}");
+    let judged = server.is_judged_by_dane(stranger.record(2, 0, 1)).await;
+    assert_eq!(
+        judged,
+        Err("fits none of the TLSA records of the host".to_owned())
+    );
 }
 
-async fn answers(octets: &'static [u8]) -> TlsError {
-    let (ours, mut theirs): (DuplexStream, DuplexStream) = tokio::io::duplex(64 * 1024);
+#[tokio::test]
+async fn one_right_record_among_wrong_ones_is_enough() {
+    let (server, stranger) = (Server::good(), Server::good());
+    let records = [
+        stranger.record(2, 0, 1),
+        stranger.record(3, 1, 1),
+        server.record(3, 1, 1),
+        stranger.record(2, 1, 0),
+    ];
+    let met = server
+        .meets(dane(records.to_vec()), &TlsSettings::default())
+        .await;
+    met.expect("a session");
+}
+
+#[tokio::test]
+async fn any_name_that_the_dns_vouches_for_will_do_under_an_anchor() {
+    let server = Server::issued(&Contents::named("example.test"));
+    let names = |names: &[&str]| Verification::Dane {
+        tlsa: vec![server.record(2, 0, 1)],
+        names: names
+            .iter()
+            .map(|name| HostName::parse(name).expect("a host name"))
+            .collect(),
+    };
+    let met = server
+        .meets(names(&[HOST, "example.test"]), &TlsSettings::default())
+        .await;
+    met.expect("the recipient's domain is one of them");
+    let error = server
+        .meets(names(&[HOST, "example.org"]), &TlsSettings::default())
+        .await;
+    assert_eq!(
+        error.expect_err("another's").to_string(),
+        "its certificate is for example.test, not for mx1.example.test or example.org"
+    );
+}
+
+#[tokio::test]
+async fn whoever_shows_a_certificate_must_have_its_key() {
+    let words = Err("is not the server's own: the handshake was not signed with its key".to_owned());
+    for version in [&TLS12, &TLS13] {
+        for (title, server) in hosts(version) {
+            let record = server.record(3, 1, 1);
+            let impostor = server.impostor();
+            assert_eq!(impostor.is_judged_by_dane(record).await, words, "{title}");
+        }
+        let impostor = Server::good().only(version).impostor();
+        assert_eq!(impostor.is_judged_by_authorities().await, words);
+    }
+}
+
+#[tokio::test]
+async fn authorities_vouch_for_name_and_date() {
+    assert_eq!(Server::good().is_judged_by_authorities().await, Ok(()));
+    let between = Server::issued_by_another(&Contents::good());
+    assert_eq!(between.is_judged_by_authorities().await, Ok(()));
+    let mut many = Contents::named("a.example");
+    many.names
+        .extend(["b.example", "c.example", "d.example", "e.example"]);
+    let rows = [
+        (
+            Contents::named("mail.example.org"),
+            "is for mail.example.org, not for mx1.example.test",
+        ),
+        (
+            many,
+            "is for a.example, b.example, c.example, 2 more, not for mx1.example.test",
+        ),
+        // Certificate authorities must not rely on it (RFC 9525 section 6.3).
+        (
+            Contents::common_name_only(HOST),
+            "is for mx1.example.test only by its common name, which does not count any more",
+        ),
+        (Contents::good().expired(), "expired on 2002-01-01"),
+    ];
+    for (contents, words) in rows {
+        let judged = Server::issued(&contents).is_judged_by_authorities().await;
+        assert_eq!(judged, Err(words.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_a_stranger() {
+    let settings = Server::good().trusted();
+    let authority = Contents {
+        is_authority: true,
+        ..Contents::good()
+    };
+    let issued = "is vouched for by no authority that is trusted here (issued by Example Authority)";
+    let rows = [
+        (Server::good(), issued),
+        (Server::self_signed(&Contents::good()), "is self-signed"),
+        (Server::self_signed(&authority), "is self-signed"),
+        (Server::self_signed_v1(HOST), "is self-signed"),
+    ];
+    for (server, words) in rows {
+        for settings in [&settings, &TlsSettings::default()] {
+            let error = server
+                .meets(Verification::Pkix, settings)
+                .await
+                .expect_err("a stranger");
+            assert!(
+                matches!(&error, TlsError::Certificate(said) if said == words),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_server_can_be_trusted_itself() {
+    let authority = Contents {
+        is_authority: true,
+        ..Contents::good()
+    };
+    for contents in [&Contents::good(), &authority] {
+        assert_eq!(
+            Server::self_signed(contents).is_judged_by_authorities().await,
+            Ok(())
+        );
+    }
+    let rows = [
+        (
+            Contents {
+                names: vec!["other.example"],
+                ..authority.clone()
+            },
+            "is for other.example, not for mx1.example.test",
+        ),
+        (authority.expired(), "expired on 2002-01-01"),
+    ];
+    for (contents, words) in rows {
+        let judged = Server::self_signed(&contents).is_judged_by_authorities().await;
+        assert_eq!(judged, Err(words.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn without_authorities_nothing_is_verified_and_all_is_observed() {
+    let server = Server::good();
+    let settings = TlsSettings::default().without_platform_roots();
+    let error = server
+        .meets(Verification::Pkix, &settings)
+        .await
+        .expect_err("nobody");
+    assert!(matches!(error, TlsError::NoRoots(_)), "{error}");
+    let facts = server
+        .meets(Verification::PkixObserved, &settings)
+        .await
+        .expect("a session");
+    assert_eq!(facts.verified, Verified::No);
+    let problem = facts.problem.expect("a problem");
+    assert!(
+        problem.starts_with("its certificate cannot be judged: no certificate"),
+        "{problem}"
+    );
+}
+
+/// Where the platform has no certificates, those of Mozilla stand in; beside them, the extra ones count.
+#[test]
+#[ignore = "run by the test below, in a process whose platform has no certificates"]
+fn without_a_platform() {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let extra = [Server::good().authority.clone()];
+    for (extra, more) in [(&[][..], 0), (&extra[..], 1)] {
+        let verifier = pkix::verifier(&provider, extra, true).expect("a verifier");
+        let expected = format!("({} roots)", webpki_roots::TLS_SERVER_ROOTS.len() + more);
+        assert!(format!("{verifier:?}").contains(&expected), "{verifier:?}");
+    }
+}
+
+#[test]
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn an_empty_platform_is_stood_in_for() {
+    let empty = tempfile::tempdir().expect("a directory");
+    let file = empty.path().join("none.pem");
+    std::fs::write(&file, "").expect("an empty file");
+    let child = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--ignored", "--exact", "net::tls::tests::without_a_platform"])
+        .env("SSL_CERT_FILE", &file)
+        .env("SSL_CERT_DIR", empty.path())
+        .output()
+        .expect("a process");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn clones_share_what_was_read_of_the_platform() {
+    let settings = TlsSettings::default();
+    let clone = settings.clone();
+    let server = Server::good();
+    let _ = server.meets(Verification::Pkix, &settings).await;
+    assert!(clone.authorities.initialized());
+    // Other roots, another verifier.
+    let other = clone.with_extra_roots(vec![server.authority.clone()]);
+    assert!(!other.authorities.initialized());
+    server.meets(Verification::Pkix, &other).await.expect("a session");
+}
+
+async fn answers(octets: &'static [u8]) -> String {
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
     tokio::spawn(async move {
         let mut hello = [0; 512];
         let _ = theirs.read(&mut hello).await;
         let _ = theirs.write_all(octets).await;
     });
-    handshake(
-        Box::new(ours),
-        HOST,
-        &Verification::Unverified,
-        &TlsSettings::default(),
-    )
-    .await
-    .expect_err("no TLS server")
+    let settings = TlsSettings::default();
+    let made = handshake(Box::new(ours), HOST, &Verification::Unverified, &settings).await;
+    made.expect_err("no TLS server").to_string()
 }
 
 #[tokio::test]
 async fn failures_are_told_apart() {
-    // A server that knows only old versions: the alert protocol_version, as OpenSSL sends it.
-    let old = answers(&[0x15, 3, 1, 0, 2, 2, 70]).await;
-    assert!(matches!(old, TlsError::Handshake(_)), "{old}");
-    let nonsense = answers(b"220 I would rather speak SMTP\r\n").await;
-    assert!(matches!(nonsense, TlsError::Handshake(_)), "{nonsense}");
+    let alert = |alert: u8| -> &'static [u8] { Box::leak(Box::new([0x15, 3, 1, 0, 2, 2, alert])) };
+    // A server that picks TLS 1.0, whatever it was offered.
+    let mut old_hello = vec![0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+    old_hello.extend([7; 32]);
+    old_hello.extend([0, 0, 0x2f, 0]);
+    let rows: [(&'static [u8], &str); 9] = [
+        (alert(70), "it speaks only an older TLS than 1.2"),
+        (old_hello.leak(), "it speaks only an older TLS than 1.2"),
+        (alert(40), "it knows no cipher suite that is safe and known here"),
+        (alert(71), "it knows no cipher suite that is safe and known here"),
+        (alert(112), "it does not know the name it was asked for"),
+        (alert(80), "it gave up with the alert InternalError"),
+        (
+            b"220 I would rather speak SMTP\r\n",
+            "it answered in the clear instead of TLS",
+        ),
+        (
+            b"554 5.7.0 TLS is broken\r\n",
+            "it answered in the clear instead of TLS",
+        ),
+        (
+            b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
+            "it breaks the TLS protocol (received corrupt message of type MissingData(\"ProtocolVersion\"))",
+        ),
+    ];
+    for (octets, words) in rows {
+        assert_eq!(
+            answers(octets).await,
+            format!("the TLS handshake failed: {words}")
+        );
+    }
     let closed = answers(b"").await;
-    assert!(matches!(closed, TlsError::Lost(_)), "{closed}");
+    assert!(
+        closed.starts_with("the connection was lost in the TLS handshake"),
+        "{closed}"
+    );
 }
 
 #[tokio::test]
 async fn a_name_that_no_certificate_carries_is_refused_before_anything_is_said() {
-    let (ours, _theirs) = tokio::io::duplex(64);
-    let error = handshake(
-        Box::new(ours),
-        "not a name",
-        &Verification::Pkix,
-        &TlsSettings::default(),
-    )
-    .await;
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let settings = TlsSettings::default();
+    let error = handshake(Box::new(ours), "not a name", &Verification::Pkix, &settings).await;
     assert!(matches!(error, Err(TlsError::BadName(_))));
+    assert_eq!(
+        theirs.read_u8().await.map_err(|error| error.kind()),
+        Err(io::ErrorKind::UnexpectedEof)
+    );
 }

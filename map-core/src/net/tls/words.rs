@@ -27,6 +27,10 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
         E::NotValidYet => "is not valid yet".to_owned(),
         E::NotValidYetContext { not_before, .. } => not_valid_yet(*not_before),
         E::NotValidForName | E::NotValidForNameContext { .. } => match read {
+            // Whoever made it knows its name in it, and would not understand that it is not for that.
+            Some(read) if read.host_names().iter().any(|name| name == expected) => {
+                format!("is for {expected} only by its common name, which does not count any more")
+            }
             Some(read) => wrong_name(&read, expected),
             None => format!("is not for {expected}"),
         },
@@ -34,7 +38,8 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not meant for servers".to_owned(),
         // Whatever else a verifier finds in a certificate that nobody but itself vouches for.
         _ if read.as_ref().is_some_and(Certificate::is_self_issued) => "is self-signed".to_owned(),
-        E::UnknownIssuer => match read.and_then(|read| read.issuer_name()) {
+        // A bad signature is one by somebody who goes by the name of an authority that is trusted.
+        E::UnknownIssuer | E::BadSignature => match read.and_then(|read| read.issuer_name()) {
             Some(issuer) => format!(
                 "is vouched for by no authority that is trusted here (issued by {})",
                 shown(&issuer)
@@ -42,7 +47,6 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
             None => "is vouched for by no authority that is trusted here".to_owned(),
         },
         E::BadEncoding => unreadable(),
-        E::BadSignature => "is not signed by who it says".to_owned(),
         E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is signed by an algorithm that is not supported here".to_owned()
