@@ -10,6 +10,8 @@
 //! content: hello\r\n           the content of every message; this one by default
 //! hello: HELO                  how the session is opened; EHLO by default
 //! tls: required                or opportunistic, implicit; it stays in the clear by default
+//! user: somebody               with a password: or a token: for AUTH; nobody by default
+//! nonce: abc                   of SCRAM; that of RFC 7677 by default
 //! quit: never                  or on <quit>; at once by default
 //!
 //! S: 220 mx.example            the server says
@@ -27,8 +29,10 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
-use map_core::smtp::{Abort, Config, Hello, TlsSession, TlsUse};
+use map_core::smtp::{Abort, Authentication, Config, Hello, SecretKind, TlsSession, TlsUse};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use support::{Dice, Handshake, Harness, Mail, NAMES, Pieces, config, describe};
@@ -58,7 +62,7 @@ fn in_random_pieces() {
 #[test]
 fn every_stage_meets_everything_a_server_can_do() {
     let stages = [
-        "greeting", "ehlo", "helo", "starttls", "mail", "rcpt", "data", "content", "rset", "quit",
+        "greeting", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "content", "rset", "quit",
     ];
     let events = [
         "1yz",
@@ -140,6 +144,10 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 struct Transcript {
     hello: Hello,
     tls: TlsUse,
+    user: String,
+    /// With it comes AUTH.
+    secret: Option<(SecretKind, String)>,
+    nonce: String,
     mails: Vec<Mail>,
     quit: bool,
     steps: Vec<Step>,
@@ -166,6 +174,9 @@ impl Transcript {
         let mut transcript = Self {
             hello: Hello::Ehlo,
             tls: TlsUse::Clear,
+            user: String::new(),
+            secret: None,
+            nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
             mails: Vec::new(),
             quit: true,
             steps: Vec::new(),
@@ -180,14 +191,20 @@ impl Transcript {
         let mut size = None;
         let mut content = b"hello\r\n".to_vec();
         for line in text.lines() {
-            let (key, value) = line.split_once(": ").unwrap_or((line, ""));
+            let (key, value) = line
+                .split_once(": ")
+                .unwrap_or((line.strip_suffix(':').unwrap_or(line), ""));
             match key {
                 "recipients" if value == "none" => recipients.clear(),
                 "recipients" => recipients = value.split(' ').map(|n| n.parse().unwrap()).collect(),
                 "size" => size = Some(value.parse().unwrap()),
                 "content" => content = unescape(value)?,
                 "hello" if value == "HELO" => transcript.hello = Hello::Helo,
+                "nonce" => value.clone_into(&mut transcript.nonce),
+                "password" => transcript.secret = Some((SecretKind::Password, unescaped_text(value)?)),
                 "tls" => transcript.tls = tls_use(value)?,
+                "token" => transcript.secret = Some((SecretKind::Token, unescaped_text(value)?)),
+                "user" => transcript.user = unescaped_text(value)?,
                 "quit" if value == "never" => transcript.quit = false,
                 "S" => transcript.server([value.as_bytes(), b"\r\n"].concat()),
                 "S(raw)" => transcript.server(unescape(value)?),
@@ -261,11 +278,21 @@ impl Transcript {
 
     fn run(&self, pieces: Pieces) -> Result<(), String> {
         let whole = matches!(pieces, Pieces::Whole);
+        let auth = self.secret.clone().map(|(kind, secret)| Authentication {
+            user: self.user.clone(),
+            secret: secret.into(),
+            kind,
+            nonce: self.nonce.clone(),
+        });
         let config = Config {
             tls: self.tls,
+            auth,
             ..config(self.hello)
         };
         let mut harness = Harness::with(config, pieces);
+        if let Some((_, secret)) = &self.secret {
+            harness.guard(traces(secret));
+        }
         harness.take_events();
         for mail in &self.mails {
             harness.submit(mail.clone());
@@ -435,6 +462,20 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
         }
     }
     Ok(octets)
+}
+
+/// The secret, and what of it is the same in the base64 of any message that holds it.
+fn traces(secret: &str) -> Vec<String> {
+    let in_base64 = (0..3).map(|shift| {
+        let encoded = STANDARD_NO_PAD.encode("x".repeat(shift) + secret);
+        let end = encoded.len() - 1;
+        encoded[if shift == 0 { 0 } else { shift + 1 }..end].to_owned()
+    });
+    std::iter::once(secret.to_owned()).chain(in_base64).collect()
+}
+
+fn unescaped_text(escaped: &str) -> Result<String, String> {
+    String::from_utf8(unescape(escaped)?).map_err(|error| error.to_string())
 }
 
 fn shown(octets: &[u8]) -> String {

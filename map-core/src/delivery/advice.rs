@@ -430,6 +430,7 @@ fn loss_detail(why: &Loss) -> String {
         Loss::TimedOut => "did not answer in time".to_owned(),
         Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
         Loss::Tls(why) => format!("made no TLS session ({why})"),
+        Loss::Unproved => "did not prove that it knows the password".to_owned(),
     }
 }
 
@@ -439,7 +440,7 @@ fn uncertain_detail(why: &Loss) -> String {
         Loss::TimedOut => "no final answer came in time".to_owned(),
         Loss::Nonsense(reply) => format!("the answer was {}, which means neither yes nor no", quoted(reply)),
         Loss::NotSmtp => "the answer was not SMTP".to_owned(),
-        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) => {
+        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) | Loss::Unproved => {
             "the connection was lost before the final answer".to_owned()
         }
     }

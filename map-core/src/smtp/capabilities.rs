@@ -1,6 +1,6 @@
 //! What a server offers, read from its answer to EHLO.
 
-use super::Reply;
+use super::{AuthMechanism, Reply};
 
 /// What the server announced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub starttls: bool,
     /// RFC 2034
     pub enhanced_status_codes: bool,
+    /// RFC 4954: the mechanisms that are known here, in the server's order.
+    pub auth: Vec<AuthMechanism>,
 }
 
 impl Capabilities {
@@ -35,6 +37,11 @@ impl Capabilities {
                 .filter(|word| !word.is_empty());
             let Some(keyword) = words.next() else { continue };
             match keyword.to_ascii_uppercase().as_slice() {
+                // `AUTH=LOGIN` is how it was written before there was an RFC, and some servers still do.
+                [b'A', b'U', b'T', b'H', b'=', mechanism @ ..] => {
+                    capabilities.add_mechanisms(std::iter::once(mechanism).chain(words));
+                }
+                b"AUTH" => capabilities.add_mechanisms(words),
                 b"8BITMIME" => capabilities.eight_bit_mime = true,
                 b"CHUNKING" => capabilities.chunking = true,
                 b"ENHANCEDSTATUSCODES" => capabilities.enhanced_status_codes = true,
@@ -46,6 +53,14 @@ impl Capabilities {
             }
         }
         capabilities
+    }
+
+    fn add_mechanisms<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
+        for mechanism in names.filter_map(AuthMechanism::of_name) {
+            if !self.auth.contains(&mechanism) {
+                self.auth.push(mechanism);
+            }
+        }
     }
 
     /// The largest message the server takes, in octets, if it named a limit.
@@ -92,6 +107,25 @@ mod tests {
         assert!(capabilities.pipelining && capabilities.eight_bit_mime && capabilities.starttls);
         assert!(capabilities.smtputf8 && !capabilities.chunking && !capabilities.enhanced_status_codes);
         assert_eq!(capabilities.size, Some(Some(1000)));
+    }
+
+    #[test]
+    fn mechanisms_in_the_new_and_the_old_form() {
+        use AuthMechanism::{Login, Plain, ScramSha256, XOauth2};
+        type Row = (&'static [&'static str], &'static [AuthMechanism]);
+        let table: [Row; 7] = [
+            (&["AUTH"], &[]),
+            (&["AUTH PLAIN LOGIN"], &[Plain, Login]),
+            (&["auth xoauth2 scram-sha-256 cram-md5"], &[XOauth2, ScramSha256]),
+            (&["AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-1"], &[]),
+            (&["AUTH=LOGIN PLAIN"], &[Login, Plain]),
+            (&["AUTH PLAIN", "AUTH=LOGIN PLAIN"], &[Plain, Login]),
+            (&["AUTH=", "AUTHPLAIN"], &[]),
+        ];
+        for (lines, expected) in table {
+            let lines: Vec<&str> = std::iter::once("mx").chain(lines.iter().copied()).collect();
+            assert_eq!(read(&lines).auth, expected, "{lines:?}");
+        }
     }
 
     #[test]

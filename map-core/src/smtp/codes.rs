@@ -8,8 +8,12 @@ impl ReplyCode {
     pub const SERVICE_READY: Self = Self(220);
     /// 221: the answer to QUIT.
     pub const SERVICE_CLOSING: Self = Self(221);
+    /// 235: the answer to AUTH, at its end (RFC 4954).
+    pub const AUTHENTICATED: Self = Self(235);
     /// 250: done.
     pub const OK: Self = Self(250);
+    /// 334: a challenge of AUTH (RFC 4954).
+    pub const AUTH_CHALLENGE: Self = Self(334);
     /// 354: the answer to DATA.
     pub const START_MAIL_INPUT: Self = Self(354);
     /// 421: the server is about to close the connection; it may come as the answer to anything, and unasked.
@@ -20,6 +24,8 @@ impl ReplyCode {
     pub const PARAMETER_NOT_IMPLEMENTED: Self = Self(504);
     /// 530: STARTTLS or AUTH is wanted first (RFC 3207, RFC 4954).
     pub const SECURITY_REQUIRED: Self = Self(530);
+    /// 534: the AUTH mechanism is too weak for the server's policy (RFC 4954).
+    pub const MECHANISM_TOO_WEAK: Self = Self(534);
     /// 550: no such mailbox, or a refusal for reasons of policy.
     pub const MAILBOX_UNAVAILABLE: Self = Self(550);
     /// 552: too large, too many recipients, or a full mailbox.

@@ -1,7 +1,9 @@
 //! The connection: its phases before and behind [`Ready`], and the verbs that lead to them.
 
 use super::command::Command;
-use super::opening::{ExpectEhloReply, ExpectGreeting, ExpectHeloReply, ExpectStartTlsReply, ExpectTls};
+use super::opening::{
+    ExpectAuthReply, ExpectEhloReply, ExpectGreeting, ExpectHeloReply, ExpectStartTlsReply, ExpectTls,
+};
 use super::ready::Ready;
 use super::transaction::Transaction;
 use super::transmit::{Owed, Wire};
@@ -110,8 +112,9 @@ pub(super) enum Phase {
     ExpectEhloReply(ExpectEhloReply),
     ExpectHeloReply(ExpectHeloReply),
     ExpectStartTlsReply(ExpectStartTlsReply),
+    ExpectAuthReply(ExpectAuthReply),
     Ready(Ready),
-    ExpectDataReply(ExpectDataReply),
+    ExpectLastReply(ExpectLastReply),
     ExpectQuitReply(ExpectQuitReply),
     /// Over, and the event that says so is not taken.
     Closed,
@@ -119,10 +122,10 @@ pub(super) enum Phase {
     Gone,
 }
 
-/// The session has failed while the reply to a DATA sent ahead is owed. QUIT waits for it: behind a 354 it would
-/// be content.
+/// The session has failed while a reply is owed that may make the server read something else than commands: that to
+/// a DATA sent ahead, or to a step of AUTH. QUIT waits for it: behind a 354 it would be content.
 #[derive(Debug)]
-pub(super) struct ExpectDataReply {
+pub(super) struct ExpectLastReply {
     until: Option<Instant>,
 }
 
@@ -175,14 +178,15 @@ impl Connection {
             | Phase::ExpectGreeting(_)
             | Phase::ExpectEhloReply(_)
             | Phase::ExpectHeloReply(_)
-            | Phase::ExpectStartTlsReply(_) => {
+            | Phase::ExpectStartTlsReply(_)
+            | Phase::ExpectAuthReply(_) => {
                 self.core.waiting.push_back(transaction);
             }
             Phase::Ready(ready) if !self.core.is_quitting() => {
                 self.core.waiting.push_back(transaction);
                 ready.send_more(&mut self.core, now);
             }
-            Phase::Ready(_) | Phase::ExpectDataReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
+            Phase::Ready(_) | Phase::ExpectLastReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
                 let outcome = Outcome::Lost {
                     stage: Stage::Mail,
                     why: Loss::Closed,
@@ -305,7 +309,7 @@ impl Connection {
     /// When to call [`Self::handle_timeout`]; `None` when nothing is waited for.
     pub fn poll_deadline(&self) -> Option<Instant> {
         let taking_content = match &self.phase {
-            Phase::ExpectDataReply(ExpectDataReply { until })
+            Phase::ExpectLastReply(ExpectLastReply { until })
             | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => return *until,
             Phase::Closed | Phase::Gone => return None,
             Phase::ExpectTls(_) => return self.core.wire.after(self.core.config.deadlines.tls),
@@ -313,7 +317,8 @@ impl Connection {
             Phase::ExpectGreeting(_)
             | Phase::ExpectEhloReply(_)
             | Phase::ExpectHeloReply(_)
-            | Phase::ExpectStartTlsReply(_) => false,
+            | Phase::ExpectStartTlsReply(_)
+            | Phase::ExpectAuthReply(_) => false,
         };
         self.core
             .wire
@@ -354,10 +359,11 @@ impl Phase {
             (Self::ExpectEhloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::ExpectHeloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::ExpectStartTlsReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
+            (Self::ExpectAuthReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::Ready(ready), Some(owed)) => ready.handle_reply(owed, &reply, core, now),
             (Self::Ready(ready), None) => ready.handle_unasked(reply, core, now),
-            (Self::ExpectDataReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
-            (Self::ExpectQuitReply(_), Some(Owed::Quit)) | (Self::ExpectDataReply(_), None) => {
+            (Self::ExpectLastReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
+            (Self::ExpectQuitReply(_), Some(Owed::Quit)) | (Self::ExpectLastReply(_), None) => {
                 Self::close(core)
             }
             (Self::ExpectQuitReply(phase), None) => phase.handle_unasked(core),
@@ -391,8 +397,11 @@ impl Phase {
             Self::ExpectStartTlsReply(_) => {
                 Self::end_before_ready(&ending.outcome(Stage::StartTls), ending, core, now)
             }
+            Self::ExpectAuthReply(_) => {
+                Self::end_before_ready(&ending.outcome(Stage::Auth), ending, core, now)
+            }
             Self::ExpectTls(_) => ExpectTls::end(ending, core),
-            Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
+            Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
             Self::Gone => Self::Gone,
         }
     }
@@ -435,9 +444,18 @@ impl Phase {
         Self::take_leave_until(until, core, now)
     }
 
+    /// The same, behind a last line that is no command.
+    pub(super) fn take_leave_behind(last: Bytes, owed: Owed, core: &mut Core, now: Instant) -> Self {
+        core.wire.drop_unbegun();
+        core.wire.restart(now);
+        core.wire.send(last, owed, now);
+        let until = core.wire.after(core.config.deadlines.quit);
+        Self::take_leave_until(until, core, now)
+    }
+
     fn take_leave_until(until: Option<Instant>, core: &mut Core, now: Instant) -> Self {
-        if core.wire.pending().any(Owed::may_open_content) {
-            return Self::ExpectDataReply(ExpectDataReply { until });
+        if core.wire.pending().any(Owed::may_ask_for_more) {
+            return Self::ExpectLastReply(ExpectLastReply { until });
         }
         if !core.is_quitting() {
             core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
@@ -452,15 +470,16 @@ impl Phase {
             Self::ExpectEhloReply(_) => Stage::Ehlo,
             Self::ExpectHeloReply(_) => Stage::Helo,
             Self::ExpectStartTlsReply(_) => Stage::StartTls,
+            Self::ExpectAuthReply(_) => Stage::Auth,
             Self::Ready(ready) => ready.awaits(core),
-            Self::ExpectDataReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => Stage::Quit,
+            Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => Stage::Quit,
         }
     }
 }
 
-impl ExpectDataReply {
+impl ExpectLastReply {
     fn handle_reply(self, owed: Owed, reply: &Reply, core: &mut Core, now: Instant) -> Phase {
-        match (owed.may_open_content(), reply.severity()) {
+        match (owed.may_ask_for_more(), reply.severity()) {
             (true, Severity::PositiveIntermediate) => Phase::close(core),
             _ => Phase::take_leave_until(self.until, core, now),
         }

@@ -67,6 +67,8 @@ mod opening;
 mod parser;
 mod ready;
 mod reply;
+mod sasl;
+mod scram;
 mod stuffing;
 mod transaction;
 mod transmit;
@@ -76,6 +78,7 @@ pub use capabilities::Capabilities;
 pub use connection::Connection;
 pub use parser::{ReplyError, ReplyParser};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode, Severity};
+pub use sasl::AuthMechanism;
 
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use std::io;
@@ -302,6 +305,8 @@ pub enum Loss {
     TimedOut,
     /// The TLS handshake failed; why, for a person.
     Tls(Arc<str>),
+    /// AUTH: the server did not prove that it knows the password, as SCRAM wants it to (RFC 5802 section 5).
+    Unproved,
 }
 
 /// Why the driver gave up.

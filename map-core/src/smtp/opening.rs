@@ -4,8 +4,14 @@ use super::capabilities::Capabilities;
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
 use super::ready::Ready;
+use super::sasl::{self, Awaits, BadChallenge, Success};
 use super::transmit::Owed;
-use super::{Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage, TlsSession, TlsUse};
+use super::{
+    AuthMechanism, Authentication, Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage,
+    TlsSession, TlsUse, Unfit,
+};
+use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,6 +51,16 @@ pub(super) struct ExpectStartTlsReply {
 #[derive(Debug)]
 pub(super) struct ExpectTls {
     then: BehindTls,
+}
+
+/// AUTH is said, and its exchange goes on. Nothing may be sent behind a line of it.
+#[derive(Debug)]
+pub(super) struct ExpectAuthReply {
+    auth: Authentication,
+    capabilities: Capabilities,
+    /// Should the server not know the mechanism after all.
+    others: VecDeque<AuthMechanism>,
+    awaits: Awaits,
 }
 
 /// What a server says first behind the handshake.
@@ -145,10 +161,28 @@ fn greeted(channel: Channel, capabilities: Capabilities, core: &mut Core, now: I
         (Channel::Clear, TlsUse::Implicit | TlsUse::Required) => {
             Phase::leave(&Outcome::NoTls(NoTls::NotOffered), core, now)
         }
-        (Channel::Clear, TlsUse::Clear | TlsUse::Opportunistic) => Ready::begin(capabilities, core, now),
         // RFC 3207 section 4.2, https://www.rfc-editor.org/rfc/rfc3207#section-4.2
         // > A client MUST NOT attempt to start a TLS session if a TLS session is already active.
-        (Channel::Tls(_), _) => Ready::begin(capabilities, core, now),
+        (Channel::Clear, TlsUse::Clear | TlsUse::Opportunistic) | (Channel::Tls(_), _) => {
+            authenticate(channel, capabilities, core, now)
+        }
+    }
+}
+
+/// AUTH, if that is asked for; then mail may move. This is the one place where a secret is let go of: only into TLS, and
+/// only to a server that has proved its name.
+fn authenticate(channel: Channel, capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
+    // From here on the phase has it, and it is gone when AUTH is over.
+    let Some(auth) = core.config.auth.take() else {
+        return Ready::begin(capabilities, core, now);
+    };
+    if !matches!(channel, Channel::Tls(TlsSession { verified: true })) {
+        return Phase::leave(&Outcome::Unfit(Unfit::NotVerified), core, now);
+    }
+    let mut mechanisms = sasl::common(&auth, &capabilities.auth);
+    match mechanisms.pop_front() {
+        None => Phase::leave(&Outcome::Unfit(Unfit::NoAuthMechanism), core, now),
+        Some(first) => ExpectAuthReply::send(first, mechanisms, auth, capabilities, core, now),
     }
 }
 
@@ -166,13 +200,86 @@ impl ExpectStartTlsReply {
                 Phase::ExpectStartTlsReply(self).end(&Ending::Refused { stage, reply }, core, now)
             }
             (_, severity, TlsUse::Opportunistic | TlsUse::Clear) if severity.is_negative() => {
-                Ready::begin(self.capabilities, core, now)
+                authenticate(Channel::Clear, self.capabilities, core, now)
             }
             (_, severity, _) if severity.is_negative() => {
                 Phase::leave(&Outcome::NoTls(NoTls::Refused(reply)), core, now)
             }
             _ => Phase::ExpectStartTlsReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
         }
+    }
+}
+
+impl ExpectAuthReply {
+    fn send(
+        mechanism: AuthMechanism,
+        others: VecDeque<AuthMechanism>,
+        auth: Authentication,
+        capabilities: Capabilities,
+        core: &mut Core,
+        now: Instant,
+    ) -> Phase {
+        let (octets, awaits) = sasl::begin(mechanism, &auth);
+        core.wire.send(octets, Owed::Auth, now);
+        Phase::ExpectAuthReply(Self {
+            auth,
+            capabilities,
+            others,
+            awaits,
+        })
+    }
+
+    pub(super) fn handle_reply(mut self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let stage = Stage::Auth;
+        match (reply.code, reply.severity()) {
+            (ReplyCode::AUTH_CHALLENGE, _) => self.handle_challenge(reply, core, now),
+            (ReplyCode::AUTHENTICATED, _) if self.awaits.success() == Success::Verified => {
+                Ready::begin(self.capabilities, core, now)
+            }
+            (ReplyCode::AUTHENTICATED, _) if self.awaits.success() == Success::Unproved => {
+                Phase::leave(&unproved(), core, now)
+            }
+            // The server offers it and does not take it; that says nothing of the secret.
+            (ReplyCode::PARAMETER_NOT_IMPLEMENTED | ReplyCode::MECHANISM_TOO_WEAK, _) => {
+                match self.others.pop_front() {
+                    Some(next) => Self::send(next, self.others, self.auth, self.capabilities, core, now),
+                    None => Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now),
+                }
+            }
+            (_, severity) if severity.is_negative() => {
+                Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now)
+            }
+            _ => Phase::ExpectAuthReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+        }
+    }
+
+    fn handle_challenge(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
+        let turn = match reply.lines.as_slice() {
+            [text] => self.awaits.handle_challenge(text, &self.auth),
+            _ => Err(BadChallenge::Nonsense),
+        };
+        let outcome = match turn {
+            Ok((octets, awaits)) => {
+                core.wire.send(octets, Owed::Auth, now);
+                return Phase::ExpectAuthReply(Self { awaits, ..self });
+            }
+            Err(BadChallenge::Nonsense) => Outcome::Unexpected {
+                stage: Stage::Auth,
+                reply,
+            },
+            Err(BadChallenge::Unproved) => unproved(),
+        };
+        // RFC 4954 section 4, https://www.rfc-editor.org/rfc/rfc4954#section-4
+        // > If the client wishes to cancel the authentication exchange, it issues a line with a single "*".
+        core.end_waiting(&outcome);
+        Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), Owed::Auth, core, now)
+    }
+}
+
+fn unproved() -> Outcome {
+    Outcome::Lost {
+        stage: Stage::Auth,
+        why: Loss::Unproved,
     }
 }
 

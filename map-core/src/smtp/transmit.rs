@@ -12,6 +12,7 @@
 use super::{Deadlines, Event, Stage, TransactionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(super) enum Owed {
     Ehlo,
     Helo,
     StartTls,
+    /// AUTH, or a line of its exchange.
+    Auth,
     /// RSET, for the transaction behind it.
     Rset,
     Mail(TransactionId),
@@ -46,6 +49,7 @@ impl Owed {
             Self::Ehlo => Stage::Ehlo,
             Self::Helo => Stage::Helo,
             Self::StartTls => Stage::StartTls,
+            Self::Auth => Stage::Auth,
             Self::Rset => Stage::Rset,
             Self::Mail(_) => Stage::Mail,
             Self::Rcpt(..) => Stage::Rcpt,
@@ -57,25 +61,40 @@ impl Owed {
 
     pub(super) fn transaction(self) -> Option<TransactionId> {
         match self {
-            Self::Greeting | Self::Ehlo | Self::Helo | Self::StartTls | Self::Rset | Self::Quit => None,
+            Self::Greeting
+            | Self::Ehlo
+            | Self::Helo
+            | Self::StartTls
+            | Self::Auth
+            | Self::Rset
+            | Self::Quit => None,
             Self::Mail(tx) | Self::Rcpt(tx, _) | Self::Data(tx) | Self::Content(tx) | Self::LoneDot(tx) => {
                 Some(tx)
             }
         }
     }
 
-    /// True when the server may answer 354 and then reads content, not commands.
-    pub(super) fn may_open_content(self) -> bool {
-        matches!(self, Self::Data(_))
+    /// True when the server may answer 3yz, and then reads content or a line of an exchange, not commands.
+    pub(super) fn may_ask_for_more(self) -> bool {
+        matches!(self, Self::Auth | Self::Data(_))
     }
 }
 
 /// Octets to send.
-#[derive(Debug)]
 struct Segment {
     octets: Bytes,
     /// What is sent whole with the last of them.
     completes: Option<Owed>,
+}
+
+/// How many octets, and not which: they may be a mail, or a password.
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment")
+            .field("octets", &self.octets.len())
+            .field("completes", &self.completes)
+            .finish()
+    }
 }
 
 /// Both queues, and since when the server, or the way to it, is being waited for.

@@ -84,8 +84,10 @@ pub(crate) struct Harness {
     trail: Vec<String>,
     tls: TlsUse,
     handshake: Handshake,
-    /// What was written before the handshake was done.
-    clear: Vec<u8>,
+    /// What was written before the peer was known.
+    untrusted: Vec<u8>,
+    /// What must not be seen.
+    secrets: Vec<String>,
     /// Contents of which at least one block was asked for.
     asked: Vec<usize>,
     /// Contents whose end mark was told as sent, and the last reply to each.
@@ -98,7 +100,7 @@ pub(crate) struct Harness {
 pub(crate) enum Handshake {
     NotAsked,
     Asked,
-    Done,
+    Done { verified: bool },
     Failed,
 }
 
@@ -147,7 +149,8 @@ impl Harness {
             trail: Vec::new(),
             tls,
             handshake: Handshake::NotAsked,
-            clear: Vec::new(),
+            untrusted: Vec::new(),
+            secrets: Vec::new(),
             asked: Vec::new(),
             contents_sent: Vec::new(),
             final_replies: BTreeMap::new(),
@@ -186,6 +189,7 @@ impl Harness {
             self.take_events();
             rest = after;
         }
+        self.check_print();
     }
 
     /// What would be written now.
@@ -196,7 +200,7 @@ impl Harness {
     }
 
     pub(crate) fn transmit(&mut self, octets: usize) {
-        self.check_clear(octets);
+        self.check_secrecy(octets);
         self.connection.transmitted(octets, self.now);
         self.take_events();
     }
@@ -209,7 +213,7 @@ impl Harness {
             "octets to write while a handshake is made"
         );
         self.handshake = match handshake {
-            Ok(_) => Handshake::Done,
+            Ok(TlsSession { verified }) => Handshake::Done { verified },
             Err(_) => Handshake::Failed,
         };
         self.connection.handle_tls(handshake, self.now);
@@ -220,29 +224,51 @@ impl Harness {
         self.handshake
     }
 
-    /// Where TLS is wanted, nothing of a mail is written before there is some, and nothing at all during a handshake.
-    fn check_clear(&mut self, octets: usize) {
-        if self.handshake == Handshake::Done {
+    /// What must not be seen where it should not from now on.
+    pub(crate) fn guard(&mut self, secrets: Vec<String>) {
+        self.secrets = secrets;
+    }
+
+    /// Where TLS is wanted, nothing of a mail is written before there is some; nothing at all during a handshake;
+    /// and nothing of AUTH before the peer has proved who it is.
+    fn check_secrecy(&mut self, octets: usize) {
+        let is_known = self.handshake == Handshake::Done { verified: true };
+        if is_known || (self.tls == TlsUse::Clear && self.secrets.is_empty()) {
             return;
         }
         let offered = self.offered();
         let written = offered.get(..octets).unwrap_or(&offered);
-        assert!(
-            self.handshake == Handshake::NotAsked || written.is_empty(),
-            "octets to write while a handshake is made"
-        );
-        self.clear.extend(written);
-        if matches!(self.tls, TlsUse::Implicit | TlsUse::Required) {
-            let begun = |command: &[u8]| {
-                self.clear
-                    .split(|octet| *octet == b'\n')
-                    .any(|line| line.starts_with(command))
-            };
+        if matches!(self.handshake, Handshake::Asked | Handshake::Failed) {
+            assert!(written.is_empty(), "octets to write while a handshake is made");
+        }
+        self.untrusted.extend(written);
+        assert!(!self.has_told_untrusted(b"AUTH"), "AUTH to nobody knows whom");
+        let in_clear = !matches!(self.handshake, Handshake::Done { .. });
+        if in_clear && matches!(self.tls, TlsUse::Implicit | TlsUse::Required) {
+            for command in [&b"MAIL"[..], b"RCPT", b"DATA"] {
+                assert!(!self.has_told_untrusted(command), "mail in the clear");
+            }
+        }
+        let untrusted = String::from_utf8_lossy(&self.untrusted);
+        let told = |secret: &String| untrusted.contains(secret.as_str());
+        assert!(!self.secrets.iter().any(told), "the secret to nobody knows whom");
+    }
+
+    /// Whatever is queued or kept, no secret is ever printed.
+    fn check_print(&self) {
+        if !self.secrets.is_empty() {
+            let printed = format!("{:?}", self.connection);
+            let shown = |secret: &String| printed.contains(secret.as_str());
             assert!(
-                !begun(b"MAIL") && !begun(b"RCPT") && !begun(b"DATA"),
-                "mail in the clear"
+                !self.secrets.iter().any(shown),
+                "the secret is printed: {printed}"
             );
         }
+    }
+
+    fn has_told_untrusted(&self, command: &[u8]) -> bool {
+        let mut lines = self.untrusted.split(|octet| *octet == b'\n');
+        lines.any(|line| line.starts_with(command))
     }
 
     pub(crate) fn wait_for_timeout(&mut self) -> Duration {
@@ -460,6 +486,7 @@ fn loss(why: &Loss) -> String {
         Loss::TimedOut => "timed out".to_owned(),
         Loss::Injected => "injected".to_owned(),
         Loss::Tls(why) => format!("TLS: {why}"),
+        Loss::Unproved => "unproved".to_owned(),
     }
 }
 

@@ -1,0 +1,274 @@
+//! The mechanisms of AUTH: what each says, and what it makes of what the server says.
+//!
+//! RFC 4954 section 4, <https://www.rfc-editor.org/rfc/rfc4954#section-4>: a challenge is a 334 with a text in base64,
+//! a response is a line in base64. A mechanism whose client speaks first may say so behind AUTH at once, if the line is
+//! not too long for a command; else it waits for an empty challenge.
+//!
+//! | mechanism | says | then awaits |
+//! | --- | --- | --- |
+//! | SCRAM-SHA-256 | its nonce | the server's, and answers with a proof; the server's proof, and answers with nothing |
+//! | PLAIN | user name and password | the verdict |
+//! | LOGIN | nothing | two prompts, whatever they say: user name, password |
+//! | XOAUTH2 | user name and token | the verdict; or an error as a challenge, which is answered with nothing |
+//!
+//! Whatever holds a secret is overwritten when it is dropped: the messages here, and the octets on their way.
+
+use super::auth::{Authentication, SecretKind};
+use super::scram::{self, ClientFirst, ServerFinal, ServerSignature};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// RFC 5321 section 4.5.3.1.4, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4>:
+/// > The maximum total length of a command line including the command word and the <CRLF> is 512 octets.
+///
+/// RFC 4954 section 4 makes no exception for AUTH with an initial response; the lines behind it may be longer.
+const MAX_COMMAND_LINE: usize = 512;
+
+/// A way to prove who one is (SASL, RFC 4422) that is known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthMechanism {
+    /// User name and password, each as it is asked for; never specified, and widely used.
+    Login,
+    /// User name and password in one message (RFC 4616).
+    Plain,
+    /// Both sides prove that they know the password, and neither tells it (RFC 7677).
+    ScramSha256,
+    /// User name and OAuth 2.0 access token, as large providers of mail want it.
+    XOauth2,
+}
+
+/// What one run of a mechanism awaits of the server.
+#[derive(Debug)]
+pub(super) enum Awaits {
+    /// An empty challenge, which asks for the first message.
+    Invitation(FirstMessage),
+    /// LOGIN
+    UserPrompt,
+    /// LOGIN
+    PasswordPrompt,
+    /// SCRAM
+    ServerFirst(ClientFirst),
+    /// SCRAM
+    ServerFinal(Box<ServerSignature>),
+    /// The verdict, or an error as a challenge.
+    VerdictOnToken,
+    /// The verdict.
+    Verdict,
+    /// The reply to follow a SCRAM error. The server has proved nothing.
+    Refusal,
+}
+
+/// A message and what it makes us await.
+pub(super) struct FirstMessage {
+    message: Message,
+    then: Box<Awaits>,
+}
+
+/// What may hold a secret.
+type Message = Zeroizing<Vec<u8>>;
+
+/// A line to send, and what is awaited then.
+pub(super) type Turn = (Bytes, Awaits);
+
+/// What a 235 is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Success {
+    /// The client has not said yet who it is.
+    TooEarly,
+    /// The server has not proved what it had to.
+    Unproved,
+    Verified,
+}
+
+/// Why a challenge is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadChallenge {
+    Nonsense,
+    /// The server does not know the password.
+    Unproved,
+}
+
+impl AuthMechanism {
+    /// By its registered name, in any case.
+    pub(super) fn of_name(name: &[u8]) -> Option<Self> {
+        [Self::Login, Self::Plain, Self::ScramSha256, Self::XOauth2]
+            .into_iter()
+            .find(|mechanism| mechanism.as_str().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Its registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "LOGIN",
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::XOauth2 => "XOAUTH2",
+        }
+    }
+
+    /// Those that a kind of secret is for, best first.
+    fn of_kind(kind: SecretKind) -> &'static [Self] {
+        match kind {
+            SecretKind::Password => &[Self::ScramSha256, Self::Plain, Self::Login],
+            SecretKind::Token => &[Self::XOauth2],
+        }
+    }
+
+    /// Its messages can carry this user name and secret, and nothing else than these.
+    fn can_carry(self, auth: &Authentication) -> bool {
+        let secret = auth.secret.expose();
+        let is_clean = |separator: char| !auth.user.contains(separator) && !secret.contains(separator);
+        match self {
+            Self::Login => true,
+            Self::Plain => is_clean('\0'),
+            Self::ScramSha256 => {
+                ClientFirst::new(&auth.user, &auth.nonce).is_some() && scram::prepared(secret).is_some()
+            }
+            Self::XOauth2 => is_clean('\u{1}'),
+        }
+    }
+}
+
+/// The mechanisms that both sides have, in the order in which they are tried.
+pub(super) fn common(auth: &Authentication, offered: &[AuthMechanism]) -> VecDeque<AuthMechanism> {
+    AuthMechanism::of_kind(auth.kind)
+        .iter()
+        .copied()
+        .filter(|mechanism| offered.contains(mechanism) && mechanism.can_carry(auth))
+        .collect()
+}
+
+/// AUTH, with the first message behind it if there is one and it fits.
+pub(super) fn begin(mechanism: AuthMechanism, auth: &Authentication) -> Turn {
+    let command = format!("AUTH {}", mechanism.as_str());
+    let first = match mechanism {
+        AuthMechanism::Login => None,
+        AuthMechanism::Plain => Some(FirstMessage {
+            message: concat(&["\0", &auth.user, "\0", auth.secret.expose()]),
+            then: Box::new(Awaits::Verdict),
+        }),
+        AuthMechanism::ScramSha256 => ClientFirst::new(&auth.user, &auth.nonce).map(|first| FirstMessage {
+            message: Zeroizing::new(first.message().into_bytes()),
+            then: Box::new(Awaits::ServerFirst(first)),
+        }),
+        AuthMechanism::XOauth2 => Some(FirstMessage {
+            message: concat(&[
+                "user=",
+                &auth.user,
+                "\u{1}auth=Bearer ",
+                auth.secret.expose(),
+                "\u{1}\u{1}",
+            ]),
+            then: Box::new(Awaits::VerdictOnToken),
+        }),
+    };
+    let Some(first) = first else {
+        return (line(&command, None), Awaits::UserPrompt);
+    };
+    // RFC 4954 section 4, https://www.rfc-editor.org/rfc/rfc4954#section-4
+    // > Note that the AUTH command is still subject to the line length limitations defined in [SMTP]. […] If use of
+    // > the initial response argument would cause the AUTH command to exceed this length, the client MUST NOT use
+    // > the initial response parameter
+    let whole = line(&command, Some(&first.message));
+    if whole.len() <= MAX_COMMAND_LINE {
+        (whole, *first.then)
+    } else {
+        (line(&command, None), Awaits::Invitation(first))
+    }
+}
+
+impl Awaits {
+    /// The answer to a 334 with this text, in base64 as it came.
+    ///
+    /// # Errors
+    /// When the mechanism cannot go on: the exchange is to be cancelled.
+    pub(super) fn handle_challenge(self, text: &[u8], auth: &Authentication) -> Result<Turn, BadChallenge> {
+        match self {
+            // Some servers say something there, which is of no use.
+            Self::Invitation(FirstMessage { message, then }) => Ok((response(&message), *then)),
+            // What the prompts say is never to be relied on: they are translated, and not always in base64.
+            Self::UserPrompt => Ok((response(auth.user.as_bytes()), Self::PasswordPrompt)),
+            Self::PasswordPrompt => Ok((response(auth.secret.expose().as_bytes()), Self::Verdict)),
+            Self::ServerFirst(first) => {
+                let (client_final, signature) = first
+                    .answer(&decode(text)?, auth.secret.expose())
+                    .map_err(|_| BadChallenge::Nonsense)?;
+                Ok((
+                    response(client_final.as_bytes()),
+                    Self::ServerFinal(Box::new(signature)),
+                ))
+            }
+            Self::ServerFinal(signature) => match signature.check(&decode(text)?) {
+                ServerFinal::Error => Ok((response(b""), Self::Refusal)),
+                ServerFinal::Malformed => Err(BadChallenge::Nonsense),
+                ServerFinal::Verified => Ok((response(b""), Self::Verdict)),
+                ServerFinal::WrongSignature => Err(BadChallenge::Unproved),
+            },
+            Self::VerdictOnToken => Ok((response(b""), Self::Verdict)),
+            Self::Verdict | Self::Refusal => Err(BadChallenge::Nonsense),
+        }
+    }
+
+    /// What a 235 is worth now.
+    pub(super) fn success(&self) -> Success {
+        match self {
+            Self::Invitation(_) | Self::UserPrompt | Self::PasswordPrompt => Success::TooEarly,
+            Self::ServerFirst(_) | Self::ServerFinal(_) | Self::Refusal => Success::Unproved,
+            Self::VerdictOnToken | Self::Verdict => Success::Verified,
+        }
+    }
+}
+
+/// Not what it says.
+impl fmt::Debug for FirstMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstMessage")
+            .field("then", &self.then)
+            .finish_non_exhaustive()
+    }
+}
+
+fn decode(text: &[u8]) -> Result<String, BadChallenge> {
+    let octets = STANDARD
+        .decode(text.trim_ascii())
+        .map_err(|_| BadChallenge::Nonsense)?;
+    String::from_utf8(octets).map_err(|_| BadChallenge::Nonsense)
+}
+
+fn response(message: &[u8]) -> Bytes {
+    line("", Some(message))
+}
+
+/// The command, a message in base64 behind a blank, CRLF; in one piece of memory that is overwritten at its end.
+fn line(command: &str, message: Option<&[u8]>) -> Bytes {
+    let message = message.unwrap_or_default();
+    let separator = if command.is_empty() || message.is_empty() {
+        ""
+    } else {
+        " "
+    };
+    let before = command.len() + separator.len();
+    let length = base64::encoded_len(message.len(), true).unwrap_or(usize::MAX / 2);
+    let mut octets = Zeroizing::new(Vec::with_capacity(before + length + 2));
+    octets.extend(command.bytes());
+    octets.extend(separator.bytes());
+    octets.resize(before + length, 0);
+    // It fits: the length was asked for.
+    let _ = STANDARD.encode_slice(message, octets.get_mut(before..).unwrap_or_default());
+    octets.extend(b"\r\n");
+    Bytes::from_owner(octets)
+}
+
+/// In one piece of memory, without others left behind as it grows.
+fn concat(parts: &[&str]) -> Message {
+    let mut message = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        message.extend(part.bytes());
+    }
+    message
+}
