@@ -34,7 +34,8 @@
 //! ```text
 //! world      = *( domain / host )
 //!
-//! domain     = "domain" NAME *record-or-fault         ; a name may be written *.example.com
+//! domain     = "domain" NAME *domain-line             ; a name may be written *.example.com
+//! domain-line = record / fault / mta-sts
 //! record     = "a" IPV4 / "aaaa" IPV6 / "mx" PREFERENCE NAME / "txt" TEXT
 //!            / "cname" NAME ["alone"]                 ; alone: without what the target has
 //!            / "ttl" SECONDS                          ; of all its records; 0 if not said
@@ -43,6 +44,15 @@
 //!            / "truncate"                             ; over UDP only the truncation bit
 //!            ) [TYPE]                                 ; for queries of this type only
 //!            / "delay" DURATION                       ; before each answer
+//!
+//! mta-sts    = "mta-sts" ( MODE *policy-item / "raw" TEXT / 1*policy-item )    ; later lines add to the first
+//! MODE       = "enforce" / "testing" / "none"
+//! policy-item = "max_age" SECONDS / "mx" PATTERN      ; 86400, and the domain's MX hosts, if not said
+//!            / "id" ID                                ; of the TXT record; follows the policy if not said
+//!            / "certificate" 1*( "expired" / "self-signed" / "untrusted" / "wrong-name" )
+//!            / "down"                                 ; connections are refused
+//!            / "status" CODE                          ; of HTTP, in the place of 200
+//!            / "huge" / "stall"                       ; a policy of a MiB; never an answer
 //!
 //! host       = "host" NAME 1*ADDRESS [ "refused" / "unanswered" ] *host-line
 //! host-line  = "offer" ( EXTENSION *( "," EXTENSION ) / "nothing" )
@@ -83,6 +93,10 @@
 //! `host` has its addresses in the DNS without a `domain` of its own. Aliases are followed as a resolver does it.
 //! `a` and `aaaa` may name any address; the sandbox listens at those of its hosts only.
 //!
+//! **MTA-STS.** A domain with an `mta-sts` line has the TXT record `_mta-sts` and a policy host `mta-sts` below it,
+//! unless the script writes these names by hand. All policy hosts are one HTTPS server on 127.0.0.1 at
+//! [`Sandbox::https_port`]; [`Sandbox::policy_fetches`] tells who asked. A redirection leads to the same policy.
+//!
 //! **Hosts.** An address that is `refused` refuses connections; one that is `unanswered` lets them time out (on
 //! Linux). A host offers `PIPELINING, SIZE 10240000, 8BITMIME, ENHANCEDSTATUSCODES` unless `offer` says otherwise,
 //! follows RFC 5321 in its commands, their order and its limits, and takes every mail. It knows HELO, EHLO, MAIL,
@@ -118,12 +132,13 @@ mod dns;
 mod host;
 mod input;
 mod log;
+mod policy_host;
 mod sandbox;
 mod script;
 mod smtp;
 mod wire;
 mod world;
 
-pub use crate::log::{Authentication, Mail, Session};
+pub use crate::log::{Authentication, Mail, PolicyFetch, Session};
 pub use crate::sandbox::Sandbox;
 pub use crate::world::{World, WorldError};

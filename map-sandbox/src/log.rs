@@ -43,6 +43,18 @@ pub struct Authentication {
     pub accepted: bool,
 }
 
+/// One connection to a policy host of MTA-STS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyFetch {
+    /// The name the client asked for in its `ClientHello` (SNI).
+    pub host: String,
+    /// What it asked for, if it came so far.
+    pub path: Option<String>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+}
+
 /// One connection that a host saw.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -154,6 +166,8 @@ pub(crate) struct State {
     pub(crate) mails: Vec<Mail>,
     sessions: BTreeMap<u64, Session>,
     next_session: u64,
+    fetches: BTreeMap<u64, PolicyFetch>,
+    next_fetch: u64,
     stopped: bool,
 }
 
@@ -165,6 +179,10 @@ impl State {
 
     pub(crate) fn sessions(&self) -> Vec<Session> {
         self.sessions.values().cloned().collect()
+    }
+
+    pub(crate) fn fetches(&self) -> Vec<PolicyFetch> {
+        self.fetches.values().cloned().collect()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -208,6 +226,25 @@ impl Log {
         id
     }
 
+    pub(crate) fn open_fetch(&self, host: &str) -> u64 {
+        let mut state = self.lock();
+        let id = state.next_fetch;
+        state.next_fetch = id.wrapping_add(1);
+        let fetch = PolicyFetch {
+            host: host.to_owned(),
+            path: None,
+            status: None,
+        };
+        state.fetches.insert(id, fetch);
+        id
+    }
+
+    pub(crate) fn fetch(&self, id: u64, change: impl FnOnce(&mut PolicyFetch)) {
+        if let Some(fetch) = self.lock().fetches.get_mut(&id) {
+            change(fetch);
+        }
+    }
+
     pub(crate) fn take(&self, mail: Mail) {
         self.lock().mails.push(mail);
         self.0.changed.notify_all();
@@ -230,6 +267,7 @@ impl Log {
         let mut state = self.lock();
         state.mails.clear();
         state.sessions.clear();
+        state.fetches.clear();
     }
 
     pub(crate) fn wait_for_mails(&self, count: usize, timeout: Duration) -> Vec<Mail> {

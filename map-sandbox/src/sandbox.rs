@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use crate::certificates::Authority;
 use crate::dns::Names;
 use crate::host::{LiveHost, Seat, listen};
-use crate::log::{Log, Mail, Session};
+use crate::log::{Log, Mail, PolicyFetch, Session};
+use crate::policy_host::PolicyHosts;
 use crate::world::{Listening, World};
 
 /// Every sandbox of a machine takes its mail port here first, so that no other one gets it, at any address.
@@ -41,14 +42,21 @@ const DNS_TCP_TIMEOUT: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Debug)]
 pub struct Sandbox {
-    dns_server: SocketAddr,
-    smtp_port: u16,
+    ports: Ports,
     authority: Arc<Authority>,
     log: Log,
     commands: UnboundedSender<Command>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// The process that has the thread.
     process: u32,
+}
+
+/// Where a world is.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    dns_server: SocketAddr,
+    smtp: u16,
+    https: u16,
 }
 
 /// What the thread is asked for.
@@ -74,10 +82,9 @@ impl Sandbox {
                 let (authority, log) = (Arc::clone(&authority), log.clone());
                 move || run(&world, authority, &log, inbox, &started)
             })?;
-        let (dns_server, smtp_port) = start.recv().map_err(|_| gone())??;
+        let ports = start.recv().map_err(|_| gone())??;
         Ok(Self {
-            dns_server,
-            smtp_port,
+            ports,
             authority,
             log,
             commands,
@@ -88,12 +95,17 @@ impl Sandbox {
 
     /// Where its DNS listens (UDP and TCP).
     pub fn dns_server(&self) -> SocketAddr {
-        self.dns_server
+        self.ports.dns_server
     }
 
     /// The one port of all its mail hosts.
     pub fn smtp_port(&self) -> u16 {
-        self.smtp_port
+        self.ports.smtp
+    }
+
+    /// The one port of all its policy hosts of MTA-STS, on 127.0.0.1.
+    pub fn https_port(&self) -> u16 {
+        self.ports.https
     }
 
     /// The certificate of its own authority, in PEM: whoever trusts it trusts the hosts whose certificates are good.
@@ -122,12 +134,17 @@ impl Sandbox {
         self.log.lock().sessions()
     }
 
+    /// The connections to policy hosts of MTA-STS so far.
+    pub fn policy_fetches(&self) -> Vec<PolicyFetch> {
+        self.log.lock().fetches()
+    }
+
     /// Waits until every connection is over; the connections when they are, or when the time is over.
     pub fn wait_for_quiet(&self, timeout: Duration) -> Vec<Session> {
         self.log.wait_for_quiet(timeout)
     }
 
-    /// Forgets mails and sessions. A connection that is still open is forgotten, too.
+    /// Forgets mails, sessions and policy fetches. A connection that is still open is forgotten, too.
     pub fn clear(&self) {
         self.log.clear();
     }
@@ -177,7 +194,7 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the sandbox is not running")
 }
 
-type Started = mpsc::Sender<io::Result<(SocketAddr, u16)>>;
+type Started = mpsc::Sender<io::Result<Ports>>;
 
 /// The life of the thread.
 fn run(
@@ -193,7 +210,7 @@ fn run(
         .and_then(|runtime| {
             runtime.block_on(async {
                 let mut running = Running::start(world, authority, log.clone()).await?;
-                let _ = started.send(Ok((running.dns_server, running.hosts.port)));
+                let _ = started.send(Ok(running.ports()));
                 running.obey(inbox).await;
                 Ok(())
             })
@@ -209,6 +226,7 @@ struct Running {
     dns_server: SocketAddr,
     names: Names,
     hosts: Hosts,
+    policy_hosts: PolicyHosts,
     /// Answers until it is dropped.
     _server: Server<Names>,
 }
@@ -225,22 +243,36 @@ impl Running {
         let mut server = Server::new(names.clone());
         server.register_socket(udp);
         server.register_listener(tcp, DNS_TCP_TIMEOUT, 64);
+        let policy_hosts = PolicyHosts::start(world, &authority, log.clone()).await?;
         let hosts = Hosts::start(world, authority, log).await?;
         Ok(Self {
             dns_server,
             names,
             hosts,
+            policy_hosts,
             _server: server,
         })
     }
 
     async fn obey(&mut self, mut inbox: UnboundedReceiver<Command>) {
         while let Some(Command::SetWorld(world, done)) = inbox.recv().await {
-            let outcome = self.hosts.set(&world).await;
-            if outcome.is_ok() {
-                self.names.set(world);
-            }
-            let _ = done.send(outcome);
+            let _ = done.send(self.set(world).await);
+        }
+    }
+
+    async fn set(&mut self, world: Arc<World>) -> io::Result<()> {
+        let policies = self.policy_hosts.prepare(&world, &self.hosts.authority)?;
+        self.hosts.set(&world).await?;
+        self.policy_hosts.set(policies);
+        self.names.set(world);
+        Ok(())
+    }
+
+    fn ports(&self) -> Ports {
+        Ports {
+            dns_server: self.dns_server,
+            smtp: self.hosts.port,
+            https: self.policy_hosts.port(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod domain;
 mod host;
+mod mta_sts;
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -28,6 +29,7 @@ impl FromStr for World {
                 reason,
             })?;
         }
+        world.publish_policies();
         Ok(world)
     }
 }
@@ -60,6 +62,9 @@ impl World {
             }
             _ => match section {
                 Section::None => Err(format!("`{word}` stands before the first `domain` or `host`")),
+                Section::Domain(key) if key.is_wildcard() && word == "mta-sts" => {
+                    Err("a wildcard has no policy host".to_owned())
+                }
                 Section::Domain(key) => match self.names.get_mut(key) {
                     Some(entry) => entry.read_line(word, rest),
                     None => Err("the domain is gone".to_owned()),

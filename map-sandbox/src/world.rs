@@ -30,6 +30,8 @@ const EXAMPLE: &str = include_str!("example.world");
 pub struct World {
     pub(crate) names: HashMap<LowerName, Entry>,
     pub(crate) hosts: Vec<Host>,
+    /// By the name of the policy host.
+    pub(crate) policies: HashMap<String, MtaSts>,
 }
 
 impl World {
@@ -68,6 +70,7 @@ pub(crate) struct Entry {
     pub(crate) ttl: u32,
     pub(crate) faults: Vec<DnsFault>,
     pub(crate) delay: Duration,
+    pub(crate) mta_sts: Option<MtaSts>,
 }
 
 impl Entry {
@@ -79,6 +82,7 @@ impl Entry {
             ttl: 0,
             faults: Vec::new(),
             delay: Duration::ZERO,
+            mta_sts: None,
         }
     }
 }
@@ -100,6 +104,73 @@ pub(crate) enum DnsFailure {
     Silent,
     /// Answers over UDP that the answer does not fit.
     Truncate,
+}
+
+/// The policy of a domain on TLS for its mail: <https://www.rfc-editor.org/rfc/rfc8461>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MtaSts {
+    /// Of the TXT record; made from the policy if the script says none.
+    pub(crate) id: Option<String>,
+    pub(crate) text: PolicyText,
+    /// Seconds.
+    pub(crate) max_age: u32,
+    pub(crate) mx: Vec<String>,
+    pub(crate) certificate: Quality,
+    pub(crate) fault: Option<PolicyFault>,
+}
+
+/// What a policy is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyText {
+    Mode(String),
+    Raw(Vec<u8>),
+}
+
+/// A way in which a policy host fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyFault {
+    /// Connections are refused.
+    Down,
+    /// The policy never ends, nearly.
+    Huge,
+    /// Never an answer.
+    Stall,
+    /// This status of HTTP.
+    Status(u16),
+}
+
+impl MtaSts {
+    pub(crate) fn new(text: PolicyText) -> Self {
+        Self {
+            id: None,
+            text,
+            max_age: 86400,
+            mx: Vec::new(),
+            certificate: Quality::default(),
+            fault: None,
+        }
+    }
+
+    /// The policy as it is served.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mode = match &self.text {
+            PolicyText::Mode(mode) => mode,
+            PolicyText::Raw(text) => return text.clone(),
+        };
+        let mut lines = vec!["version: STSv1".to_owned(), format!("mode: {mode}")];
+        lines.extend(self.mx.iter().map(|mx| format!("mx: {mx}")));
+        lines.extend([format!("max_age: {}", self.max_age), String::new()]);
+        lines.join("\r\n").into_bytes()
+    }
+
+    /// Another one for another policy.
+    pub(crate) fn id(&self) -> String {
+        self.id.clone().unwrap_or_else(|| {
+            let hash = ring::digest::digest(&ring::digest::SHA256, &self.text());
+            let start = hash.as_ref().first_chunk().copied().unwrap_or_default();
+            format!("{:016x}", u64::from_be_bytes(start))
+        })
+    }
 }
 
 /// One mail host.

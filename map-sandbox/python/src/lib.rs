@@ -27,7 +27,7 @@ pyo3::create_exception!(
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::{Authentication, Mail, Sandbox, Session, WorldError};
+    use super::{Authentication, Mail, PolicyFetch, Sandbox, Session, WorldError};
 
     use pyo3::prelude::*;
 
@@ -69,6 +69,18 @@ impl Sandbox {
     #[getter]
     fn smtp_port(&self) -> u16 {
         self.0.smtp_port()
+    }
+
+    /// The one port of all its policy hosts of MTA-STS, on 127.0.0.1.
+    #[getter]
+    fn https_port(&self) -> u16 {
+        self.0.https_port()
+    }
+
+    /// The connections to policy hosts of MTA-STS so far.
+    #[getter]
+    fn policy_fetches(&self) -> Vec<PolicyFetch> {
+        self.0.policy_fetches().into_iter().map(PolicyFetch).collect()
     }
 
     /// The certificate of its own authority, in PEM: whoever trusts it trusts the hosts whose certificates are good.
@@ -113,7 +125,7 @@ impl Sandbox {
         py.detach(|| self.0.set_world(&world)).map_err(PyOSError::new_err)
     }
 
-    /// Forget mails and sessions.
+    /// Forget mails, sessions and policy fetches.
     fn clear(&self) {
         self.0.clear();
     }
@@ -256,6 +268,39 @@ impl Authentication {
         Ok(format!(
             "<Authentication mechanism={mechanism} user={user} {outcome}>"
         ))
+    }
+}
+
+/// One connection to a policy host of MTA-STS.
+#[pyclass(frozen, eq, module = "mapagent_sandbox")]
+#[derive(PartialEq)]
+struct PolicyFetch(map_sandbox::PolicyFetch);
+
+#[pymethods]
+impl PolicyFetch {
+    /// The name the client asked for in its ClientHello (SNI).
+    #[getter]
+    fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// What it asked for, if it came so far; else None.
+    #[getter]
+    fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The status of the answer, if there was one; else None.
+    #[getter]
+    fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let host = PyString::new(py, &self.0.host).repr()?.to_string();
+        let path = self.path().into_pyobject(py)?.repr()?.to_string();
+        let status = self.status().into_pyobject(py)?.repr()?.to_string();
+        Ok(format!("<PolicyFetch host={host} path={path} status={status}>"))
     }
 }
 

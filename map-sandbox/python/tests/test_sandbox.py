@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import pathlib
 import signal
@@ -122,6 +123,21 @@ def test_a_certificate_is_bad_in_the_way_asked_for(line: str, reason: str) -> No
         assert session.tls is None
         assert session.tls_error is not None
         assert not session.mail_in_clear
+
+
+def test_a_policy_is_served() -> None:
+    with Sandbox("domain example.com\n mta-sts enforce mx mx.example.com") as sandbox:
+        client = http.client.HTTPSConnection("127.0.0.1", sandbox.https_port, context=trusting(sandbox))
+        plain = socket.create_connection(("127.0.0.1", sandbox.https_port))
+        client.sock = trusting(sandbox).wrap_socket(plain, server_hostname="mta-sts.example.com")
+        client.request("GET", "/.well-known/mta-sts.txt", headers={"Host": "mta-sts.example.com"})
+        with client.getresponse() as answer:
+            policy = answer.read()
+        client.close()
+        assert policy == b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmax_age: 86400\r\n"
+        (fetch,) = sandbox.policy_fetches
+        assert (fetch.host, fetch.path, fetch.status) == ("mta-sts.example.com", "/.well-known/mta-sts.txt", 200)
+        assert repr(fetch) == "<PolicyFetch host='mta-sts.example.com' path='/.well-known/mta-sts.txt' status=200>"
 
 
 def test_the_example_world_is_the_default() -> None:
@@ -247,7 +263,7 @@ def test_what_came_from_a_client_is_escaped(sandbox: Sandbox) -> None:
 
 
 def test_the_names_that_are_promised() -> None:
-    names = {"EXAMPLE_WORLD", "Authentication", "Mail", "Sandbox", "Session", "WorldError", "__version__"}
+    names = {"EXAMPLE_WORLD", "Authentication", "Mail", "PolicyFetch", "Sandbox", "Session", "WorldError", "__version__"}
     assert set(mapagent_sandbox.__all__) == names
     assert pathlib.Path(mapagent_sandbox.__file__).with_name("py.typed").exists()
     assert mapagent_sandbox.__version__.count(".") == 2

@@ -48,6 +48,7 @@ impl Entry {
                 self.delay = duration(one_word(word, rest)?)?;
                 Ok(())
             }
+            "mta-sts" => super::mta_sts::read_line(&mut self.mta_sts, rest),
             "mx" => {
                 let (preference, exchange) = split_word(rest);
                 let preference = preference

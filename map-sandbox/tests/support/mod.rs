@@ -3,10 +3,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_resolver::proto::op::{Edns, Message, Query};
+use hickory_resolver::proto::rr::{Name, RecordType};
 use map_sandbox::Sandbox;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -21,6 +23,33 @@ pub(crate) fn sandbox(script: &str) -> Sandbox {
         .parse()
         .unwrap_or_else(|error| panic!("{error} in {script}"));
     Sandbox::start(&world).expect("loopback has free ports")
+}
+
+/// One query by UDP, and all of its answer.
+pub(crate) fn ask(sandbox: &Sandbox, name: &str, record_type: RecordType, dnssec: bool) -> Message {
+    let mut query = Message::query();
+    query.add_query(Query::query(Name::from_ascii(name).expect("a name"), record_type));
+    let mut edns = Edns::new();
+    edns.set_max_payload(4096).set_dnssec_ok(dnssec);
+    query.set_edns(edns);
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.connect(sandbox.dns_server()).expect("loopback");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
+        .send(&query.to_vec().expect("a query"))
+        .expect("it is sent");
+    let mut buffer = [0; 4096];
+    let count = socket.recv(&mut buffer).expect("an answer");
+    Message::from_vec(&buffer[..count]).expect("a message")
+}
+
+/// The data of the answer's records of one type, as text.
+pub(crate) fn data(message: &Message, record_type: RecordType) -> Vec<String> {
+    let of_type = message
+        .answers
+        .iter()
+        .filter(|record| record.record_type() == record_type);
+    of_type.map(|record| record.data.to_string()).collect()
 }
 
 /// One connection to a mail host.

@@ -15,6 +15,6 @@ A world is a script, one statement a line:
 `EXAMPLE_WORLD` is one with the common faults, and the one that is started when none is given.
 """
 
-from ._native import EXAMPLE_WORLD, Authentication, Mail, Sandbox, Session, WorldError, __version__
+from ._native import EXAMPLE_WORLD, Authentication, Mail, PolicyFetch, Sandbox, Session, WorldError, __version__
 
-__all__ = ["EXAMPLE_WORLD", "Authentication", "Mail", "Sandbox", "Session", "WorldError", "__version__"]
+__all__ = ["EXAMPLE_WORLD", "Authentication", "Mail", "PolicyFetch", "Sandbox", "Session", "WorldError", "__version__"]
