@@ -37,6 +37,7 @@ impl FakeResolver {
             "AAAA" => RecordType::Aaaa,
             "MX" => RecordType::Mx,
             "TLSA" => RecordType::Tlsa,
+            "TXT" => RecordType::Txt,
             other => panic!("no record type {other:?}"),
         };
         let result = match data {

@@ -1,0 +1,218 @@
+//! What is remembered of domains. No clock in here: every call is told the time.
+
+use super::record::{RecordError, StsId};
+use super::{FetchError, StsFinding, StsMode, StsPolicy, StsPolicyError};
+use crate::address::Domain;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync;
+use tokio::time::Instant;
+
+/// Domains that are remembered; of more, those that were not asked about for longest go.
+const MAX_DOMAINS: usize = 1_000;
+/// What all policies may take in memory, in octets. Real ones take a few hundred each; one of 64 KiB that names hosts of
+/// one letter takes a million.
+const MAX_WEIGHT: usize = 4 * 1024 * 1024;
+
+// https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+// > In the case where the HTTPS GET fails, implementers SHOULD limit further attempts to a period of five minutes or
+// > longer per version ID
+const RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+
+// https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+// > MTAs SHOULD proactively refresh cached policies before they expire; a suggested refresh frequency is once per day.
+const REFRESH_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Policies, and failures to get one, by domain.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    domains: HashMap<Domain, Entry>,
+}
+
+/// What is known of a domain.
+#[derive(Debug)]
+struct Entry {
+    kept: Option<Kept>,
+    failed: Option<Failed>,
+    /// Held by the delivery that fetches.
+    flight: Arc<sync::Mutex<()>>,
+    used: Instant,
+}
+
+/// A policy that was fetched.
+#[derive(Debug)]
+struct Kept {
+    policy: Arc<StsPolicy>,
+    id: StsId,
+    fetched: Instant,
+}
+
+/// A policy that was not fetched.
+#[derive(Debug)]
+struct Failed {
+    id: StsId,
+    at: Instant,
+    problem: String,
+}
+
+/// What to do for a domain that has a record.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It is known.
+    Answer(StsFinding),
+    /// Take this, ask again, and fetch then; so that no two fetch the same.
+    Fetch(Arc<sync::Mutex<()>>),
+}
+
+/// Why a record led to no policy; a phrase about the domain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("has an MTA-STS policy that could not be fetched: {0}")]
+    Fetch(#[from] FetchError),
+    #[error("has an MTA-STS policy that cannot be used: it {0}")]
+    Policy(#[from] StsPolicyError),
+}
+
+impl Cache {
+    /// What to do for a domain whose record says `id`, for a delivery that began to ask at `began`.
+    pub(super) fn step(&mut self, domain: &Domain, id: &StsId, began: Instant, now: Instant) -> Step {
+        let entry = self.entry(domain, now);
+        if let Some(kept) = &entry.kept
+            // Fetched while this one was waiting: good for it even where it may not be remembered at all.
+            && (kept.fetched >= began || now < kept.fetched + refresh_after(&kept.policy))
+            && kept.id == *id
+        {
+            return Step::Answer(StsFinding::Policy(Arc::clone(&kept.policy)));
+        }
+        match &entry.failed {
+            Some(failed) if failed.id == *id && now < failed.at + RETRY_AFTER => {
+                Step::Answer(entry.instead(&failed.problem, now))
+            }
+            _ => Step::Fetch(Arc::clone(&entry.flight)),
+        }
+    }
+
+    /// Remembers what a fetch came to, and tells what to go by.
+    pub(super) fn fetched(
+        &mut self,
+        domain: &Domain,
+        id: StsId,
+        result: Result<StsPolicy, Failure>,
+        now: Instant,
+    ) -> StsFinding {
+        let entry = self.entry(domain, now);
+        match result {
+            Ok(policy) => {
+                let policy = Arc::new(policy);
+                entry.failed = None;
+                entry.kept = Some(Kept {
+                    policy: Arc::clone(&policy),
+                    id,
+                    fetched: now,
+                });
+                self.shrink(domain, MAX_DOMAINS, now);
+                StsFinding::Policy(policy)
+            }
+            Err(failure) => {
+                let problem = format!("{domain} {failure}");
+                if !matches!(&failure, Failure::Fetch(error) if error.is_local()) {
+                    entry.failed = Some(Failed {
+                        id,
+                        at: now,
+                        problem: problem.clone(),
+                    });
+                }
+                entry.instead(&problem, now)
+            }
+        }
+    }
+
+    /// What to go by for a domain without a record to go by.
+    // https://www.rfc-editor.org/rfc/rfc8461#section-3.1
+    // > the absence of a usable TXT record is not by itself sufficient to remove a sender's previously cached policy
+    pub(super) fn without_record(&mut self, domain: &Domain, why: &RecordError, now: Instant) -> StsFinding {
+        let problem = format!("{domain} {why}");
+        match self.domains.get_mut(domain) {
+            Some(entry) if entry.unexpired(now).is_some() => {
+                entry.used = now;
+                entry.instead(&problem, now)
+            }
+            _ => StsFinding::NoPolicy {
+                problem: Some(problem).filter(|_| *why != RecordError::Absent),
+            },
+        }
+    }
+
+    fn entry(&mut self, domain: &Domain, now: Instant) -> &mut Entry {
+        if !self.domains.contains_key(domain) {
+            self.shrink(domain, MAX_DOMAINS - 1, now);
+        }
+        let entry = self.domains.entry(domain.clone()).or_insert_with(|| Entry {
+            kept: None,
+            failed: None,
+            flight: Arc::default(),
+            used: now,
+        });
+        entry.used = now;
+        entry
+    }
+
+    /// Forgets until at most so many domains are left, and not too large policies; never this one.
+    fn shrink(&mut self, current: &Domain, domains: usize, now: Instant) {
+        while self.domains.len() > domains || self.weight() > MAX_WEIGHT {
+            let others = self.domains.iter().filter(|(domain, _)| *domain != current);
+            // A policy is protection, and a failure is none: whoever makes up domains to have policies forgotten must at
+            // least publish as many.
+            let Some((least, _)) = others.min_by_key(|(_, entry)| (entry.is_worth_keeping(now), entry.used))
+            else {
+                return;
+            };
+            let least = least.clone();
+            self.domains.remove(&least);
+        }
+    }
+
+    fn weight(&self) -> usize {
+        let policies = self.domains.values().filter_map(|entry| entry.kept.as_ref());
+        policies.map(|kept| kept.policy.weight()).sum()
+    }
+}
+
+impl Entry {
+    fn unexpired(&self, now: Instant) -> Option<&Arc<StsPolicy>> {
+        let kept = self.kept.as_ref()?;
+        (now < kept.fetched + kept.policy.max_age).then_some(&kept.policy)
+    }
+
+    /// What to go by when the current policy could not be had.
+    // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+    // > if no "live" policy can be discovered via DNS or fetched via HTTPS, but a valid (non-expired) policy exists in the
+    // > sender's cache, the sender MUST apply that cached policy.
+    fn instead(&self, problem: &str, now: Instant) -> StsFinding {
+        match self.unexpired(now) {
+            // > MTAs SHOULD alert administrators [...] when such attempts fail, unless the cached policy mode is "none".
+            Some(policy) if policy.mode == StsMode::None => StsFinding::Policy(Arc::clone(policy)),
+            Some(policy) => StsFinding::Kept {
+                policy: Arc::clone(policy),
+                problem: format!("{problem}; the policy that is remembered still holds"),
+            },
+            None => StsFinding::NoPolicy {
+                problem: Some(problem.to_owned()),
+            },
+        }
+    }
+
+    /// It holds a policy, or somebody is about to get one.
+    fn is_worth_keeping(&self, now: Instant) -> bool {
+        self.unexpired(now).is_some() || self.flight.try_lock().is_err()
+    }
+}
+
+fn refresh_after(policy: &StsPolicy) -> Duration {
+    REFRESH_AFTER.min(policy.max_age / 2)
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

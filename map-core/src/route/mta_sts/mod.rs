@@ -1,0 +1,236 @@
+//! MTA-STS ([RFC 8461]): a domain's word that its mail hosts speak TLS and show certificates that can be verified.
+//!
+//! Without it, and without DANE, an attacker on the way can strip STARTTLS from a conversation or forge the MX records
+//! of a domain, and read the mail. A domain that publishes a policy says in two places what to expect of its hosts: a
+//! TXT record at `_mta-sts.DOMAIN` says that there is a policy and which version, and
+//! `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` is the policy. It names the mail hosts, by patterns, and a mode:
+//!
+//! | mode | what it leads to |
+//! | --- | --- |
+//! | `enforce` | Only hosts that the policy names are used, over TLS, with a certificate that a certificate authority vouches for. A host that does not fit is skipped; when none fits the failure is transient, and nothing was sent in the clear. |
+//! | `testing` | The mail is delivered as if there were no policy, and what would have failed is reported. |
+//! | `none` | As if there were no policy: how a domain takes its policy back. |
+//!
+//! Where DANE applies to a host, MTA-STS is not asked about it.
+//!
+//! A policy is remembered for as long as it says (`max_age`), so that an attacker who can suppress the TXT record or the
+//! HTTPS answer must have done so since before the first mail to the domain. It is remembered **in memory only**: an
+//! agent keeps no file, and a new process starts without knowledge. A program that lives long is protected better than one that
+//! sends a single mail; DANE has no such gap. A policy that is in use is fetched again once a day, or when half of its
+//! time is over, before it ends.
+//!
+//! A policy that cannot be had, where none is remembered, is as no policy: the RFC demands it, and a web server that is
+//! down must not stop a domain's mail. [`StsFinding::problem`] then says so, for a warning.
+//!
+//! [RFC 8461]: https://www.rfc-editor.org/rfc/rfc8461
+
+mod cache;
+mod policy;
+mod record;
+
+pub use policy::{MxPattern, StsMode, StsPolicy, StsPolicyError};
+
+use super::{HostName, LookupError, Resolver};
+use crate::address::Domain;
+use bytes::Bytes;
+use cache::{Cache, Failure, Step};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// How long the TXT record may take.
+const RECORD_TIME: Duration = Duration::from_secs(15);
+
+/// How long a policy may take in all: addresses, connection, handshake and answer.
+// https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+// > A suggested timeout is one minute
+//
+// That is for queues. Here a caller waits for the reply, and has 300 seconds until the first octet of content by
+// default; a web server that is well answers within one, and a failure is not repeated for five minutes.
+const FETCH_TIME: Duration = Duration::from_secs(15);
+
+/// What MTA-STS says of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StsFinding {
+    /// This policy is remembered and still holds, although the domain could not be asked for the current one.
+    Kept {
+        /// The policy.
+        policy: Arc<StsPolicy>,
+        /// What kept the current one from being had: a phrase for a warning.
+        problem: String,
+    },
+    /// There is no policy to go by.
+    NoPolicy {
+        /// There may be one, and it could not be had: a phrase for a warning.
+        problem: Option<String>,
+    },
+    /// The policy.
+    Policy(Arc<StsPolicy>),
+}
+
+impl StsFinding {
+    /// The policy to go by, of whatever mode.
+    pub fn policy(&self) -> Option<&Arc<StsPolicy>> {
+        match self {
+            Self::Kept { policy, .. } | Self::Policy(policy) => Some(policy),
+            Self::NoPolicy { .. } => None,
+        }
+    }
+
+    /// Why the current policy could not be had, for a warning.
+    pub fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Kept { problem, .. } => Some(problem),
+            Self::NoPolicy { problem } => problem.as_deref(),
+            Self::Policy(_) => None,
+        }
+    }
+}
+
+/// The future of [`FetchPolicy::fetch`].
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchError>> + Send + 'a>>;
+
+/// Fetches policies. A trait so that the rules of this module need no socket; [`crate::net::HttpsFetcher`] is the real
+/// one.
+pub trait FetchPolicy: Send + Sync + fmt::Debug {
+    /// Gets `https://HOST/.well-known/mta-sts.txt`, the certificate verified for `host`. The caller sets the time limit
+    /// and drops the future when it is over.
+    fn fetch<'a>(&'a self, host: &'a HostName) -> Fetching<'a>;
+}
+
+/// Why a policy was not fetched; a phrase about the policy host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// What it answered is not HTTP, or not all of it came.
+    #[error("the policy host {0}")]
+    Broken(String),
+    /// It could not be connected to.
+    #[error("the policy host could not be connected to: {0}")]
+    Connect(String),
+    /// All of its addresses are loopback, link-local and the like.
+    #[error("the policy host has no address that may be connected to")]
+    ForbiddenTarget,
+    /// This machine, or the proxy it is set to use, did not get as far as the policy host.
+    #[error("the policy host was not asked: {0}")]
+    Local(String),
+    /// Its addresses could not be looked up.
+    #[error("the address of the policy host could not be looked up: {0}")]
+    Lookup(LookupError),
+    /// It has no address, or does not exist.
+    #[error("the policy host has no address")]
+    NoAddress,
+    /// The status code of its answer, where that is not 200.
+    #[error("the policy host answered {0}{redirect}", redirect = redirect(*.0))]
+    Status(u16),
+    /// It did not answer in time.
+    #[error("the policy host did not answer in time")]
+    TimedOut,
+    /// There is no TLS session with it, or its certificate does not prove its name.
+    #[error("the policy host cannot be trusted: {0}")]
+    Tls(String),
+    /// The policy has more than 64 KiB.
+    #[error("the policy host sent more than 64 KiB")]
+    TooLarge,
+}
+
+fn redirect(status: u16) -> &'static str {
+    // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+    // > HTTP 3xx redirects MUST NOT be followed
+    match status {
+        300..=399 => ", and a redirect must not be followed",
+        _ => "",
+    }
+}
+
+impl FetchError {
+    /// Nothing was asked of the policy host, so that asking again at once is no burden to it.
+    fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+}
+
+/// The policies an agent knows. One is shared by all of its deliveries.
+///
+/// # Example
+/// ```
+/// use map_core::address::Domain;
+/// use map_core::route::mta_sts::{FetchPolicy, MtaSts, StsMode};
+/// use map_core::route::{HostName, Resolver};
+///
+/// # async fn example(resolver: &dyn Resolver, fetcher: &dyn FetchPolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// let known = MtaSts::new();
+/// let domain: Domain = "example.org".parse()?;
+/// let finding = known.policy(resolver, fetcher, &domain).await;
+/// if let Some(policy) = finding.policy().filter(|policy| policy.mode == StsMode::Enforce) {
+///     println!("mx1.example.org may be used: {}", policy.matches(&HostName::parse("mx1.example.org")?));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct MtaSts {
+    cache: Mutex<Cache>,
+}
+
+impl MtaSts {
+    /// Knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The policy of a domain, remembered or fetched.
+    ///
+    /// It takes at most 15 seconds for the record and 15 for the policy, and as long again where another delivery that
+    /// was fetching the same policy gave up. Dropping the future is safe: what was not fetched is fetched by the next.
+    pub async fn policy(
+        &self,
+        resolver: &dyn Resolver,
+        fetcher: &dyn FetchPolicy,
+        domain: &Domain,
+    ) -> StsFinding {
+        // A name too long for the DNS has no records.
+        let below = |label: &str| HostName::parse(&format!("{label}.{}", domain.as_ascii()));
+        let (Ok(record), Ok(policy_host)) = (below("_mta-sts"), below("mta-sts")) else {
+            return StsFinding::NoPolicy { problem: None };
+        };
+        let began = Instant::now();
+        let looked_up = timeout(RECORD_TIME, record::find(resolver, &record)).await;
+        let id = match looked_up.unwrap_or(Err(LookupError::NoAnswer.into())) {
+            Ok(id) => id,
+            Err(why) => return self.cache().without_record(domain, &why, Instant::now()),
+        };
+        let step = self.cache().step(domain, &id, began, Instant::now());
+        let flight = match step {
+            Step::Answer(finding) => return finding,
+            Step::Fetch(flight) => flight,
+        };
+        let _alone = flight.lock().await;
+        // Another delivery may have fetched it meanwhile.
+        let step = self.cache().step(domain, &id, began, Instant::now());
+        if let Step::Answer(finding) = step {
+            return finding;
+        }
+        let policy = fetch(fetcher, &policy_host).await;
+        self.cache().fetched(domain, id, policy, Instant::now())
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        // Nothing is left half done by a panic in there.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn fetch(fetcher: &dyn FetchPolicy, policy_host: &HostName) -> Result<StsPolicy, Failure> {
+    let text = timeout(FETCH_TIME, fetcher.fetch(policy_host))
+        .await
+        .unwrap_or(Err(FetchError::TimedOut))?;
+    Ok(StsPolicy::parse(&text)?)
+}
+
+#[cfg(test)]
+mod tests;
