@@ -5,6 +5,7 @@
 //! - [`Limits`] is when to give up: the caller's cancel signal and the deadlines of the whole delivery;
 //! - [`converse`] moves octets between one transport and one machine until the machine closes;
 //! - [`tls`] makes a TLS session of a transport and verifies the peer;
+//! - [`HttpsFetcher`] fetches MTA-STS policies;
 //! - [`Port25Evidence`] is the answer to the question whether outgoing port 25 is blocked, with what it rests on.
 //!
 
@@ -12,6 +13,9 @@ mod connect;
 mod driver;
 #[cfg(test)]
 mod driver_tests;
+mod https;
+#[cfg(test)]
+mod https_tests;
 mod limits;
 mod port25;
 mod socks;
@@ -19,6 +23,7 @@ pub mod tls;
 
 pub use connect::{ConnectByName, ConnectError, Connecting, Connector, TcpConnector, Transport};
 pub use driver::{Observer, converse};
+pub use https::HttpsFetcher;
 pub use limits::{CancelSignal, Limits};
 pub use port25::{
     Family, NotAsked, Port25Evidence, Port25Finding, Said, Testimony, Witness, WitnessError, Witnesses,

@@ -1,0 +1,706 @@
+//! Policies from a web server in this process: over TCP on loopback, or in memory where time matters.
+
+use super::tls::TlsSettings;
+use super::{
+    ConnectByName, ConnectError, Connecting, Connector, HttpsFetcher, ProxyError, TcpConnector, Transport,
+};
+use crate::route::fake::FakeResolver;
+use crate::route::mta_sts::{FetchError, FetchPolicy, MtaSts, StsFinding};
+use crate::route::{HostName, LookupError, Policy};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+use tokio_rustls::TlsAcceptor;
+
+const HOST: &str = "mta-sts.example.test";
+const POLICY: &str = "version: STSv1\r\nmode: enforce\r\nmx: mx.example.test\r\nmax_age: 86400\r\n";
+const LOOPBACK: Policy = Policy {
+    allow_loopback: true,
+    public_only: false,
+    require_mx: false,
+};
+
+/// A certificate authority of our own.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        Self::named("An authority")
+    }
+
+    fn named(name: &str) -> Self {
+        let mut params = names(&[]);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
+    }
+
+    fn trusted(&self) -> TlsSettings {
+        TlsSettings::default()
+            .with_extra_roots(vec![self.0.der().clone()])
+            .without_platform_roots()
+    }
+
+    fn vouch_for(&self, params: CertificateParams) -> TlsAcceptor {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        acceptor(certificate.der().clone(), &key)
+    }
+}
+
+fn names(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).expect("names")
+}
+
+fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a server");
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// What a server does.
+#[derive(Clone, Default)]
+struct Site {
+    /// None: it speaks in the clear.
+    tls: Option<TlsAcceptor>,
+    answer: Vec<u8>,
+    then: Then,
+    /// What was asked of it, after the name that TLS asked for.
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a server does behind its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Then {
+    /// Ends the session as TLS demands.
+    #[default]
+    Close,
+    /// Ends the connection and not the session.
+    Cut,
+    /// This again, without end.
+    Repeat(&'static str, Duration),
+    /// Keeps the connection.
+    Stay,
+}
+
+impl Site {
+    fn new(tls: TlsAcceptor, answer: impl Into<Vec<u8>>, then: Then) -> Self {
+        Self {
+            tls: Some(tls),
+            answer: answer.into(),
+            then,
+            heard: Arc::default(),
+        }
+    }
+
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Some(tls) = &self.tls else {
+            // Whatever it is, this is the answer.
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(&self.answer).await;
+            return;
+        };
+        let Ok(session) = tls.accept(stream).await else {
+            return;
+        };
+        let name = session.get_ref().1.server_name().unwrap_or_default().to_owned();
+        self.answer(session, name).await;
+    }
+
+    async fn answer(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut heard: String) {
+        heard.push('\n');
+        while !heard.ends_with("\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(octet) => heard.push(octet.into()),
+                Err(_) => return,
+            }
+        }
+        self.heard.lock().unwrap().push(heard);
+        // The client may leave before it has heard everything.
+        let _ = stream.write_all(&self.answer).await;
+        let _ = stream.flush().await;
+        match self.then {
+            Then::Close => {
+                let _ = stream.shutdown().await;
+            }
+            Then::Cut => {}
+            Then::Repeat(text, every) => loop {
+                // Of nothing it would make a millisecond.
+                if !every.is_zero() {
+                    sleep(every).await;
+                }
+                if stream.write_all(text.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+            },
+            Then::Stay => pending().await,
+        }
+    }
+
+    /// The port of loopback at which it listens from now on.
+    async fn listen(self) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("its number").port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(self.clone().serve(stream));
+            }
+        });
+        port
+    }
+}
+
+fn resolver(addresses: &[&str]) -> Arc<FakeResolver> {
+    let with = |resolver: FakeResolver, record: &&str| resolver.with(HOST, record);
+    Arc::new(addresses.iter().fold(FakeResolver::new(), with))
+}
+
+fn host() -> HostName {
+    HostName::parse(HOST).expect("a host name")
+}
+
+fn answer(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// What comes of fetching from this server over TCP.
+async fn fetch_from(site: Site, settings: TlsSettings) -> Result<String, FetchError> {
+    let port = site.listen().await;
+    let fetcher = HttpsFetcher::new(
+        resolver(&["A 127.0.0.1"]),
+        Arc::new(TcpConnector::default()),
+        LOOPBACK,
+        settings,
+        port,
+    );
+    let fetched = fetcher.fetch(&host()).await;
+    fetched.map(|policy| String::from_utf8(policy.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn a_policy_is_asked_for_in_these_words() {
+    let authority = Authority::new();
+    let site = Site::new(
+        authority.vouch_for(names(&[HOST])),
+        answer("200 OK", POLICY),
+        Then::Stay,
+    );
+    let port = site.clone().listen().await;
+    let fetcher = HttpsFetcher::new(
+        resolver(&["A 127.0.0.1"]),
+        Arc::new(TcpConnector::default()),
+        LOOPBACK,
+        authority.trusted(),
+        port,
+    );
+    let policy = fetcher.fetch(&host()).await.expect("a policy");
+    assert_eq!(policy, POLICY);
+    let heard = site.heard.lock().unwrap().join("");
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!(
+        "{HOST}\nGET /.well-known/mta-sts.txt HTTP/1.1\r\nhost: {HOST}:{port}\r\naccept: text/plain\r\n\
+         connection: close\r\nuser-agent: mapagent/{version}\r\n\r\n"
+    );
+    assert_eq!(heard, expected);
+}
+
+#[tokio::test]
+async fn answers_that_are_a_policy() {
+    let authority = Authority::new();
+    let tls = authority.vouch_for(names(&[HOST]));
+    let largest = "a".repeat(64 * 1024);
+    let with_header = format!(
+        "200 OK\r\nX-Long: {}\r\nContent-Type: text/html",
+        "x".repeat(15 * 1024)
+    );
+    let rows = [
+        (answer("200 OK", POLICY), Then::Close, POLICY),
+        (answer("200 OK", POLICY), Then::Cut, POLICY),
+        (answer("200 OK", POLICY), Then::Stay, POLICY),
+        (answer("200", ""), Then::Stay, ""),
+        (answer("200 OK", &largest), Then::Stay, &largest),
+        (answer(&with_header, POLICY), Then::Stay, POLICY),
+        // As long as the session lasts.
+        (format!("HTTP/1.1 200 OK\r\n\r\n{POLICY}"), Then::Close, POLICY),
+        (format!("HTTP/1.0 200 OK\r\n\r\n{POLICY}"), Then::Close, POLICY),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nvers\r\n8;x=y\r\nion: STS\r\n0\r\n\r\n".to_owned(),
+            Then::Stay,
+            "version: STS",
+        ),
+        (
+            format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", answer("200 OK", POLICY)),
+            Then::Stay,
+            POLICY,
+        ),
+    ];
+    for (text, then, expected) in rows {
+        let site = Site::new(tls.clone(), text.as_bytes(), then);
+        let fetched = fetch_from(site, authority.trusted()).await;
+        assert_eq!(fetched.as_deref(), Ok(expected), "{:.100} {then:?}", text);
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_none() {
+    let authority = Authority::new();
+    let tls = authority.vouch_for(names(&[HOST]));
+    let cut = "the policy host closed the connection before all of its answer had come";
+    let too_large = "the policy host sent more than 64 KiB";
+    let unreadable = "the policy host sent what cannot be read";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let large = "a".repeat(64 * 1024 + 1);
+    let long_header = format!("200 OK\r\nX-Long: {}", "x".repeat(16 * 1024));
+    let many_headers = format!("200 OK{}", "\r\nA: b".repeat(200));
+    let again = |text| Then::Repeat(text, Duration::ZERO);
+    let rows = [
+        (
+            answer("404 Not Found", POLICY),
+            Then::Stay,
+            "the policy host answered 404",
+        ),
+        (answer("500 Oops", ""), Then::Stay, "the policy host answered 500"),
+        (
+            answer("203 Changed", POLICY),
+            Then::Stay,
+            "the policy host answered 203",
+        ),
+        (
+            "HTTP/1.1 204 Empty\r\n\r\n".to_owned(),
+            Then::Stay,
+            "the policy host answered 204",
+        ),
+        (
+            answer(&format!("301 Moved\r\nLocation: https://{HOST}/"), POLICY),
+            Then::Stay,
+            "the policy host answered 301, and a redirect must not be followed",
+        ),
+        (answer("200 OK", &large), Then::Stay, too_large),
+        (format!("HTTP/1.1 200 OK\r\n\r\n{large}"), Then::Close, too_large),
+        (chunked.to_owned(), again("4\r\nmore\r\n"), too_large),
+        // A policy that lost its end may have lost mail hosts.
+        (format!("HTTP/1.1 200 OK\r\n\r\n{POLICY}"), Then::Cut, cut),
+        (
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{POLICY}"),
+            Then::Close,
+            cut,
+        ),
+        (
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{POLICY}"),
+            Then::Cut,
+            cut,
+        ),
+        (format!("{chunked}4\r\nmore\r\n"), Then::Close, cut),
+        (format!("{chunked}4\r\nmore\r\n"), Then::Cut, cut),
+        ("HTTP/1.1 200 OK\r\nContent-".to_owned(), Then::Close, cut),
+        (String::new(), Then::Close, cut),
+        (String::new(), Then::Cut, cut),
+        (answer(&long_header, POLICY), Then::Stay, unreadable),
+        (answer(&many_headers, POLICY), Then::Stay, unreadable),
+        (
+            "HTTP/1.1 200 OK\r\n".to_owned(),
+            again("X-More: and more\r\n"),
+            unreadable,
+        ),
+        ("HTTP/1.1 200 ".to_owned(), again("and so on "), unreadable),
+        (format!("{chunked}1"), again("111111"), unreadable),
+        (format!("{chunked}1;"), again("more more "), unreadable),
+        (
+            format!("{chunked}0\r\n"),
+            again("X-More: and more\r\n"),
+            unreadable,
+        ),
+        (format!("{chunked}more\r\n"), Then::Stay, unreadable),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n".to_owned(),
+            Then::Stay,
+            unreadable,
+        ),
+        (
+            "220 mail.example.test ESMTP\r\n".to_owned(),
+            Then::Stay,
+            unreadable,
+        ),
+        (POLICY.to_owned(), Then::Close, unreadable),
+    ];
+    for (text, then, expected) in rows {
+        let site = Site::new(tls.clone(), text.as_bytes(), then);
+        let heard = Arc::clone(&site.heard);
+        let error = fetch_from(site, authority.trusted())
+            .await
+            .expect_err("no policy");
+        assert!(
+            error.to_string().starts_with(expected),
+            "{:.100} {then:?}: {error}",
+            text
+        );
+        assert_eq!(heard.lock().unwrap().len(), 1, "it was asked once");
+    }
+}
+
+#[tokio::test]
+async fn only_a_host_that_proves_its_name_is_believed() {
+    let authority = Authority::new();
+    let mut expired = names(&[HOST]);
+    expired.not_before = date_time_ymd(2001, 1, 1);
+    expired.not_after = date_time_ymd(2002, 1, 1);
+    let mut early = names(&[HOST]);
+    early.not_before = date_time_ymd(4000, 1, 1);
+    early.not_after = date_time_ymd(4001, 1, 1);
+    // > Matching is performed only against the DNS-ID identifiers.
+    let mut common_name = names(&[]);
+    common_name.distinguished_name.push(DnType::CommonName, HOST);
+    let key = KeyPair::generate().expect("a key");
+    let self_signed = names(&[HOST]).self_signed(&key).expect("a certificate");
+    let rows = [
+        (
+            authority.vouch_for(names(&["example.test", "mx.example.test"])),
+            "not valid for name \"mta-sts.example.test\"",
+        ),
+        (
+            authority.vouch_for(names(&["*.mta-sts.example.test", "*.test"])),
+            "not valid for name",
+        ),
+        (authority.vouch_for(common_name), "not valid for name"),
+        (authority.vouch_for(expired), "expired"),
+        (authority.vouch_for(early), "not valid yet"),
+        (
+            Authority::named("Another").vouch_for(names(&[HOST])),
+            "UnknownIssuer",
+        ),
+        (acceptor(self_signed.der().clone(), &key), ""),
+    ];
+    for (tls, expected) in rows {
+        let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
+        let heard = Arc::clone(&site.heard);
+        let error = fetch_from(site, authority.trusted())
+            .await
+            .expect_err("no policy");
+        assert!(matches!(error, FetchError::Tls(_)), "{error}");
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+        assert_eq!(heard.lock().unwrap().len(), 0, "nothing was asked of it");
+    }
+    for certified in [&["a.example", HOST] as &[_], &["*.example.test"]] {
+        let tls = authority.vouch_for(names(certified));
+        let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
+        assert_eq!(fetch_from(site, authority.trusted()).await.as_deref(), Ok(POLICY));
+    }
+}
+
+#[tokio::test]
+async fn all_the_names_of_a_certificate_are_too_much_to_tell() {
+    let authority = Authority::new();
+    let many: Vec<String> = (0..500).map(|number| format!("host{number}.example")).collect();
+    let tls = authority.vouch_for(CertificateParams::new(many).expect("names"));
+    let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
+    let error = fetch_from(site, authority.trusted())
+        .await
+        .expect_err("no policy");
+    let told = error.to_string();
+    assert!(told.contains("host0.example") && told.ends_with('…'), "{told}");
+    assert!(told.chars().count() < 400, "{told}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_believed() {
+    let site = Site {
+        answer: answer("200 OK", POLICY).into(),
+        ..Site::default()
+    };
+    let error = fetch_from(site, Authority::new().trusted())
+        .await
+        .expect_err("no policy");
+    assert!(matches!(error, FetchError::Tls(_)), "{error}");
+}
+
+/// A network in memory.
+#[derive(Default)]
+struct Net {
+    ways: HashMap<IpAddr, Way>,
+    /// The way to all names, where they are looked up behind it.
+    by_name: Option<Way>,
+    asked: Mutex<Vec<String>>,
+}
+
+/// What comes of connecting.
+enum Way {
+    Hangs,
+    Later(io::ErrorKind),
+    NoRoute,
+    ProxyRefuses,
+    Site(Site),
+    /// It closes at once.
+    Slams,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    fn new(ways: impl IntoIterator<Item = (&'static str, Way)>) -> Self {
+        let ways = ways
+            .into_iter()
+            .map(|(address, way)| (address.parse().expect("an address"), way));
+        Self {
+            ways: ways.collect(),
+            ..Self::default()
+        }
+    }
+
+    async fn go(&self, way: &Way) -> Result<Box<dyn Transport>, ConnectError> {
+        match way {
+            Way::Hangs => pending().await,
+            Way::Later(kind) => Err(ConnectError::Later((*kind).into())),
+            Way::NoRoute => Err(ConnectError::Immediate(io::ErrorKind::NetworkUnreachable.into())),
+            Way::ProxyRefuses => Err(ProxyError::Refused(2).into()),
+            Way::Site(site) => {
+                let (ours, theirs) = tokio::io::duplex(16 * 1024);
+                tokio::spawn(site.clone().serve(theirs));
+                Ok(Box::new(ours))
+            }
+            Way::Slams => Ok(Box::new(tokio::io::duplex(1).0)),
+        }
+    }
+}
+
+impl Connector for Net {
+    fn connect(&self, address: SocketAddr) -> Connecting<'_> {
+        self.asked.lock().unwrap().push(address.to_string());
+        Box::pin(self.go(&self.ways[&address.ip()]))
+    }
+
+    fn by_name(&self) -> Option<&dyn ConnectByName> {
+        self.by_name.is_some().then_some(self)
+    }
+}
+
+impl ConnectByName for Net {
+    fn connect<'a>(&'a self, host: &'a HostName, port: u16) -> Connecting<'a> {
+        self.asked.lock().unwrap().push(format!("{host}:{port}"));
+        Box::pin(self.go(self.by_name.as_ref().expect("a way")))
+    }
+}
+
+/// What comes of fetching over this network, and how long it took.
+async fn fetch_over(
+    net: &Arc<Net>,
+    addresses: &[&str],
+    policy: Policy,
+    settings: TlsSettings,
+) -> (Result<String, FetchError>, Duration) {
+    let fetcher = HttpsFetcher::new(resolver(addresses), Arc::clone(net) as _, policy, settings, 443);
+    let started = Instant::now();
+    let fetched = fetcher.fetch(&host()).await;
+    let fetched = fetched.map(|policy| String::from_utf8(policy.to_vec()).expect("text"));
+    (fetched, started.elapsed())
+}
+
+fn good(authority: &Authority) -> Way {
+    let tls = authority.vouch_for(names(&[HOST]));
+    Way::Site(Site::new(tls, answer("200 OK", POLICY), Then::Stay))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_address_is_tried_where_one_cannot_be_connected_to() {
+    let authority = Authority::new();
+    let rows = [
+        (Way::Hangs, Duration::from_secs(5)),
+        (Way::Later(io::ErrorKind::ConnectionRefused), Duration::ZERO),
+        (Way::NoRoute, Duration::ZERO),
+    ];
+    for (way, expected) in rows {
+        let net = Arc::new(Net::new([("192.0.2.1", way), ("2001:db8::1", good(&authority))]));
+        let addresses = ["A 192.0.2.1", "AAAA 2001:db8::1"];
+        let (fetched, took) = fetch_over(&net, &addresses, Policy::default(), authority.trusted()).await;
+        assert_eq!((fetched.as_deref(), took), (Ok(POLICY), expected));
+        assert_eq!(*net.asked.lock().unwrap(), ["192.0.2.1:443", "[2001:db8::1]:443"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_cannot_be_connected_to_is_told_so() {
+    let refused = || Way::Later(io::ErrorKind::ConnectionRefused);
+    let rows = [
+        ([Way::Hangs, Way::NoRoute], FetchError::TimedOut),
+        ([Way::NoRoute, Way::Hangs], FetchError::TimedOut),
+        (
+            [Way::NoRoute, refused()],
+            FetchError::Connect("connection refused".to_owned()),
+        ),
+        (
+            [refused(), Way::Hangs],
+            FetchError::Connect("connection refused".to_owned()),
+        ),
+        (
+            [Way::NoRoute, Way::NoRoute],
+            FetchError::Local("this machine refused to connect: network unreachable".to_owned()),
+        ),
+        (
+            [Way::ProxyRefuses, Way::NoRoute],
+            FetchError::Local("this machine refused to connect: network unreachable".to_owned()),
+        ),
+    ];
+    for ([v4, v6], expected) in rows {
+        let net = Arc::new(Net::new([("192.0.2.1", v4), ("2001:db8::1", v6)]));
+        let addresses = ["A 192.0.2.1", "AAAA 2001:db8::1"];
+        let (fetched, _) = fetch_over(&net, &addresses, Policy::default(), TlsSettings::default()).await;
+        assert_eq!(fetched, Err(expected));
+    }
+    let net = Arc::new(Net::new([("192.0.2.1", Way::Slams)]));
+    let (fetched, _) = fetch_over(
+        &net,
+        &["A 192.0.2.1"],
+        Policy::default(),
+        Authority::new().trusted(),
+    )
+    .await;
+    assert!(matches!(fetched, Err(FetchError::Connect(_))), "{fetched:?}");
+}
+
+/// A stranger's DNS must not lead into this machine.
+#[tokio::test]
+async fn forbidden_addresses_are_not_connected_to() {
+    let rows: [(&[&str], FetchError); 6] = [
+        (&["A 127.0.0.1", "AAAA ::1"], FetchError::ForbiddenTarget),
+        (&["A 169.254.169.254"], FetchError::ForbiddenTarget),
+        (&["A nxdomain"], FetchError::NoAddress),
+        (&["A nodata", "AAAA nodata"], FetchError::NoAddress),
+        (
+            &["A nodata", "AAAA silent"],
+            FetchError::Lookup(LookupError::NoAnswer),
+        ),
+        (&["CNAME localhost."], FetchError::NoAddress),
+    ];
+    for (addresses, expected) in rows {
+        let net = Arc::new(Net::default());
+        let (fetched, _) = fetch_over(&net, addresses, Policy::default(), TlsSettings::default()).await;
+        assert_eq!(fetched, Err(expected), "{addresses:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_looks_up_names_is_given_the_name() {
+    let authority = Authority::new();
+    let net = Arc::new(Net {
+        by_name: Some(good(&authority)),
+        ..Net::default()
+    });
+    let (fetched, _) = fetch_over(&net, &[], Policy::default(), authority.trusted()).await;
+    assert_eq!(fetched.as_deref(), Ok(POLICY));
+    assert_eq!(*net.asked.lock().unwrap(), [format!("{HOST}:443")]);
+
+    let net = Arc::new(Net {
+        by_name: Some(Way::ProxyRefuses),
+        ..Net::default()
+    });
+    let (fetched, _) = fetch_over(&net, &[], Policy::default(), authority.trusted()).await;
+    let told = "the proxy refused the connection: its rules do not allow it";
+    assert_eq!(fetched, Err(FetchError::Local(told.to_owned())));
+}
+
+#[tokio::test]
+async fn a_proxy_is_not_asked_for_the_machine_itself() {
+    let localhost = HostName::parse("mta-sts.localhost").expect("a host name");
+    let rows = [
+        (Policy::default(), FetchError::ForbiddenTarget),
+        (LOOPBACK, FetchError::Connect("connection refused".to_owned())),
+    ];
+    for (policy, expected) in rows {
+        let net = Arc::new(Net {
+            by_name: Some(Way::Later(io::ErrorKind::ConnectionRefused)),
+            ..Net::default()
+        });
+        let fetcher = HttpsFetcher::new(resolver(&[]), net, policy, TlsSettings::default(), 443);
+        assert_eq!(fetcher.fetch(&localhost).await, Err(expected));
+    }
+}
+
+/// Whatever a server does, an answer of some kind is there in time.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_its_time_is_left() {
+    let authority = Authority::new();
+    let tls = || authority.vouch_for(names(&[HOST]));
+    let drip = Then::Repeat("x", Duration::from_secs(1));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n";
+    let sites = [
+        Way::Site(Site::new(tls(), "", Then::Stay)),
+        Way::Site(Site::new(tls(), "HTTP/1.1 200 OK\r\nX: ", drip)),
+        Way::Site(Site::new(tls(), head, drip)),
+        Way::Site(Site::new(tls(), head, Then::Stay)),
+        Way::Site(Site::new(tls(), chunked, Then::Stay)),
+        Way::Site(Site::new(
+            tls(),
+            "",
+            Then::Repeat("HTTP/1.1 100 Wait\r\n\r\n", Duration::from_secs(1)),
+        )),
+        Way::Hangs,
+    ];
+    for (number, way) in sites.into_iter().enumerate() {
+        let resolver = FakeResolver::new()
+            .with("_mta-sts.example.test", "TXT v=STSv1; id=1")
+            .with(HOST, "A 192.0.2.1");
+        let fetcher = HttpsFetcher::new(
+            resolver_of_host(),
+            Arc::new(Net::new([("192.0.2.1", way)])),
+            Policy::default(),
+            authority.trusted(),
+            443,
+        );
+        let domain = "example.test".parse().expect("a domain");
+        let started = Instant::now();
+        let finding = MtaSts::new().policy(&resolver, &fetcher, &domain).await;
+        let StsFinding::NoPolicy {
+            problem: Some(problem),
+        } = finding
+        else {
+            panic!("{number}: {finding:?}");
+        };
+        assert!(
+            problem.ends_with("the policy host did not answer in time"),
+            "{number}: {problem}"
+        );
+        assert!(started.elapsed() <= Duration::from_secs(15), "{number}");
+    }
+}
+
+fn resolver_of_host() -> Arc<FakeResolver> {
+    resolver(&["A 192.0.2.1"])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_is_waited_for() {
+    let authority = Authority::new();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{POLICY}",
+        POLICY.len() + 10
+    );
+    let site = Site::new(
+        authority.vouch_for(names(&[HOST])),
+        head,
+        Then::Repeat("#", Duration::from_secs(1)),
+    );
+    let net = Arc::new(Net::new([("192.0.2.1", Way::Site(site))]));
+    let (fetched, took) = fetch_over(&net, &["A 192.0.2.1"], Policy::default(), authority.trusted()).await;
+    assert_eq!(fetched, Ok(format!("{POLICY}##########")));
+    assert_eq!(took, Duration::from_secs(10));
+}
