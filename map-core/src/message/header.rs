@@ -1,7 +1,7 @@
 //! The header section of a message made of texts.
 
 use super::encode::Encoding;
-use super::subject::write_subject;
+use super::unstructured::write_text;
 use super::{MessageId, OriginationDate, Subject};
 use mail_builder::headers::Header;
 use mail_builder::headers::address::Address;
@@ -13,7 +13,7 @@ use mail_builder::headers::raw::Raw;
 ///
 /// mail-builder writes the fields it can be trusted with. It takes away control characters in an address, and
 /// there are none; it writes every date in Universal Time, so that the date is given to it as text; for the
-/// subject see [`super::subject`].
+/// subject see [`super::encoded_word`].
 pub(super) struct Fields<'a> {
     pub(super) date: &'a OriginationDate,
     /// `addr-spec` with the domain as A-labels, as [`crate::address::Mailbox::to_smtp`] gives it: a quoted local
@@ -32,7 +32,7 @@ impl Fields<'_> {
         write_field(&mut out, "Date", &Raw::new(self.date.to_string()));
         write_field(&mut out, "From", &Address::new_address(None::<&str>, self.from));
         write_field(&mut out, "To", &Address::new_address(None::<&str>, self.to));
-        write_subject(&mut out, self.subject.as_str());
+        write_text(&mut out, "Subject", self.subject.as_str());
         write_field(
             &mut out,
             "Message-ID",

@@ -6,10 +6,11 @@
 
 mod date;
 mod encode;
+mod encoded_word;
 mod header;
 mod message_id;
-mod subject;
 mod text;
+mod unstructured;
 mod zone;
 
 pub use date::{DateError, OriginationDate};
