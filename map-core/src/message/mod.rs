@@ -4,6 +4,7 @@
 //! octets; its body is a [`Source`], which encodes on the way out, so that neither the text nor its encoded form
 //! is ever held a second time.
 
+mod address_list;
 mod date;
 mod encode;
 mod encoded_word;
@@ -13,6 +14,7 @@ mod text;
 mod unstructured;
 mod zone;
 
+pub use address_list::{Address, AddressList, AddressListError, DisplayName, Enclosure, Entry, Group};
 pub use date::{DateError, OriginationDate};
 pub use message_id::{MessageId, MessageIdError};
 pub use text::{Content, Subject, TextError};

@@ -1,5 +1,6 @@
 //! The two texts of a call: what no e-mail can carry is refused here, once.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A subject: well-formed UTF-8 without NUL, CR or LF.
@@ -14,11 +15,14 @@ pub struct Content(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
+    /// Nothing, or nothing but blanks, where a name belongs.
+    #[error("there is nothing but blanks")]
+    Blank,
     /// Not UTF-8.
     #[error("the octet at position {0} is not UTF-8")]
     IllFormed(usize),
-    /// CR or LF in a subject.
-    #[error("there is a line end at position {0}, and a subject is one line")]
+    /// CR or LF in a subject or a name.
+    #[error("there is a line end at position {0}, and this is one line")]
     LineEnd(usize),
     /// NUL.
     #[error("there is a NUL octet at position {0}, which no e-mail can carry")]
@@ -33,17 +37,22 @@ fn utf8_without_nul(octets: &[u8]) -> Result<&str, TextError> {
     }
 }
 
+/// A text of one line: well-formed UTF-8 without NUL, CR or LF.
+pub(super) fn line_of_text(octets: &[u8]) -> Result<&str, TextError> {
+    let text = utf8_without_nul(octets)?;
+    match memchr::memchr2(b'\r', b'\n', octets) {
+        Some(position) => Err(TextError::LineEnd(position)),
+        None => Ok(text),
+    }
+}
+
 impl Subject {
     /// Takes a subject as it came from the caller.
     ///
     /// # Errors
     /// When it holds what a subject cannot.
     pub fn parse(octets: &[u8]) -> Result<Self, TextError> {
-        let text = utf8_without_nul(octets)?;
-        match memchr::memchr2(b'\r', b'\n', octets) {
-            Some(position) => Err(TextError::LineEnd(position)),
-            None => Ok(Self(text.into())),
-        }
+        line_of_text(octets).map(|text| Self(text.into()))
     }
 
     /// The text.
@@ -53,6 +62,11 @@ impl Subject {
 }
 
 impl Content {
+    /// A content without a character.
+    pub(super) fn empty() -> Self {
+        Self("".into())
+    }
+
     /// Takes a content as it came from the caller.
     ///
     /// # Errors
@@ -64,6 +78,26 @@ impl Content {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for Subject {
+    type Err = TextError;
+
+    /// # Errors
+    /// When it holds what a subject cannot.
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl FromStr for Content {
+    type Err = TextError;
+
+    /// # Errors
+    /// When it holds what no e-mail can carry.
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse(text.as_bytes())
     }
 }
 
