@@ -1,6 +1,6 @@
 //! The header section of a message made of texts.
 
-use super::encode::Encoding;
+use super::encode::TransferEncoding;
 use super::unstructured::write_text;
 use super::{MessageId, OriginationDate, Subject};
 use mail_builder::headers::Header;
@@ -22,7 +22,7 @@ pub(super) struct Fields<'a> {
     pub(super) to: &'a str,
     pub(super) subject: &'a Subject,
     pub(super) message_id: &'a MessageId,
-    pub(super) content_transfer_encoding: Encoding,
+    pub(super) content_transfer_encoding: TransferEncoding,
 }
 
 impl Fields<'_> {
@@ -76,7 +76,7 @@ mod tests {
             to: "postmaster@[IPv6:2001:db8::1]",
             subject: &Subject::parse("Grüße".as_bytes()).unwrap(),
             message_id: &"1.2@xn--bcher-kva.example".parse().unwrap(),
-            content_transfer_encoding: Encoding::QuotedPrintable,
+            content_transfer_encoding: TransferEncoding::QuotedPrintable,
         }
         .compose();
         let expected = "Date: Sun, 22 Nov 2026 01:40:00 +0100\r\n\

@@ -1,7 +1,7 @@
 //! `Message-ID`: the name by which a message sent twice is recognised.
 
-use rand::TryRng;
-use rand::rngs::SysRng;
+use super::encoded_word::Folded;
+use super::random::{self, base32};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,12 +53,7 @@ impl MessageId {
     pub(super) fn generate(addr_spec: &str) -> Self {
         let id_right = addr_spec.rsplit_once('@').map_or(addr_spec, |(_, domain)| domain);
         let now = jiff::Timestamp::now().as_microsecond().unsigned_abs();
-        // From the system each time: a generator of our own would go on with the same numbers in a parent and in
-        // the child that it forked. The process tells those two apart if the system has none to give.
-        let random = SysRng
-            .try_next_u64()
-            .unwrap_or_else(|_| u64::from(std::process::id()));
-        Self(format!("{}.{}@{id_right}", base32(now), base32(random)).into())
+        Self(format!("{}.{}@{id_right}", base32(now), base32(random::number())).into())
     }
 
     /// The text, without angle brackets.
@@ -96,6 +91,18 @@ impl FromStr for MessageId {
     }
 }
 
+/// Writes a field of message identifiers, with its line ends. None writes nothing.
+pub(super) fn write_message_ids(out: &mut Vec<u8>, name: &str, ids: &[MessageId]) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut field = Folded::new(out, name);
+    for id in ids {
+        field.word(&format!("<{id}>"));
+    }
+    field.finish();
+}
+
 fn is_dot_atom_text(text: &str) -> bool {
     let is_atext = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet);
     text.split('.')
@@ -107,22 +114,6 @@ fn is_no_fold_literal(text: &str) -> bool {
     text.strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .is_some_and(|inner| inner.bytes().all(is_dtext))
-}
-
-/// Small letters and digits, the most significant first: a `Message-ID` is compared and read aloud by people.
-fn base32(mut number: u64) -> String {
-    const DIGITS: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't',
-        'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
-    ];
-    let mut digits = Vec::with_capacity(13);
-    loop {
-        digits.push(DIGITS[(number % 32) as usize]);
-        number /= 32;
-        if number == 0 {
-            return digits.into_iter().rev().collect();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -179,12 +170,5 @@ mod tests {
                 assert!(seen.insert(made));
             }
         }
-    }
-
-    #[test]
-    fn base32_of_the_ends() {
-        assert_eq!(base32(0), "a");
-        assert_eq!(base32(32), "ba");
-        assert_eq!(base32(u64::MAX), "p777777777777");
     }
 }

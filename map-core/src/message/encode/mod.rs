@@ -3,11 +3,16 @@
 //! An encoder pulls from the caller's text and holds one block of a few thousand octets, whatever the text's
 //! length.
 
+mod as_it_stands;
 mod base64;
+mod data;
 mod line_ends;
 mod quoted_printable;
+mod quoted_printable_data;
 
+pub use self::as_it_stands::Unfit;
 use self::base64::Base64;
+pub(super) use self::data::DataBody;
 use self::line_ends::{LineEnds, lines};
 use self::quoted_printable::QuotedPrintable;
 use super::{Content, Source};
@@ -15,44 +20,105 @@ use std::fmt;
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
-/// `Content-Transfer-Encoding` (RFC 2045 section 6) of a generated body.
+/// How a body is made fit for its way: `Content-Transfer-Encoding`.
 ///
-/// All three give 7-bit lines, so no host has to offer 8BITMIME.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    /// The text itself.
-    SevenBit,
-    /// A text that a person can still read on the wire.
-    QuotedPrintable,
-    /// A text in another script.
+/// [RFC 2045 section 6](https://www.rfc-editor.org/rfc/rfc2045#section-6) and, for `binary`,
+/// [RFC 3030](https://www.rfc-editor.org/rfc/rfc3030). Left to itself a message has bodies of 7-bit lines, so that no
+/// host has to offer anything for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransferEncoding {
+    /// Four characters for three octets: any data.
     Base64,
+    /// The data itself, any octets in lines of any length: a host needs BINARYMIME and CHUNKING for it.
+    Binary,
+    /// The text itself, in lines of at most 998 octets: a host needs 8BITMIME for it.
+    EightBit,
+    /// A text that a person can still read on the wire, what is not printable ASCII written as `=` and its code.
+    QuotedPrintable,
+    /// The text itself: ASCII, in lines of at most 998 octets.
+    SevenBit,
 }
 
-impl Encoding {
+impl TransferEncoding {
     /// As the header field names it.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
-            Self::SevenBit => "7bit",
-            Self::QuotedPrintable => "quoted-printable",
             Self::Base64 => "base64",
+            Self::Binary => "binary",
+            Self::EightBit => "8bit",
+            Self::QuotedPrintable => "quoted-printable",
+            Self::SevenBit => "7bit",
         }
     }
+
+    /// What a host must be asked for in MAIL.
+    pub(super) fn body_type(self) -> BodyType {
+        match self {
+            Self::Base64 | Self::QuotedPrintable | Self::SevenBit => BodyType::SevenBit,
+            Self::Binary => BodyType::Binary,
+            Self::EightBit => BodyType::EightBit,
+        }
+    }
+}
+
+/// What a body asks of a host: the values of the parameter `BODY` of MAIL, the least demanding first.
+///
+/// [RFC 6152](https://www.rfc-editor.org/rfc/rfc6152), [RFC 3030](https://www.rfc-editor.org/rfc/rfc3030)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BodyType {
+    /// `7BIT`: ASCII in lines of at most 998 octets, which every host takes.
+    #[default]
+    SevenBit,
+    /// `8BITMIME`: any octet but NUL in lines of at most 998.
+    EightBit,
+    /// `BINARYMIME`: anything, which needs CHUNKING as well.
+    Binary,
 }
 
 /// A text as a body: its line ends made CRLF, a missing last one added, in the encoding it needs.
 pub(super) struct TextBody {
     content: Content,
-    encoding: Encoding,
+    encoding: TransferEncoding,
     normalised: u64,
     octets: OnceLock<u64>,
 }
 
 impl TextBody {
-    /// Looks the text through once and chooses its encoding.
+    /// Looks the text through once and chooses its encoding, 7 bit.
     pub(super) fn new(content: Content) -> Self {
+        Self::for_hosts(content, BodyType::SevenBit)
+    }
+
+    /// The same, where the text may go as it stands if a host takes `body_type`.
+    pub(super) fn for_hosts(content: Content, body_type: BodyType) -> Self {
         let findings = Findings::of(content.as_str().as_bytes());
+        let as_it_stands = findings.as_it_stands();
+        let encoding = if as_it_stands.body_type() <= body_type && body_type > BodyType::SevenBit {
+            as_it_stands
+        } else {
+            findings.encoding()
+        };
+        Self::with_findings(content, encoding, &findings)
+    }
+
+    /// The encoding that was asked for, if the text fits into it.
+    pub(super) fn encoded(content: Content, encoding: TransferEncoding) -> Result<Self, Unfit> {
+        let text = content.as_str().as_bytes();
+        let findings = Findings::of(text);
+        let eight_bit = || !text.is_ascii();
+        match encoding {
+            TransferEncoding::SevenBit if eight_bit() => Err(Unfit::EightBit),
+            TransferEncoding::SevenBit | TransferEncoding::EightBit if findings.longest_line > MAX_LINE => {
+                Err(Unfit::LongLine)
+            }
+            _ => Ok(Self::with_findings(content, encoding, &findings)),
+        }
+    }
+
+    fn with_findings(content: Content, encoding: TransferEncoding, findings: &Findings) -> Self {
         Self {
-            encoding: findings.encoding(),
+            encoding,
             normalised: findings.normalised,
             content,
             octets: OnceLock::new(),
@@ -60,7 +126,7 @@ impl TextBody {
     }
 
     /// The encoding it takes.
-    pub(super) fn encoding(&self) -> Encoding {
+    pub(super) fn encoding(&self) -> TransferEncoding {
         self.encoding
     }
 }
@@ -69,17 +135,21 @@ impl Source for TextBody {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let content = self.content.clone();
         Ok(match self.encoding {
-            Encoding::SevenBit => Box::new(LineEnds::new(content)),
-            Encoding::QuotedPrintable => Box::new(Blocks::new(QuotedPrintable::new(content))),
-            Encoding::Base64 => Box::new(Blocks::new(Base64::new(LineEnds::new(content)))),
+            TransferEncoding::Binary | TransferEncoding::EightBit | TransferEncoding::SevenBit => {
+                Box::new(LineEnds::new(content))
+            }
+            TransferEncoding::QuotedPrintable => Box::new(Blocks::new(QuotedPrintable::new(content))),
+            TransferEncoding::Base64 => Box::new(Blocks::new(Base64::new(LineEnds::new(content)))),
         })
     }
 
     fn octets(&self) -> Option<u64> {
         Some(*self.octets.get_or_init(|| match self.encoding {
-            Encoding::SevenBit => self.normalised,
-            Encoding::QuotedPrintable => QuotedPrintable::new(self.content.clone()).count(),
-            Encoding::Base64 => base64::encoded_octets(self.normalised),
+            TransferEncoding::Binary | TransferEncoding::EightBit | TransferEncoding::SevenBit => {
+                self.normalised
+            }
+            TransferEncoding::QuotedPrintable => QuotedPrintable::new(self.content.clone()).count(),
+            TransferEncoding::Base64 => base64::encoded_octets(self.normalised),
         }))
     }
 }
@@ -112,7 +182,7 @@ struct Findings {
 
 // https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 // > Each line of characters MUST be no more than 998 characters
-const MAX_LINE: usize = 998;
+pub(super) const MAX_LINE: usize = 998;
 
 impl Findings {
     fn of(text: &[u8]) -> Self {
@@ -139,13 +209,25 @@ impl Findings {
     ///
     /// An escaped octet takes three in quoted-printable, and every octet four thirds in base64: they are equal when
     /// one octet in six is escaped.
-    fn encoding(&self) -> Encoding {
+    fn encoding(&self) -> TransferEncoding {
         if self.unfit == 0 && self.longest_line <= MAX_LINE && !self.fragile {
-            Encoding::SevenBit
+            TransferEncoding::SevenBit
         } else if self.escaped.saturating_mul(5) <= self.literal {
-            Encoding::QuotedPrintable
+            TransferEncoding::QuotedPrintable
         } else {
-            Encoding::Base64
+            TransferEncoding::Base64
+        }
+    }
+
+    /// What the text is when nothing is encoded. Here what may be changed on the way is the choice of the caller, who
+    /// asked for it as it stands.
+    fn as_it_stands(&self) -> TransferEncoding {
+        if self.longest_line > MAX_LINE {
+            TransferEncoding::Binary
+        } else if self.unfit > 0 {
+            TransferEncoding::EightBit
+        } else {
+            TransferEncoding::SevenBit
         }
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 // https://www.rfc-editor.org/rfc/rfc2045#section-6.7
 // > The Quoted-Printable encoding REQUIRES that encoded lines be no more than 76 characters long.
 /// Octets of an encoded line before its soft line break, which takes one more.
-const MAX_COLUMN: usize = 75;
+pub(super) const MAX_COLUMN: usize = 75;
 
 /// Encodes a text; its line ends become CRLF, and a missing last one is added.
 pub(super) struct QuotedPrintable {
@@ -132,7 +132,7 @@ fn piece(rest: &[u8], column: usize) -> Piece {
     Piece::Literal(octets)
 }
 
-fn is_literal(octet: u8) -> bool {
+pub(super) fn is_literal(octet: u8) -> bool {
     matches!(octet, b'\t' | b' '..=b'<' | b'>'..=b'~')
 }
 
@@ -149,7 +149,7 @@ fn is_fragile_at_start(rest: &[u8]) -> bool {
     rest.starts_with(b".") || rest.starts_with(b"From ")
 }
 
-fn escape(octet: u8) -> [u8; 3] {
+pub(super) fn escape(octet: u8) -> [u8; 3] {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     [
         b'=',

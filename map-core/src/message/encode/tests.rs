@@ -1,3 +1,4 @@
+use super::TransferEncoding as Encoding;
 use super::*;
 use proptest::prelude::*;
 
@@ -83,7 +84,7 @@ fn decode_base64(encoded: &str) -> Vec<u8> {
 fn decode(body: &TextBody, encoded: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(encoded).unwrap();
     match body.encoding() {
-        Encoding::SevenBit => encoded.to_vec(),
+        Encoding::Binary | Encoding::EightBit | Encoding::SevenBit => encoded.to_vec(),
         Encoding::QuotedPrintable => decode_quoted_printable(text),
         Encoding::Base64 => decode_base64(text),
     }
