@@ -3,7 +3,7 @@
 use crate::address::MailboxDomain;
 use crate::delivery::{HelloName, Relay};
 use crate::net::tls::TlsSettings;
-use crate::net::{Connector, Proxy, SocksConnector, TcpConnector, Witnesses};
+use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::Deadlines;
 use rustls::pki_types::CertificateDer;
@@ -58,6 +58,12 @@ pub enum ConfigError {
     /// Unspecified, multicast or broadcast.
     #[error("{0} is not an address that anything can be sent from")]
     SourceAddress(IpAddr),
+    /// Two of one family.
+    #[error("there can be one source address of each family, and {0} is the second of its own")]
+    SourceFamily(IpAddr),
+    /// Not an IP address.
+    #[error("{0:?} is not an IP address to send from")]
+    SourceText(String),
     /// No certificates that can be trusted; the reason.
     #[error("these are no certificates of authorities: {0}")]
     TlsRoots(String),
@@ -214,6 +220,34 @@ impl Config {
             }
             Some(source) => self.tcp.from_source(source),
         };
+        Ok(())
+    }
+
+    /// The same, from texts: one address, or one of each family; none for the system's choice. Changes nothing unless all
+    /// can be used.
+    ///
+    /// # Errors
+    /// A text that is no address, an address that nothing can be sent from, and the second of a family.
+    pub fn parse_source_addresses<'a>(
+        &mut self,
+        addresses: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), ConfigError> {
+        let mut changed = self.clone();
+        changed.set_source_address(None)?;
+        let mut families = Vec::new();
+        for text in addresses {
+            let text = text.trim();
+            let address: IpAddr = text
+                .parse()
+                .map_err(|_| ConfigError::SourceText(text.to_owned()))?;
+            let family = Family::from(address.to_canonical());
+            if families.contains(&family) {
+                return Err(ConfigError::SourceFamily(address));
+            }
+            families.push(family);
+            changed.set_source_address(Some(address))?;
+        }
+        *self = changed;
         Ok(())
     }
 
@@ -458,6 +492,29 @@ mod tests {
             };
             assert_eq!(read, expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn source_addresses_are_one_of_each_family() {
+        let mut config = Config::new();
+        config
+            .parse_source_addresses(["192.0.2.1", " 2001:db8::1 "])
+            .expect("one of each family");
+        let both = config.tcp;
+        let refused = [
+            (vec!["mail.example.com"], "is not an IP address"),
+            (vec!["192.0.2.1", "::ffff:192.0.2.2"], "the second of its own"),
+            (vec!["192.0.2.2", "::"], "anything can be sent from"),
+        ];
+        for (addresses, why) in refused {
+            let error = config
+                .parse_source_addresses(addresses.iter().copied())
+                .expect_err("cannot be used");
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(config.tcp, both, "{addresses:?}");
+        }
+        config.parse_source_addresses([]).expect("none");
+        assert_eq!(config.tcp, TcpConnector::default());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl ConnectError {
 }
 
 /// TCP by the system's sockets, with `TCP_NODELAY`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpConnector {
     source_v4: Option<Ipv4Addr>,
     source_v6: Option<Ipv6Addr>,
