@@ -5,7 +5,7 @@ use crate::config::map_config;
 use crate::pointer;
 use crate::reply::map_reply;
 use crate::report::map_report;
-use crate::send::{CountedText, CountedTexts, deliver, fields};
+use crate::send::{counted_fields, deliver, fields};
 use map_core::Agent;
 use std::ffi::c_char;
 
@@ -109,27 +109,15 @@ pub unsafe extern "C" fn map_agent_send_n(
     report: *mut *mut map_report,
 ) -> map_reply {
     replying(|| {
-        let texts = CountedTexts {
-            from: CountedText {
-                data: from,
-                length: from_length,
-            },
-            to: CountedText {
-                data: to,
-                length: to_length,
-            },
-            subject: CountedText {
-                data: subject,
-                length: subject_length,
-            },
-            content: CountedText {
-                data: content,
-                length: content_length,
-            },
-        };
+        let texts = [
+            (from, from_length),
+            (to, to_length),
+            (subject, subject_length),
+            (content, content_length),
+        ];
         // SAFETY: a handle that is not freed meanwhile; as many octets as said, which the caller leaves alone until this
         // call returns; and a place for the report.
-        unsafe { deliver(|| Ok((core_agent(agent)?, texts.fields()?)), report) }
+        unsafe { deliver(|| Ok((core_agent(agent)?, counted_fields(texts)?)), report) }
     })
 }
 

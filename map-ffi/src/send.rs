@@ -92,26 +92,14 @@ pub unsafe extern "C" fn map_send_report_n(
     report: *mut *mut map_report,
 ) -> map_reply {
     replying(|| {
-        let texts = CountedTexts {
-            from: CountedText {
-                data: from,
-                length: from_length,
-            },
-            to: CountedText {
-                data: to,
-                length: to_length,
-            },
-            subject: CountedText {
-                data: subject,
-                length: subject_length,
-            },
-            content: CountedText {
-                data: content,
-                length: content_length,
-            },
-        };
+        let texts = [
+            (from, from_length),
+            (to, to_length),
+            (subject, subject_length),
+            (content, content_length),
+        ];
         // SAFETY: as many octets as said, which the caller leaves alone until this call returns; and a place for the report.
-        unsafe { deliver(|| Ok((shared_agent(), texts.fields()?)), report) }
+        unsafe { deliver(|| Ok((shared_agent(), counted_fields(texts)?)), report) }
     })
 }
 
@@ -176,45 +164,28 @@ pub(crate) unsafe fn fields<'a>(
     }
 }
 
-/// The four strings of a call with their lengths.
-pub(crate) struct CountedTexts {
-    pub(crate) from: CountedText,
-    pub(crate) to: CountedText,
-    pub(crate) subject: CountedText,
-    pub(crate) content: CountedText,
-}
-
-/// A string of C's with its length in octets.
-#[derive(Clone, Copy)]
-pub(crate) struct CountedText {
-    pub(crate) data: *const c_char,
-    pub(crate) length: usize,
-}
-
-impl CountedTexts {
-    /// The four fields of a call; NULL is an empty one.
-    ///
-    /// # Safety
-    /// Each is NULL or points to as many octets as said, which nobody changes while `'a` lasts.
-    pub(crate) unsafe fn fields<'a>(&self) -> Result<Fields<'a>, Answer> {
-        let field = |name: &str, text: CountedText| {
-            let CountedText { data, length } = text;
-            // SAFETY: as the caller vouches.
-            match unsafe { pointer::counted(data, length) } {
-                Counted::Octets(octets) => Ok(octets),
-                Counted::Null => Err(Answer::misuse(format!(
-                    "{name} is NULL and its length is {length}"
-                ))),
-                Counted::TooLong => Err(Answer::misuse(format!("{name} cannot be {length} octets long"))),
-            }
-        };
-        Ok(Fields {
-            from: field("from", self.from)?,
-            to: field("to", self.to)?,
-            subject: field("subject", self.subject)?,
-            content: field("content", self.content)?,
-        })
-    }
+/// The four fields of a call from strings with their lengths in octets, in the order of [`Fields`]; NULL is an empty one.
+///
+/// # Safety
+/// Each is NULL or points to as many octets as said, which nobody changes while `'a` lasts.
+pub(crate) unsafe fn counted_fields<'a>(texts: [(*const c_char, usize); 4]) -> Result<Fields<'a>, Answer> {
+    let [from, to, subject, content] = texts;
+    let field = |name: &str, (data, length)| {
+        // SAFETY: as the caller vouches.
+        match unsafe { pointer::counted(data, length) } {
+            Counted::Octets(octets) => Ok(octets),
+            Counted::Null => Err(Answer::misuse(format!(
+                "{name} is NULL and its length is {length}"
+            ))),
+            Counted::TooLong => Err(Answer::misuse(format!("{name} cannot be {length} octets long"))),
+        }
+    };
+    Ok(Fields {
+        from: field("from", from)?,
+        to: field("to", to)?,
+        subject: field("subject", subject)?,
+        content: field("content", content)?,
+    })
 }
 
 /// The agent of the calls without a handle.
