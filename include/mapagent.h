@@ -181,7 +181,8 @@ typedef int32_t map_answer;
 #endif // __cplusplus
 
 /**
- * How far a delivery, or an attempt, came. Later versions may add stages: the numbers do not tell their order.
+ * How far a delivery, or an attempt, came. Later versions may add stages. The order of the numbers is not the order of the
+ * stages, which is that of the exchange: check, route, connect, greeting, hello, tls, auth, mail, rcpt, data, content.
  */
 enum map_stage
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -225,6 +226,14 @@ enum map_stage
      */
     MAP_STAGE_CONTENT = 8,
     /**
+     * STARTTLS and the TLS handshake: behind MAP_STAGE_HELLO, or behind MAP_STAGE_CONNECT with implicit TLS.
+     */
+    MAP_STAGE_TLS = 9,
+    /**
+     * AUTH: in front of MAP_STAGE_MAIL.
+     */
+    MAP_STAGE_AUTH = 10,
+    /**
      * None of these.
      */
     MAP_STAGE_OTHER = 255,
@@ -263,6 +272,117 @@ enum map_attempt_outcome
 typedef enum map_attempt_outcome map_attempt_outcome;
 #else
 typedef int32_t map_attempt_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Has a mail host proved who it is, and how? Later versions may add some.
+ */
+enum map_verified
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No: the session was in the clear, or its certificate was not looked at.
+     */
+    MAP_VERIFIED_NONE = 0,
+    /**
+     * By a certificate for its name from an authority that is trusted.
+     */
+    MAP_VERIFIED_PKIX = 1,
+    /**
+     * By the signed TLSA records of its zone (DANE, RFC 7672).
+     */
+    MAP_VERIFIED_DANE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_verified map_verified;
+#else
+typedef int32_t map_verified;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What demanded a protected session with a mail host. Later versions may add some.
+ */
+enum map_tls_policy
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing: TLS was used if it was offered.
+     */
+    MAP_TLS_POLICY_NONE = 0,
+    /**
+     * The TLSA records of the host (RFC 7672).
+     */
+    MAP_TLS_POLICY_DANE = 1,
+    /**
+     * The MTA-STS policy of the recipient's domain (RFC 8461).
+     */
+    MAP_TLS_POLICY_MTA_STS = 2,
+    /**
+     * The security of map_config_set_relay().
+     */
+    MAP_TLS_POLICY_RELAY = 3,
+    /**
+     * map_config_set_require_tls().
+     */
+    MAP_TLS_POLICY_REQUIRED = 4,
+    /**
+     * None of these.
+     */
+    MAP_TLS_POLICY_OTHER = 255,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_tls_policy map_tls_policy;
+#else
+typedef int32_t map_tls_policy;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Is outgoing port 25 blocked? Later versions may add answers.
+ */
+enum map_port25
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nobody was asked, or nobody could say.
+     */
+    MAP_PORT25_NOT_ASKED = 0,
+    /**
+     * It is open: it is the recipient's host that cannot be reached.
+     */
+    MAP_PORT25_OPEN = 1,
+    /**
+     * This machine forbids it, and only this port.
+     */
+    MAP_PORT25_BLOCKED_HERE = 2,
+    /**
+     * Somebody between this machine and the Internet blocks it.
+     */
+    MAP_PORT25_BLOCKED = 3,
+    /**
+     * Most likely somebody on the way blocks it: some who should answer are silent.
+     */
+    MAP_PORT25_PROBABLY_BLOCKED = 4,
+    /**
+     * Nothing is reached at all, whatever the port.
+     */
+    MAP_PORT25_NO_NETWORK = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_port25 map_port25;
+#else
+typedef int32_t map_port25;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -314,12 +434,82 @@ enum map_timeout
      * From the start to the first octet of content: 300 s.
      */
     MAP_TIMEOUT_START = 9,
+    /**
+     * The reply to STARTTLS: 60 s.
+     */
+    MAP_TIMEOUT_STARTTLS = 10,
+    /**
+     * The TLS handshake: 15 s.
+     */
+    MAP_TIMEOUT_TLS = 11,
+    /**
+     * The reply to AUTH and to each of its steps: 120 s.
+     */
+    MAP_TIMEOUT_AUTH = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum map_timeout map_timeout;
 #else
 typedef int32_t map_timeout;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How the connection to a relay is protected, for map_config_set_relay(). Later versions may add some.
+ */
+enum map_relay_security
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * STARTTLS, the certificate verified, or nothing is sent. Usual at port 587.
+     */
+    MAP_RELAY_STARTTLS = 1,
+    /**
+     * TLS from the first octet, the certificate verified. Usual at port 465.
+     */
+    MAP_RELAY_IMPLICIT_TLS = 2,
+    /**
+     * STARTTLS where it works, the certificate not verified, and else in the clear. No log-in.
+     */
+    MAP_RELAY_OPPORTUNISTIC = 3,
+    /**
+     * In the clear, whatever the relay offers: for one on this machine or on a network that is trusted. No log-in.
+     */
+    MAP_RELAY_CLEAR = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_relay_security map_relay_security;
+#else
+typedef int32_t map_relay_security;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a secret is, for map_config_set_relay_login(). Later versions may add some.
+ */
+enum map_secret_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A password: SCRAM-SHA-256, PLAIN or LOGIN, the first of these that the relay offers.
+     */
+    MAP_SECRET_PASSWORD = 1,
+    /**
+     * An OAuth 2.0 access token: XOAUTH2.
+     */
+    MAP_SECRET_TOKEN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_secret_kind map_secret_kind;
+#else
+typedef int32_t map_secret_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -590,6 +780,37 @@ map_reply map_config_set_require_mx(map_config *config,
                                     int32_t require);
 
 /**
+ * Connects from these addresses of this machine, where it has several and mail should leave by the one that has a
+ * reverse name or is listed for the domain. Not for the DNS.
+ *
+ * Whether the machine has an address is seen when a connection is made, and the attempt in the report says so.
+ *
+ * @param config    required.
+ * @param addresses an IPv4 address, an IPv6 address, or one of each, separated by commas or blanks:
+ *                  "192.0.2.1, 2001:db8::1". A family without one keeps the system's choice, and so do both with an
+ *                  empty string.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_source_address(map_config *config,
+                                        const char *addresses);
+
+/**
+ * Connects to mail hosts through a SOCKS5 proxy. It is not used for the DNS, and no witness is asked about port 25, since
+ * the way is not this machine's.
+ *
+ * @param config required.
+ * @param url    "socks5://user:password@host:port": addresses of mail hosts are looked up here; "socks5h://...": by the
+ *               proxy, whose rules alone keep mail away from addresses that it must not be sent to. User and password,
+ *               and the port (1080), may be left out; % and two hexadecimal digits stand for an octet of user or
+ *               password, which is in no output. An empty string: no proxy.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_proxy(map_config *config,
+                               const char *url);
+
+/**
  * Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
  * providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
  *
@@ -600,6 +821,136 @@ map_reply map_config_set_require_mx(map_config *config,
 MAP_API
 map_reply map_config_set_port25_check(map_config *config,
                                       int32_t on);
+
+/**
+ * Asks these witnesses instead.
+ *
+ * @param config required.
+ * @param mail   mail hosts, which must greet: names or IP addresses, with ":port" if it is not 25, separated by commas
+ *               or blanks.
+ * @param web    web hosts, which must accept a connection; the port is 443 if none is said. Two empty strings go back to
+ *               hosts of large providers.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_port25_witnesses(map_config *config,
+                                          const char *mail,
+                                          const char *web);
+
+/**
+ * Trusts these keys of the DNS root for DNSSEC instead of those that are built in: for tests, and for a private root.
+ *
+ * @param config  required.
+ * @param records one or more DNSKEY records in the form of a zone file, as "dig . DNSKEY" prints them.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_dns_trust_anchor(map_config *config,
+                                          const char *records);
+
+/**
+ * Fetches MTA-STS policies at this port instead of port 443: for tests, and for the sandbox.
+ *
+ * @param config required.
+ * @param port   1 to 65535.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API map_reply map_config_set_https_port(map_config *config, int32_t port);
+
+/**
+ * Sends only over TLS, and only to a mail host that has proved who it is: by DANE where its zone has TLSA records, else
+ * by a certificate for the name of the MX record from an authority that is trusted. By default TLS is used where it is
+ * offered, and the certificate is verified only where DANE or MTA-STS asks for it.
+ *
+ * Many hosts of the Internet have a certificate for another name: much mail cannot be delivered with it, and is
+ * RE_SERVER_UNREACH. A relay's own security counts instead.
+ *
+ * @param config  required.
+ * @param require 0 for no (the default), anything else for yes.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_config_set_require_tls(map_config *config,
+                                     int32_t require);
+
+/**
+ * Verifies mail hosts by DANE (RFC 7672), the signed records of their zones.
+ *
+ * @param config required.
+ * @param on     0 for no, anything else for yes (the default).
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_config_set_dane(map_config *config, int32_t on);
+
+/**
+ * Follows the MTA-STS policies (RFC 8461) of recipients' domains.
+ *
+ * @param config required.
+ * @param on     0 for no, anything else for yes (the default).
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_config_set_mta_sts(map_config *config, int32_t on);
+
+/**
+ * Trusts these certificate authorities, too: for relays, MTA-STS and map_config_set_require_tls(). Each call adds some.
+ *
+ * @param config required.
+ * @param pem    the text of one or more certificates in PEM, not the name of a file.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_add_tls_roots(map_config *config,
+                                   const char *pem);
+
+/**
+ * Trusts the certificate authorities of the platform, too. Where it has none to offer, those that Mozilla trusts stand in.
+ *
+ * @param config required.
+ * @param trust  0 for no, anything else for yes (the default).
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_config_set_platform_roots(map_config *config,
+                                        int32_t trust);
+
+/**
+ * Hands all mail to this relay (a smarthost) instead of the recipients' own mail hosts, without a log-in.
+ *
+ * What it accepts is RE_SUCCESS, and map_report_is_relayed() tells that it is not with the recipient's server yet. No MX
+ * record is looked up; port 25 and the rules about mail hosts (loopback, private ranges) do not count, and neither do DANE
+ * and MTA-STS.
+ *
+ * @param config   required.
+ * @param host     its domain name or IP address; an empty string goes back to the recipients' own mail hosts.
+ * @param port     1 to 65535. Not looked at if the host is empty.
+ * @param security one of enum map_relay_security. Not looked at if the host is empty.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_relay(map_config *config,
+                               const char *host,
+                               int32_t port,
+                               int32_t security);
+
+/**
+ * Logs in to the relay by AUTH, with the strongest mechanism that it offers and the kind of secret allows. If it offers
+ * none, or refuses, nothing is sent.
+ *
+ * Called behind map_config_set_relay(), which forgets the log-in of the relay before. A secret goes only over a session
+ * whose peer has proved who it is: the relay's security must be MAP_RELAY_STARTTLS or MAP_RELAY_IMPLICIT_TLS. It is in no
+ * report, transcript or message. The library overwrites its own copies when they are freed; yours are yours to overwrite.
+ *
+ * @param config required.
+ * @param user   the user name.
+ * @param secret the password or the token.
+ * @param kind   one of enum map_secret_kind.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_set_relay_login(map_config *config,
+                                     const char *user,
+                                     const char *secret,
+                                     int32_t kind);
 
 /**
  * Makes an agent. It starts no thread and opens nothing before its first send.
@@ -719,11 +1070,24 @@ MAP_API const char *map_report_advice(const map_report *report, size_t recipient
  *
  * @param report    the report.
  * @param recipient an index, or MAP_SUMMARY.
- * @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), or if there is no such recipient.
+ * @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), when a relay has it, or if there is no
+ *         such recipient.
  */
 MAP_API
 map_answer map_report_delivered(const map_report *report,
                                 size_t recipient);
+
+/**
+ * Did a relay accept the mail, which passes it on? map_report_delivered() is MAP_UNKNOWN then, because the recipient's own
+ * server was not asked.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return false if there is no such recipient.
+ */
+MAP_API
+bool map_report_is_relayed(const map_report *report,
+                           size_t recipient);
 
 /**
  * Is it worth sending the same mail again later, unchanged?
@@ -914,12 +1278,167 @@ MAP_API int32_t map_report_attempt_code(const map_report *report, size_t attempt
 MAP_API uint64_t map_report_attempt_duration_ms(const map_report *report, size_t attempt);
 
 /**
- * A word for a stage: "check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data", "content".
+ * A word for a stage: "check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data", "content".
  *
  * @param stage any number.
  * @return a static string; never NULL, "other" for a number that is none of the stages.
  */
-MAP_API const char *map_stage_name(int32_t stage);
+MAP_API
+const char *map_stage_name(int32_t stage);
+
+/**
+ * The TLS version of the session with the mail host that decided: "TLSv1.3" or "TLSv1.2".
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL for a session in the clear, or if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_tls_version(const map_report *report,
+                                   size_t recipient);
+
+/**
+ * The cipher suite of that session, as IANA names it: "TLS_AES_256_GCM_SHA384".
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL for a session in the clear, or if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_tls_cipher_suite(const map_report *report,
+                                        size_t recipient);
+
+/**
+ * Did the mail host that decided prove who it is?
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return MAP_VERIFIED_NONE if there is no such recipient.
+ */
+MAP_API map_verified map_report_tls_verified(const map_report *report, size_t recipient);
+
+/**
+ * Why certificate authorities would have refused the certificate of that host, where that was only observed (MTA-STS in its
+ * testing mode): the session was made all the same. For a person.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return NULL if there was nothing to say, or if there is no such recipient. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_tls_problem(const map_report *report,
+                                   size_t recipient);
+
+/**
+ * What demanded TLS of the mail host that decided, whether it came to a session or not.
+ *
+ * @param report    the report.
+ * @param recipient an index, or MAP_SUMMARY.
+ * @return MAP_TLS_POLICY_NONE if there is no such recipient.
+ */
+MAP_API map_tls_policy map_report_tls_policy(const map_report *report, size_t recipient);
+
+/**
+ * The TLS version of an attempt: "TLSv1.3" or "TLSv1.2".
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return NULL for a session in the clear, or if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_attempt_tls_version(const map_report *report,
+                                           size_t attempt);
+
+/**
+ * The cipher suite of an attempt, as IANA names it.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return NULL for a session in the clear, or if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_attempt_tls_cipher_suite(const map_report *report,
+                                                size_t attempt);
+
+/**
+ * Did the mail host of an attempt prove who it is?
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return MAP_VERIFIED_NONE if there is no such attempt.
+ */
+MAP_API map_verified map_report_attempt_tls_verified(const map_report *report, size_t attempt);
+
+/**
+ * Why certificate authorities would have refused the certificate of an attempt, where that was only observed (MTA-STS in its
+ * testing mode): the session was made all the same. For a person.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return NULL if there was nothing to say, or if there is no such attempt. Borrowed until the report is freed.
+ */
+MAP_API
+const char *map_report_attempt_tls_problem(const map_report *report,
+                                           size_t attempt);
+
+/**
+ * What demanded TLS of the mail host of an attempt, whether it came to a session or not.
+ *
+ * @param report  the report.
+ * @param attempt an index.
+ * @return MAP_TLS_POLICY_NONE if there is no such attempt.
+ */
+MAP_API map_tls_policy map_report_attempt_tls_policy(const map_report *report, size_t attempt);
+
+/**
+ * A word for a map_verified: "none", "pkix", "dane".
+ *
+ * @param verified any number.
+ * @return a static string; never NULL, "other" for a number that is none of them.
+ */
+MAP_API const char *map_verified_name(int32_t verified);
+
+/**
+ * A word for a map_tls_policy: "none", "dane", "mta-sts", "relay", "required".
+ *
+ * @param policy any number.
+ * @return a static string; never NULL, "other" for a number that is none of them.
+ */
+MAP_API const char *map_tls_policy_name(int32_t policy);
+
+/**
+ * What was found when it was asked whether outgoing port 25 is blocked: on the way to port 25 of the recipient's own
+ * hosts, when no address of theirs could be connected to and loopback is not allowed.
+ *
+ * @param report NULL has nothing to say.
+ * @return MAP_PORT25_NOT_ASKED, too, when there was no reason to ask.
+ */
+MAP_API
+map_port25 map_report_port25(const map_report *report);
+
+/**
+ * The same with all that it rests on, in a line for a person.
+ *
+ * @param report the report.
+ * @return NULL when there was no reason to ask. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_port25_text(const map_report *report);
+
+/**
+ * How many hosts were asked about port 25.
+ *
+ * @param report NULL has none.
+ */
+MAP_API size_t map_report_port25_testimony_count(const map_report *report);
+
+/**
+ * What one of them said: "mx.example.net:25 [192.0.2.1] gave no answer in time".
+ *
+ * @param report    the report.
+ * @param testimony 0 to map_report_port25_testimony_count() - 1.
+ * @return NULL if there is no such testimony. Borrowed until the report is freed.
+ */
+MAP_API const char *map_report_port25_testimony(const map_report *report, size_t testimony);
 
 /**
  * Makes a session. It awaits CMD_FROM.

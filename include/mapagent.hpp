@@ -119,7 +119,40 @@ public:
     [[nodiscard]] map_reply set_allow_loopback(bool allow) { return map_config_set_allow_loopback(get(), allow); }
     [[nodiscard]] map_reply set_public_only(bool only) { return map_config_set_public_only(get(), only); }
     [[nodiscard]] map_reply set_require_mx(bool require) { return map_config_set_require_mx(get(), require); }
+    /* An address of each family, or one, or an empty string. */
+    [[nodiscard]] map_reply set_source_address(const std::string &addresses)
+    {
+        return map_config_set_source_address(get(), addresses.c_str());
+    }
+    [[nodiscard]] map_reply set_proxy(const std::string &url) { return map_config_set_proxy(get(), url.c_str()); }
     [[nodiscard]] map_reply set_port25_check(bool on) { return map_config_set_port25_check(get(), on); }
+    [[nodiscard]] map_reply set_port25_witnesses(const std::string &mail, const std::string &web)
+    {
+        return map_config_set_port25_witnesses(get(), mail.c_str(), web.c_str());
+    }
+    [[nodiscard]] map_reply set_dns_trust_anchor(const std::string &records)
+    {
+        return map_config_set_dns_trust_anchor(get(), records.c_str());
+    }
+    [[nodiscard]] map_reply set_https_port(std::int32_t port) { return map_config_set_https_port(get(), port); }
+    [[nodiscard]] map_reply set_require_tls(bool require) { return map_config_set_require_tls(get(), require); }
+    [[nodiscard]] map_reply set_dane(bool on) { return map_config_set_dane(get(), on); }
+    [[nodiscard]] map_reply set_mta_sts(bool on) { return map_config_set_mta_sts(get(), on); }
+    [[nodiscard]] map_reply add_tls_roots(const std::string &pem)
+    {
+        return map_config_add_tls_roots(get(), pem.c_str());
+    }
+    [[nodiscard]] map_reply set_platform_roots(bool trust) { return map_config_set_platform_roots(get(), trust); }
+    [[nodiscard]] map_reply set_relay(const std::string &host, std::int32_t port, std::int32_t security)
+    {
+        return map_config_set_relay(get(), host.c_str(), port, security);
+    }
+    /* Back to the recipients' own mail hosts. */
+    [[nodiscard]] map_reply set_no_relay() { return map_config_set_relay(get(), "", 0, 0); }
+    [[nodiscard]] map_reply set_relay_login(const std::string &user, const std::string &secret, std::int32_t kind)
+    {
+        return map_config_set_relay_login(get(), user.c_str(), secret.c_str(), kind);
+    }
 
     map_config *get() const noexcept { return handle_.get(); }
 
@@ -162,6 +195,10 @@ public:
     {
         return map_report_delivered(get(), recipient);
     }
+    bool is_relayed(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_is_relayed(get(), recipient);
+    }
     bool is_transient(std::size_t recipient = MAP_SUMMARY) const noexcept
     {
         return map_report_is_transient(get(), recipient);
@@ -199,6 +236,26 @@ public:
     {
         return detail::maybe(map_report_address(get(), recipient));
     }
+    std::optional<std::string_view> tls_version(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_tls_version(get(), recipient));
+    }
+    std::optional<std::string_view> tls_cipher_suite(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_tls_cipher_suite(get(), recipient));
+    }
+    map_verified tls_verified(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_tls_verified(get(), recipient);
+    }
+    std::optional<std::string_view> tls_problem(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return detail::maybe(map_report_tls_problem(get(), recipient));
+    }
+    map_tls_policy tls_policy(std::size_t recipient = MAP_SUMMARY) const noexcept
+    {
+        return map_report_tls_policy(get(), recipient);
+    }
     std::optional<std::string_view> message_id() const noexcept
     {
         return detail::maybe(map_report_message_id(get()));
@@ -208,6 +265,17 @@ public:
     std::string_view warning(std::size_t warning) const noexcept
     {
         return detail::view(map_report_warning(get(), warning));
+    }
+
+    map_port25 port25() const noexcept { return map_report_port25(get()); }
+    std::optional<std::string_view> port25_text() const noexcept
+    {
+        return detail::maybe(map_report_port25_text(get()));
+    }
+    std::size_t port25_testimonies() const noexcept { return map_report_port25_testimony_count(get()); }
+    std::string_view port25_testimony(std::size_t testimony) const noexcept
+    {
+        return detail::view(map_report_port25_testimony(get(), testimony));
     }
 
     /* The attempts are read by the functions of mapagent.h, from this handle. */

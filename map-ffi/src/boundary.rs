@@ -3,7 +3,8 @@
 use crate::reply::map_reply;
 use crate::text::c_text;
 use map_core::agent::ConfigError;
-use map_core::{MapReply, Report};
+use map_core::net::{ProxyUrlError, WitnessError};
+use map_core::{MapReply, RelayError, Report};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -63,6 +64,24 @@ impl From<&Report> for Answer {
 
 impl From<ConfigError> for Answer {
     fn from(error: ConfigError) -> Self {
+        Self::misuse(error.to_string())
+    }
+}
+
+impl From<ProxyUrlError> for Answer {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::misuse(error.to_string())
+    }
+}
+
+impl From<RelayError> for Answer {
+    fn from(error: RelayError) -> Self {
+        Self::misuse(error.to_string())
+    }
+}
+
+impl From<WitnessError> for Answer {
+    fn from(error: WitnessError) -> Self {
         Self::misuse(error.to_string())
     }
 }

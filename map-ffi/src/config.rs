@@ -1,10 +1,16 @@
 //! How an agent delivers.
 
+pub mod network;
+
+pub mod tls;
+
+pub mod relay;
+
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::pointer;
 use crate::reply::map_reply;
-use map_core::Config;
-use map_core::agent::Timeout;
+use map_core::agent::{ConfigError, Timeout};
+use map_core::{Config, Relay};
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -14,6 +20,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct map_config {
     config: Config,
+    /// The relay without its log-in, which comes by a call of its own.
+    relay: Option<Relay>,
 }
 
 impl map_config {
@@ -47,11 +55,17 @@ pub enum map_timeout {
     MAP_TIMEOUT_QUIT = 8,
     /// From the start to the first octet of content: 300 s.
     MAP_TIMEOUT_START = 9,
+    /// The reply to STARTTLS: 60 s.
+    MAP_TIMEOUT_STARTTLS = 10,
+    /// The TLS handshake: 15 s.
+    MAP_TIMEOUT_TLS = 11,
+    /// The reply to AUTH and to each of its steps: 120 s.
+    MAP_TIMEOUT_AUTH = 12,
 }
 
 /// The deadline that a number from C names; an enumeration is never taken from C, because it may hold any number.
 fn timeout(which: i32) -> Option<Timeout> {
-    const ALL: [(map_timeout, Timeout); 10] = [
+    const ALL: [(map_timeout, Timeout); 13] = [
         (map_timeout::MAP_TIMEOUT_CONNECT, Timeout::Connect),
         (map_timeout::MAP_TIMEOUT_GREETING, Timeout::Greeting),
         (map_timeout::MAP_TIMEOUT_HELLO, Timeout::Hello),
@@ -62,6 +76,9 @@ fn timeout(which: i32) -> Option<Timeout> {
         (map_timeout::MAP_TIMEOUT_FINAL_REPLY, Timeout::FinalReply),
         (map_timeout::MAP_TIMEOUT_QUIT, Timeout::Quit),
         (map_timeout::MAP_TIMEOUT_START, Timeout::Start),
+        (map_timeout::MAP_TIMEOUT_STARTTLS, Timeout::StartTls),
+        (map_timeout::MAP_TIMEOUT_TLS, Timeout::Tls),
+        (map_timeout::MAP_TIMEOUT_AUTH, Timeout::Auth),
     ];
     ALL.iter()
         .find(|(number, _)| *number as i32 == which)
@@ -76,6 +93,7 @@ pub extern "C" fn map_config_new() -> *mut map_config {
     making(|| {
         Ok(map_config {
             config: Config::new(),
+            relay: None,
         })
     })
 }
@@ -102,16 +120,12 @@ pub unsafe extern "C" fn map_config_set_dns_servers(
     config: *mut map_config,
     servers: *const c_char,
 ) -> map_reply {
-    replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
-        let (config, servers) = unsafe { (pointer::exclusive(config), text(servers, "servers")) };
-        change(config, servers, |config, servers| {
-            let servers = servers
-                .split([',', ' ', '\t'])
-                .filter(|server| !server.is_empty());
-            config.parse_dns_servers(servers).map_err(Answer::from)
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
+    unsafe {
+        set_text(config, "servers", servers, |config, servers| {
+            config.parse_dns_servers(items(servers))
         })
-    })
+    }
 }
 
 /// Connects to this port of the mail hosts instead of port 25: for tests, and for the sandbox.
@@ -121,15 +135,8 @@ pub unsafe extern "C" fn map_config_set_dns_servers(
 /// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_config_set_smtp_port(config: *mut map_config, port: i32) -> map_reply {
-    replying(|| {
-        let port =
-            u16::try_from(port).map_err(|_| Answer::misuse(format!("{port} is not a port: 1 to 65535")));
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, port, |config, port| {
-            config.set_smtp_port(port).map_err(Answer::from)
-        })
-    })
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe { set_port(config, port, Config::set_smtp_port) }
 }
 
 /// Introduces itself to mail hosts by this name (the argument of EHLO).
@@ -143,15 +150,12 @@ pub unsafe extern "C" fn map_config_set_hello_name(
     config: *mut map_config,
     name: *const c_char,
 ) -> map_reply {
-    replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
-        let (config, name) = unsafe { (pointer::exclusive(config), text(name, "name")) };
-        change(config, name, |config, name| {
-            config
-                .set_hello_name((!name.is_empty()).then_some(name))
-                .map_err(Answer::from)
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
+    unsafe {
+        set_text(config, "name", name, |config, name| {
+            config.set_hello_name(unless_empty(name))
         })
-    })
+    }
 }
 
 /// Sets how long one send may take in all, DNS included. Without it only the deadlines of map_config_set_timeout_ms()
@@ -162,14 +166,9 @@ pub unsafe extern "C" fn map_config_set_hello_name(
 /// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_config_set_deadline_ms(config: *mut map_config, milliseconds: u64) -> map_reply {
-    replying(|| {
-        let deadline = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, Ok(deadline), |config, deadline| {
-            config.set_deadline(deadline).map_err(Answer::from)
-        })
-    })
+    let deadline = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe { change(config, |config| Ok(config.config.set_deadline(deadline)?)) }
 }
 
 /// Sets one deadline of the exchange.
@@ -184,16 +183,15 @@ pub unsafe extern "C" fn map_config_set_timeout_ms(
     which: i32,
     milliseconds: u64,
 ) -> map_reply {
-    replying(|| {
-        let which = timeout(which).ok_or_else(|| Answer::misuse(format!("{which} is not a map_timeout")));
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, which, |config, which| {
-            config
-                .set_timeout(which, Duration::from_millis(milliseconds))
-                .map_err(Answer::from)
+    let duration = Duration::from_millis(milliseconds);
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe {
+        change(config, |config| {
+            let which =
+                timeout(which).ok_or_else(|| Answer::misuse(format!("{which} is not a map_timeout")))?;
+            Ok(config.config.set_timeout(which, duration)?)
         })
-    })
+    }
 }
 
 /// Allows mail hosts on the loopback interface: for tests, and for the sandbox. Refused by default, because a program
@@ -204,14 +202,8 @@ pub unsafe extern "C" fn map_config_set_timeout_ms(
 /// @return RE_SUCCESS, or RE_MISUSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_config_set_allow_loopback(config: *mut map_config, allow: i32) -> map_reply {
-    replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, Ok(allow != 0), |config, allow| {
-            config.set_allow_loopback(allow);
-            Ok(())
-        })
-    })
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe { switch(config, allow, Config::set_allow_loopback) }
 }
 
 /// Refuses mail hosts in private address ranges, too.
@@ -221,14 +213,8 @@ pub unsafe extern "C" fn map_config_set_allow_loopback(config: *mut map_config, 
 /// @return RE_SUCCESS, or RE_MISUSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_config_set_public_only(config: *mut map_config, public_only: i32) -> map_reply {
-    replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, Ok(public_only != 0), |config, public_only| {
-            config.set_public_only(public_only);
-            Ok(())
-        })
-    })
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe { switch(config, public_only, Config::set_public_only) }
 }
 
 /// Takes a domain without an MX record for one that receives no mail: the letter of MAP 3.5. By default its own address
@@ -239,50 +225,78 @@ pub unsafe extern "C" fn map_config_set_public_only(config: *mut map_config, pub
 /// @return RE_SUCCESS, or RE_MISUSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_config_set_require_mx(config: *mut map_config, require: i32) -> map_reply {
-    replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
-        let config = unsafe { pointer::exclusive(config) };
-        change(config, Ok(require != 0), |config, require| {
-            config.set_require_mx(require);
-            Ok(())
-        })
-    })
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe { switch(config, require, Config::set_require_mx) }
 }
 
-/// Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
-/// providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
+/// Changes a configuration that is there.
 ///
-/// @param config required.
-/// @param on     0 for no, anything else for yes (the default).
-/// @return RE_SUCCESS, or RE_MISUSE.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn map_config_set_port25_check(config: *mut map_config, on: i32) -> map_reply {
+/// # Safety
+/// `config` is NULL or a handle that is used by this thread alone.
+unsafe fn change(
+    config: *mut map_config,
+    set: impl FnOnce(&mut map_config) -> Result<(), Answer>,
+) -> map_reply {
     replying(|| {
-        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        // SAFETY: as the caller vouches.
         let config = unsafe { pointer::exclusive(config) };
-        change(config, Ok(on != 0), |config, on| {
-            config.set_port25_check(on);
-            Ok(())
-        })
+        match config.ok_or_else(|| Answer::missing("config")).and_then(set) {
+            Ok(()) => Answer::done(),
+            Err(answer) => answer,
+        }
     })
 }
 
-/// Applies a setting that was understood to a configuration that is there.
-fn change<V>(
-    config: Option<&mut map_config>,
-    value: Result<V, Answer>,
-    set: impl FnOnce(&mut Config, V) -> Result<(), Answer>,
-) -> Answer {
-    let Some(config) = config else {
-        return Answer::missing("config");
-    };
-    match value.and_then(|value| set(&mut config.config, value)) {
-        Ok(()) => Answer::done(),
-        Err(answer) => answer,
+/// Changes what is yes or no.
+///
+/// # Safety
+/// As [`change`].
+unsafe fn switch(config: *mut map_config, on: i32, set: fn(&mut Config, bool)) -> map_reply {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        change(config, |config| {
+            set(&mut config.config, on != 0);
+            Ok(())
+        })
     }
 }
 
-/// A setting that is a text.
+/// Changes a port.
+///
+/// # Safety
+/// As [`change`].
+unsafe fn set_port(
+    config: *mut map_config,
+    number: i32,
+    set: fn(&mut Config, u16) -> Result<(), ConfigError>,
+) -> map_reply {
+    // SAFETY: as the caller vouches.
+    unsafe { change(config, |config| Ok(set(&mut config.config, port(number)?)?)) }
+}
+
+/// Changes what is given as a text.
+///
+/// # Safety
+/// As [`change`]; `string` is NULL or points to a NUL-terminated string that nobody changes meanwhile.
+unsafe fn set_text<E: Into<Answer>>(
+    config: *mut map_config,
+    argument: &str,
+    string: *const c_char,
+    set: impl FnOnce(&mut Config, &str) -> Result<(), E>,
+) -> map_reply {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        change(config, |config| {
+            set(&mut config.config, text(string, argument)?).map_err(Into::into)
+        })
+    }
+}
+
+fn port(number: i32) -> Result<u16, Answer> {
+    u16::try_from(number).map_err(|_| Answer::misuse(format!("{number} is not a port: 1 to 65535")))
+}
+
+/// A text that is there.
 ///
 /// # Safety
 /// `string` is NULL or points to a NUL-terminated string that nobody changes while `'a` lasts.
@@ -290,4 +304,14 @@ unsafe fn text<'a>(string: *const c_char, argument: &str) -> Result<&'a str, Ans
     // SAFETY: as the caller vouches.
     let octets = unsafe { pointer::string(string) }.ok_or_else(|| Answer::missing(argument))?;
     std::str::from_utf8(octets).map_err(|_| Answer::misuse(format!("{argument} is not UTF-8")))
+}
+
+/// The empty text stands for what was there before anybody set it.
+fn unless_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// What commas or blanks separate.
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t']).filter(|item| !item.is_empty())
 }

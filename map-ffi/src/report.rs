@@ -1,5 +1,11 @@
 //! The report of a send, field by field.
 
+pub mod tls;
+
+pub mod port25;
+
+use self::port25::Port25Texts;
+use self::tls::TlsTexts;
 use crate::boundary::guarded;
 use crate::pointer;
 use crate::reply::{map_answer, map_reply};
@@ -22,6 +28,7 @@ pub struct map_report {
     attempts: Vec<AttemptTexts>,
     warnings: Vec<CString>,
     message_id: Option<CString>,
+    port25: Option<Port25Texts>,
     transcript: LazyText,
 }
 
@@ -34,6 +41,7 @@ struct RecipientTexts {
     server_text: Option<CBytes>,
     host: Option<CString>,
     address: Option<CString>,
+    tls: Option<TlsTexts>,
     advice: CString,
 }
 
@@ -43,6 +51,7 @@ struct AttemptTexts {
     host: CString,
     address: Option<CString>,
     detail: CString,
+    tls: Option<TlsTexts>,
 }
 
 impl map_report {
@@ -54,6 +63,7 @@ impl map_report {
             attempts: report.attempts().iter().map(AttemptTexts::new).collect(),
             warnings: report.warnings().iter().map(c_text).collect(),
             message_id: report.message_id().map(c_text),
+            port25: report.port25().map(Port25Texts::new),
             transcript: LazyText::new(),
             report,
         }
@@ -81,6 +91,7 @@ impl RecipientTexts {
             server_text: report.server_text().map(CBytes::new),
             host: report.host().map(c_text),
             address: report.address().map(|address| c_text(address.to_string())),
+            tls: report.tls().map(TlsTexts::new),
             advice: c_text(report.advice()),
         }
     }
@@ -92,6 +103,7 @@ impl AttemptTexts {
             host: c_text(attempt.host()),
             address: attempt.address().map(|address| c_text(address.to_string())),
             detail: c_text(attempt.detail()),
+            tls: attempt.tls().map(TlsTexts::new),
         }
     }
 }
@@ -102,7 +114,8 @@ const SUMMARY: usize = usize::MAX;
 /// What C reads where no SMTP reply code decided. Not 0: a hostile server can send 000.
 const NO_CODE: i32 = -1;
 
-/// How far a delivery, or an attempt, came. Later versions may add stages: the numbers do not tell their order.
+/// How far a delivery, or an attempt, came. Later versions may add stages. The order of the numbers is not the order of the
+/// stages, which is that of the exchange: check, route, connect, greeting, hello, tls, auth, mail, rcpt, data, content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum map_stage {
@@ -124,12 +137,16 @@ pub enum map_stage {
     MAP_STAGE_DATA = 7,
     /// The content and its final reply.
     MAP_STAGE_CONTENT = 8,
+    /// STARTTLS and the TLS handshake: behind MAP_STAGE_HELLO, or behind MAP_STAGE_CONNECT with implicit TLS.
+    MAP_STAGE_TLS = 9,
+    /// AUTH: in front of MAP_STAGE_MAIL.
+    MAP_STAGE_AUTH = 10,
     /// None of these.
     MAP_STAGE_OTHER = 255,
 }
 
 /// Every stage with its name in the core, and its word.
-const STAGES: [(map_stage, Stage, &CStr); 9] = [
+const STAGES: [(map_stage, Stage, &CStr); 11] = [
     (map_stage::MAP_STAGE_CHECK, Stage::Check, c"check"),
     (map_stage::MAP_STAGE_ROUTE, Stage::Route, c"route"),
     (map_stage::MAP_STAGE_CONNECT, Stage::Connect, c"connect"),
@@ -139,6 +156,8 @@ const STAGES: [(map_stage, Stage, &CStr); 9] = [
     (map_stage::MAP_STAGE_RCPT, Stage::Rcpt, c"rcpt"),
     (map_stage::MAP_STAGE_DATA, Stage::Data, c"data"),
     (map_stage::MAP_STAGE_CONTENT, Stage::Content, c"content"),
+    (map_stage::MAP_STAGE_TLS, Stage::Tls, c"tls"),
+    (map_stage::MAP_STAGE_AUTH, Stage::Auth, c"auth"),
 ];
 
 impl From<Stage> for map_stage {
@@ -249,7 +268,8 @@ pub unsafe extern "C" fn map_report_advice(report: *const map_report, recipient:
 ///
 /// @param report    the report.
 /// @param recipient an index, or MAP_SUMMARY.
-/// @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), or if there is no such recipient.
+/// @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), when a relay has it, or if there is no
+///         such recipient.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_report_delivered(report: *const map_report, recipient: usize) -> map_answer {
     // SAFETY: NULL or a report that is not freed meanwhile.
@@ -262,6 +282,18 @@ pub unsafe extern "C" fn map_report_delivered(report: *const map_report, recipie
             }
         })
     }
+}
+
+/// Did a relay accept the mail, which passes it on? map_report_delivered() is MAP_UNKNOWN then, because the recipient's own
+/// server was not asked.
+///
+/// @param report    the report.
+/// @param recipient an index, or MAP_SUMMARY.
+/// @return false if there is no such recipient.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_report_is_relayed(report: *const map_report, recipient: usize) -> bool {
+    // SAFETY: NULL or a report that is not freed meanwhile.
+    unsafe { of_recipient(report, recipient, false, |part, _| part.relayed()) }
 }
 
 /// Is it worth sending the same mail again later, unchanged?
@@ -556,7 +588,7 @@ pub unsafe extern "C" fn map_report_attempt_duration_ms(report: *const map_repor
     unsafe { of_attempt(report, attempt, 0, |attempt, _| milliseconds(attempt.duration())) }
 }
 
-/// A word for a stage: "check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data", "content".
+/// A word for a stage: "check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data", "content".
 ///
 /// @param stage any number.
 /// @return a static string; never NULL, "other" for a number that is none of the stages.

@@ -3,7 +3,7 @@
 //! With `MAPAGENT_WRITE_HEADER` set, as `make header` does, it is written instead of compared.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 #[test]
@@ -54,8 +54,7 @@ fn the_comments_of_the_header_speak_c() -> Result<(), Box<dyn Error>> {
 fn every_exported_function_is_in_the_header_and_behind_the_boundary() -> Result<(), Box<dyn Error>> {
     let header = make_header()?;
     let mut functions = 0;
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))? {
-        let path = file?.path();
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))? {
         let source = fs::read_to_string(&path)?;
         for exported in source.split("#[unsafe(no_mangle)]").skip(1) {
             let name = exported
@@ -77,6 +76,10 @@ fn every_exported_function_is_in_the_header_and_behind_the_boundary() -> Result<
                 "of_report(",
                 "of_recipient(",
                 "of_attempt(",
+                "change(",
+                "switch(",
+                "set_port(",
+                "set_text(",
             ];
             assert!(
                 guards.iter().any(|guard| body.contains(guard)),
@@ -92,6 +95,20 @@ fn every_exported_function_is_in_the_header_and_behind_the_boundary() -> Result<
     );
     assert!(functions > 40, "the sources were not read: {functions}");
     Ok(())
+}
+
+/// The files of a folder and of those in it.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(sources(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn make_header() -> Result<String, Box<dyn Error>> {

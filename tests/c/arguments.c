@@ -64,6 +64,24 @@ static void absurd_lengths_are_misuse(void)
     CHECK_TEXT(map_last_reply(), "RE_MISUSE: <to is NULL and its length is 5>.");
 }
 
+/* Of an authority that signed nothing. */
+static const char authority[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBhjCCAS2gAwIBAgIUdMUiz7UvDfnD7k7hx1pFQG3Y8jgwCgYIKoZIzj0EAwIw\n"
+    "GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwHhcNMjYxMTIyMDUyNTA4WhcNNDYx\n"
+    "MTE3MDUyNTA4WjAZMRcwFQYDVQQDDA5UZXN0IGF1dGhvcml0eTBZMBMGByqGSM49\n"
+    "AgEGCCqGSM49AwEHA0IABLVXPiahR9fcTXUo8rEFdYQcEnJXdDBv3/59s2mqvvb8\n"
+    "lnEHy1wmyY/KNcNcDbvWReHn94nXO8XUL24JuQURnJmjUzBRMB0GA1UdDgQWBBSY\n"
+    "sjrnh0Fo12eOmBH7p+ee1xl6ezAfBgNVHSMEGDAWgBSYsjrnh0Fo12eOmBH7p+ee\n"
+    "1xl6ezAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIDG47be0uxrL\n"
+    "QEoA6vAmZaxSPrIlrq7wjJHD2rb9pNkpAiAKbHm5kHU7rPEk/7LmSBA9skq9SBrv\n"
+    "k8icIQrefM0Urg==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char root_key[] =
+    ". 172800 IN DNSKEY 257 3 13 "
+    "KXX8lzMOgAB9pQn4OYmSzrP0rEVWrdXSu5vQ0DKhUvLNkmJrQtk7QZAzl+QW51cYSs2JiuQwJVEPK0yV6GXgWQ==";
+
 static void settings_that_cannot_be(void)
 {
     map_config *config = map_config_new();
@@ -100,23 +118,139 @@ static void settings_that_cannot_be(void)
 
     CHECK(map_config_set_timeout_ms(NULL, MAP_TIMEOUT_CONNECT, 1) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, -1, 1) == RE_MISUSE);
-    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_START + 1, 1) == RE_MISUSE);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_AUTH + 1, 1) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, 0) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, UINT64_MAX) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, 1) == RE_SUCCESS);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_STARTTLS, 1) == RE_SUCCESS);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_TLS, 1) == RE_SUCCESS);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_AUTH, 1) == RE_SUCCESS);
 
     CHECK(map_config_set_allow_loopback(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_public_only(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_require_mx(NULL, 1) == RE_MISUSE);
-    CHECK(map_config_set_port25_check(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_allow_loopback(config, -7) == RE_SUCCESS);
     CHECK(map_config_set_public_only(config, 0) == RE_SUCCESS);
     CHECK(map_config_set_require_mx(config, 2) == RE_SUCCESS);
-    CHECK(map_config_set_port25_check(config, 0) == RE_SUCCESS);
     map_config_free(config);
 
     CHECK(map_configure_default(NULL) == RE_MISUSE);
     CHECK_TEXT(map_last_reply(), "RE_MISUSE: <config is NULL>.");
+}
+
+static void roads_that_cannot_be(void)
+{
+    map_config *config = map_config_new();
+
+    CHECK(map_config_set_source_address(NULL, "192.0.2.1") == RE_MISUSE);
+    CHECK(map_config_set_source_address(config, NULL) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <addresses is NULL>.");
+    CHECK(map_config_set_source_address(config, "mail.example.com") == RE_MISUSE);
+    CHECK(map_config_set_source_address(config, "0.0.0.0") == RE_MISUSE);
+    CHECK(map_config_set_source_address(config, "192.0.2.1, 192.0.2.2") == RE_MISUSE);
+    CHECK(map_config_set_source_address(config, "192.0.2.1 ::ffff:192.0.2.2") == RE_MISUSE);
+    CHECK(map_config_set_source_address(config, "192.0.2.1,2001:db8::1") == RE_SUCCESS);
+    CHECK(map_config_set_source_address(config, "") == RE_SUCCESS);
+
+    CHECK(map_config_set_proxy(NULL, "socks5://127.0.0.1") == RE_MISUSE);
+    CHECK(map_config_set_proxy(config, NULL) == RE_MISUSE);
+    CHECK(map_config_set_proxy(config, "http://alice:s3cret@proxy.example") == RE_MISUSE);
+    CHECK(strstr(map_last_reply(), "socks5://") != NULL && strstr(map_last_reply(), "s3cret") == NULL);
+    CHECK(map_config_set_proxy(config, "socks5h://alice:s3cret@proxy.example:1080") == RE_SUCCESS);
+    CHECK(map_config_set_proxy(config, "") == RE_SUCCESS);
+
+    CHECK(map_config_set_port25_check(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_port25_check(config, 0) == RE_SUCCESS);
+    CHECK(map_config_set_port25_witnesses(NULL, "", "") == RE_MISUSE);
+    CHECK(map_config_set_port25_witnesses(config, NULL, "") == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <mail is NULL>.");
+    CHECK(map_config_set_port25_witnesses(config, "", NULL) == RE_MISUSE);
+    CHECK(map_config_set_port25_witnesses(config, "mx.example.com:0", "") == RE_MISUSE);
+    CHECK(map_config_set_port25_witnesses(config, "mx.example.com, 192.0.2.1:2525", "192.0.2.2") == RE_SUCCESS);
+    CHECK(map_config_set_port25_witnesses(config, "", "") == RE_SUCCESS);
+
+    CHECK(map_config_set_dns_trust_anchor(NULL, root_key) == RE_MISUSE);
+    CHECK(map_config_set_dns_trust_anchor(config, NULL) == RE_MISUSE);
+    CHECK(map_config_set_dns_trust_anchor(config, "no key") == RE_MISUSE);
+    CHECK(map_config_set_dns_trust_anchor(config, root_key) == RE_SUCCESS);
+
+    CHECK(map_config_set_https_port(NULL, 443) == RE_MISUSE);
+    CHECK(map_config_set_https_port(config, 0) == RE_MISUSE);
+    CHECK(map_config_set_https_port(config, 65536) == RE_MISUSE);
+    CHECK(map_config_set_https_port(config, 8443) == RE_SUCCESS);
+    map_config_free(config);
+}
+
+static void protections_that_cannot_be(void)
+{
+    map_config *config = map_config_new();
+
+    CHECK(map_config_set_require_tls(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_dane(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_mta_sts(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_platform_roots(NULL, 1) == RE_MISUSE);
+    CHECK(map_config_set_require_tls(config, 1) == RE_SUCCESS);
+    CHECK(map_config_set_dane(config, 0) == RE_SUCCESS);
+    CHECK(map_config_set_mta_sts(config, 0) == RE_SUCCESS);
+    CHECK(map_config_set_platform_roots(config, 0) == RE_SUCCESS);
+
+    CHECK(map_config_add_tls_roots(NULL, authority) == RE_MISUSE);
+    CHECK(map_config_add_tls_roots(config, NULL) == RE_MISUSE);
+    CHECK(map_config_add_tls_roots(config, "") == RE_MISUSE);
+    CHECK(map_config_add_tls_roots(config, "/etc/ssl/certs/ca-certificates.crt") == RE_MISUSE);
+    CHECK(strstr(map_last_reply(), "PEM") != NULL);
+    CHECK(map_config_add_tls_roots(config, authority) == RE_SUCCESS);
+    map_config_free(config);
+}
+
+static void relays_that_cannot_be(void)
+{
+    static const int32_t strange[] = {0, -1, MAP_RELAY_CLEAR + 1, INT32_MIN, INT32_MAX};
+    map_config *config = map_config_new();
+    size_t i;
+
+    CHECK(map_config_set_relay(NULL, "mail.example.com", 587, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    CHECK(map_config_set_relay(config, NULL, 587, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <host is NULL>.");
+    CHECK(map_config_set_relay(config, "two words", 587, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    CHECK(map_config_set_relay(config, "\xff", 587, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    CHECK(map_config_set_relay(config, "mail.example.com", 0, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    CHECK(map_config_set_relay(config, "mail.example.com", 65536, MAP_RELAY_STARTTLS) == RE_MISUSE);
+    for (i = 0; i < sizeof strange / sizeof *strange; i++) {
+        CHECK(map_config_set_relay(config, "mail.example.com", 587, strange[i]) == RE_MISUSE);
+        CHECK(strstr(map_last_reply(), "is not a map_relay_security") != NULL);
+    }
+
+    /* None of these was taken for a relay. */
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <there is no relay yet to log in to>.");
+    CHECK(map_config_set_relay_login(NULL, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+
+    CHECK(map_config_set_relay(config, "mail.example.com", 25, MAP_RELAY_OPPORTUNISTIC) == RE_SUCCESS);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(strstr(map_last_reply(), "verified TLS") != NULL && strstr(map_last_advice(), "s3cret") == NULL);
+    CHECK(map_config_set_relay(config, "192.0.2.1", 25, MAP_RELAY_CLEAR) == RE_SUCCESS);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+
+    CHECK(map_config_set_relay(config, "[2001:db8::1]", 465, MAP_RELAY_IMPLICIT_TLS) == RE_SUCCESS);
+    CHECK(map_config_set_relay_login(config, NULL, "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(map_config_set_relay_login(config, "alice", NULL, MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <secret is NULL>.");
+    CHECK(map_config_set_relay_login(config, "", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(map_config_set_relay_login(config, "alice", "", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret\r\n", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(strstr(map_last_reply(), "s3cret") == NULL && strstr(map_last_advice(), "s3cret") == NULL);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret\xff", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(strstr(map_last_reply(), "s3cret") == NULL && strstr(map_last_advice(), "s3cret") == NULL);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", 0) == RE_MISUSE);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_TOKEN + 1) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <3 is not a map_secret_kind>.");
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_SUCCESS);
+    CHECK(map_config_set_relay_login(config, "alice", "t0ken", MAP_SECRET_TOKEN) == RE_SUCCESS);
+
+    CHECK(map_config_set_relay(config, "", 0, 0) == RE_SUCCESS);
+    CHECK(map_config_set_relay_login(config, "alice", "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    map_config_free(config);
 }
 
 static void handles_that_are_not_there(void)
@@ -163,6 +297,22 @@ static void handles_that_are_not_there(void)
     CHECK(map_report_attempt_stage(NULL, 0) == MAP_STAGE_OTHER);
     CHECK(map_report_attempt_code(NULL, 0) == -1);
     CHECK(map_report_attempt_duration_ms(NULL, 0) == 0);
+
+    CHECK(!map_report_is_relayed(NULL, MAP_SUMMARY));
+    CHECK(map_report_tls_version(NULL, MAP_SUMMARY) == NULL);
+    CHECK(map_report_tls_cipher_suite(NULL, MAP_SUMMARY) == NULL);
+    CHECK(map_report_tls_verified(NULL, MAP_SUMMARY) == MAP_VERIFIED_NONE);
+    CHECK(map_report_tls_problem(NULL, MAP_SUMMARY) == NULL);
+    CHECK(map_report_tls_policy(NULL, MAP_SUMMARY) == MAP_TLS_POLICY_NONE);
+    CHECK(map_report_attempt_tls_version(NULL, 0) == NULL);
+    CHECK(map_report_attempt_tls_cipher_suite(NULL, 0) == NULL);
+    CHECK(map_report_attempt_tls_verified(NULL, 0) == MAP_VERIFIED_NONE);
+    CHECK(map_report_attempt_tls_problem(NULL, 0) == NULL);
+    CHECK(map_report_attempt_tls_policy(NULL, 0) == MAP_TLS_POLICY_NONE);
+    CHECK(map_report_port25(NULL) == MAP_PORT25_NOT_ASKED);
+    CHECK(map_report_port25_text(NULL) == NULL);
+    CHECK(map_report_port25_testimony_count(NULL) == 0);
+    CHECK(map_report_port25_testimony(NULL, 0) == NULL);
 }
 
 static void sessions(void)
@@ -209,6 +359,9 @@ static void indices_that_are_not_there(void)
     CHECK(map_report_warning(report, map_report_warning_count(report)) == NULL);
     CHECK(map_report_attempt_host(report, 0) == NULL);
     CHECK(map_report_attempt_detail(report, SIZE_MAX) == NULL);
+    CHECK(map_report_tls_version(report, 1) == NULL && map_report_attempt_tls_version(report, 0) == NULL);
+    CHECK(!map_report_is_relayed(report, 1));
+    CHECK(map_report_port25_testimony(report, SIZE_MAX) == NULL);
     map_report_free(report);
 }
 
@@ -222,12 +375,18 @@ static void numbers_that_are_no_replies(void)
         CHECK(strlen(map_reply_text(strange[i])) > 10);
         CHECK(map_reply_is_transient(strange[i]) == MAP_UNKNOWN);
         CHECK_TEXT(map_stage_name(strange[i] == 8 ? -8 : strange[i]), "other");
+        CHECK_TEXT(map_verified_name(strange[i]), "other");
+        CHECK_TEXT(map_tls_policy_name(strange[i]), "other");
     }
     CHECK_TEXT(map_reply_name(RE_SERVICE_DENIED), "RE_SERVICE_DENIED");
     CHECK(strlen(map_reply_text(RE_PORT_BLOCKED)) > 10);
     CHECK(map_reply_is_transient(RE_UNCERTAIN) == MAP_NO);
     CHECK(map_reply_is_transient(RE_DNS_FAIL) == MAP_UNKNOWN);
     CHECK_TEXT(map_stage_name(MAP_STAGE_RCPT), "rcpt");
+    CHECK_TEXT(map_stage_name(MAP_STAGE_AUTH), "auth");
+    CHECK_TEXT(map_verified_name(MAP_VERIFIED_DANE), "dane");
+    CHECK_TEXT(map_tls_policy_name(MAP_TLS_POLICY_NONE), "none");
+    CHECK_TEXT(map_tls_policy_name(MAP_TLS_POLICY_MTA_STS), "mta-sts");
 }
 
 int main(void)
@@ -237,6 +396,9 @@ int main(void)
     what_is_no_mail_is_refused();
     absurd_lengths_are_misuse();
     settings_that_cannot_be();
+    roads_that_cannot_be();
+    protections_that_cannot_be();
+    relays_that_cannot_be();
     handles_that_are_not_there();
     sessions();
     indices_that_are_not_there();

@@ -42,6 +42,21 @@ int main(int argc, char **argv)
     CHECK(config.set_deadline(std::chrono::milliseconds(-1)) == RE_MISUSE);
     CHECK(config.set_timeout(MAP_TIMEOUT_CONNECT, std::chrono::seconds(5)) == RE_SUCCESS);
 
+    CHECK(config.set_source_address("") == RE_SUCCESS);
+    CHECK(config.set_proxy("socks4://proxy.example") == RE_MISUSE);
+    CHECK(config.set_proxy("") == RE_SUCCESS);
+    CHECK(config.set_port25_witnesses("mx.witness.example", "192.0.2.1") == RE_SUCCESS);
+    CHECK(config.set_dns_trust_anchor("no key") == RE_MISUSE);
+    CHECK(config.set_https_port(8443) == RE_SUCCESS);
+    CHECK(config.set_require_tls(false) == RE_SUCCESS);
+    CHECK(config.set_dane(true) == RE_SUCCESS);
+    CHECK(config.set_mta_sts(true) == RE_SUCCESS);
+    CHECK(config.add_tls_roots("no certificate") == RE_MISUSE);
+    CHECK(config.set_platform_roots(true) == RE_SUCCESS);
+    CHECK(config.set_relay("mail.example.net", 465, MAP_RELAY_IMPLICIT_TLS) == RE_SUCCESS);
+    CHECK(config.set_relay_login("alice", "s3cret", MAP_SECRET_PASSWORD) == RE_SUCCESS);
+    CHECK(config.set_no_relay() == RE_SUCCESS);
+
     mapagent::agent first(config);
     mapagent::agent agent(std::move(first));
     mapagent::report report = agent.send("alice@sender.example", "bob@taken.example", "from C++", "content");
@@ -49,6 +64,9 @@ int main(int argc, char **argv)
     CHECK(report.delivered() == MAP_YES && !report.is_transient() && !report.retry_after());
     CHECK(report.code() == 250 && report.enhanced() == "2.0.0" && report.stage() == MAP_STAGE_CONTENT);
     CHECK(report.host() == "mx.taken.example" && report.address() == "127.0.0.2");
+    CHECK(!report.is_relayed() && !report.tls_version() && !report.tls_cipher_suite());
+    CHECK(report.tls_verified() == MAP_VERIFIED_NONE && report.tls_policy() == MAP_TLS_POLICY_NONE);
+    CHECK(report.port25() == MAP_PORT25_NOT_ASKED && !report.port25_text() && report.port25_testimonies() == 0);
     CHECK(report.recipients() == 1 && report.recipient(0) == "bob@taken.example");
     CHECK(report.server_text()->find("queued as 4711") != std::string_view::npos);
     CHECK(report.transcript().find("S: RE_SUCCESS.\n") != std::string_view::npos && report.message_id());
