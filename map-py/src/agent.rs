@@ -1,6 +1,6 @@
 //! `Agent`, and the default agent behind `mapagent.send`.
 
-use crate::config::{Keywords, port};
+use crate::config::config;
 use crate::report::Report;
 use crate::text::octets;
 use crate::wait::wait;
@@ -8,22 +8,44 @@ use arc_swap::ArcSwapOption;
 use map_core::protocol::Fields;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyString};
+use pyo3::types::{PyDict, PyString};
 use std::sync::Arc;
 
 /// Delivers mail by a configuration of its own. Safe to use from many threads at once.
 ///
+/// The road:
 /// dns_servers: the DNS servers to ask, such as `["127.0.0.1:5300"]`; the system's when None.
+/// dns_trust_anchor: the DNSKEY records of the root to trust for DNSSEC, as `dig . DNSKEY` prints them; those of the
+///     Internet when None.
 /// smtp_port: the port of mail hosts.
 /// hello_name: the name behind EHLO; the machine's own when None or empty.
-/// deadline: seconds that one send may take in all, the DNS included; None for no limit but those of the exchange.
+/// source_address: the address of this machine that connections come from, or one of each family; the system's choice
+///     when None.
+/// proxy: a SOCKS5 proxy: `"socks5://user:password@host:1080"`, which is given addresses, or `"socks5h://..."`, which is
+///     given names and looks them up.
+/// relay: a Relay that all mail is handed to instead of the recipients' own mail hosts.
 /// allow_loopback: take mail hosts on loopback: tests and the sandbox.
 /// public_only: refuse mail hosts in private networks.
 /// require_mx: take no domain without an MX record.
+///
+/// Protection:
+/// require_tls: send only over TLS, and only to a mail host that has proved who it is. Much of the Internet's mail cannot
+///     be delivered with it.
+/// dane: verify mail hosts by DANE, the signed records of their zones.
+/// mta_sts: follow the MTA-STS policies of recipients' domains.
+/// tls_roots: certificate authorities to trust, too: the text of certificates in PEM, not the name of a file.
+/// platform_roots: trust the certificate authorities of the platform.
+/// https_port: the port where MTA-STS policies are fetched, for tests.
+///
+/// Time:
+/// deadline: seconds that one send may take in all, the DNS included; None for no limit but those of the exchange.
+/// timeouts: seconds for single steps, such as `{"connect": 5}`; the names are connect, greeting, hello, starttls, tls,
+///     auth, mail, rcpt, data, content, final_reply, quit and start.
+///
+/// Port 25:
 /// port25_check: ask hosts of large providers, when no mail host could be connected to, whether outgoing port 25 is
 ///     blocked; without it RE_PORT_BLOCKED never comes.
-/// timeouts: seconds for single steps, such as `{"connect": 5}`; the names are connect, greeting, hello, mail,
-///     rcpt, data, content, final_reply, quit and start.
+/// port25_witnesses: ask these instead: `{"mail": ["mx.example.net"], "web": ["www.example.net:443"]}`.
 ///
 /// Raises ValueError for a setting that cannot be.
 #[pyclass(frozen, module = "mapagent")]
@@ -36,36 +58,12 @@ pub(crate) struct Agent {
 #[pymethods]
 impl Agent {
     #[new]
-    #[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
-        public_only=false, require_mx=false, port25_check=true, timeouts=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        clippy::fn_params_excessive_bools,
-        reason = "they are keywords in Python"
-    )]
-    fn new(
-        dns_servers: Option<Vec<String>>,
-        #[pyo3(from_py_with = port)] smtp_port: i64,
-        hello_name: Option<&str>,
-        deadline: Option<Bound<'_, PyAny>>,
-        allow_loopback: bool,
-        public_only: bool,
-        require_mx: bool,
-        port25_check: bool,
-        timeouts: Option<Bound<'_, PyMapping>>,
-    ) -> PyResult<Self> {
-        let config = Keywords {
-            dns_servers,
-            smtp_port,
-            hello_name,
-            deadline,
-            allow_loopback,
-            public_only,
-            require_mx,
-            port25_check,
-            timeouts,
-        }
-        .into_config()?;
+    #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
+        proxy=None, relay=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+        mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
+        port25_witnesses=None)")]
+    fn new(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let config = config(keywords)?;
         Ok(Self {
             agent: ArcSwapOption::from_pointee(map_core::Agent::new(config)),
         })
@@ -151,36 +149,12 @@ pub(crate) fn send_report(
 
 /// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
 #[pyfunction]
-#[pyo3(signature = (*, dns_servers=None, smtp_port=25, hello_name=None, deadline=None, allow_loopback=false,
-    public_only=false, require_mx=false, port25_check=true, timeouts=None))]
-#[expect(
-    clippy::too_many_arguments,
-    clippy::fn_params_excessive_bools,
-    reason = "they are keywords in Python"
-)]
-pub(crate) fn configure(
-    dns_servers: Option<Vec<String>>,
-    #[pyo3(from_py_with = port)] smtp_port: i64,
-    hello_name: Option<&str>,
-    deadline: Option<Bound<'_, PyAny>>,
-    allow_loopback: bool,
-    public_only: bool,
-    require_mx: bool,
-    port25_check: bool,
-    timeouts: Option<Bound<'_, PyMapping>>,
-) -> PyResult<()> {
-    let config = Keywords {
-        dns_servers,
-        smtp_port,
-        hello_name,
-        deadline,
-        allow_loopback,
-        public_only,
-        require_mx,
-        port25_check,
-        timeouts,
-    }
-    .into_config()?;
+#[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
+    proxy=None, relay=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+    mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
+    port25_witnesses=None)")]
+pub(crate) fn configure(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    let config = config(keywords)?;
     map_core::agent::configure_default(config);
     Ok(())
 }

@@ -1,79 +1,159 @@
 //! Keywords of Python as a configuration.
 
+use crate::relay::Relay;
+use crate::text::text;
 use map_core::Config;
 use map_core::agent::Timeout;
+use map_core::net::Witnesses;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyMapping};
+use pyo3::types::{PyBool, PyDict, PyMapping, PyString};
 use std::fmt::Display;
 use std::time::Duration;
 
-/// The keywords of `Agent` and `configure`, as given.
-pub(crate) struct Keywords<'a, 'py> {
-    pub(crate) dns_servers: Option<Vec<String>>,
-    pub(crate) smtp_port: i64,
-    pub(crate) hello_name: Option<&'a str>,
-    pub(crate) deadline: Option<Bound<'py, PyAny>>,
-    pub(crate) allow_loopback: bool,
-    pub(crate) public_only: bool,
-    pub(crate) require_mx: bool,
-    pub(crate) port25_check: bool,
-    pub(crate) timeouts: Option<Bound<'py, PyMapping>>,
+/// The configuration that the keywords of `Agent` and `configure` make; a keyword that is not given leaves the core's
+/// default.
+///
+/// # Errors
+/// `ValueError` for a value that cannot be, `TypeError` for one of another type and for a keyword that there is not.
+pub(crate) fn config(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Config> {
+    let mut config = Config::new();
+    let Some(keywords) = keywords else {
+        return Ok(config);
+    };
+    for (name, value) in keywords {
+        let name: String = name.extract()?;
+        set(&mut config, &name, &value).map_err(|error| of_keyword(keywords.py(), &name, error))?;
+    }
+    Ok(config)
 }
 
-impl Keywords<'_, '_> {
-    /// # Errors
-    /// `ValueError` for a value that cannot be, `TypeError` for one of another type.
-    pub(crate) fn into_config(self) -> PyResult<Config> {
-        let mut config = Config::new();
-        if let Some(servers) = &self.dns_servers {
-            config
-                .parse_dns_servers(servers.iter().map(String::as_str))
-                .map_err(value_error)?;
+/// Sets what one keyword says.
+fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    match name {
+        "allow_loopback" => config.set_allow_loopback(flag(value)?),
+        "dane" => config.set_dane(flag(value)?),
+        "deadline" => {
+            let deadline = unless_none(value).map(|value| seconds(value, name)).transpose()?;
+            config.set_deadline(deadline).map_err(value_error)?;
         }
-        let port = u16::try_from(self.smtp_port)
-            .map_err(|_| value_error(format_args!("{} is not a port: 1 to 65535", self.smtp_port)))?;
-        config.set_smtp_port(port).map_err(value_error)?;
-        config
-            .set_hello_name(self.hello_name.filter(|name| !name.is_empty()))
-            .map_err(value_error)?;
-        if let Some(deadline) = &self.deadline {
-            config
-                .set_deadline(Some(seconds(deadline, "deadline")?))
-                .map_err(value_error)?;
+        "dns_servers" => {
+            let servers: Vec<String> = value.extract::<Option<_>>()?.unwrap_or_default();
+            let servers = servers.iter().map(String::as_str);
+            config.parse_dns_servers(servers).map_err(value_error)?;
         }
-        if let Some(timeouts) = &self.timeouts {
-            for item in timeouts.items()? {
-                let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-                let timeout = timeout(&name)?;
-                config
-                    .set_timeout(timeout, seconds(&value, &name)?)
-                    .map_err(value_error)?;
+        "dns_trust_anchor" => {
+            if let Some(records) = unless_none(value) {
+                config.set_dns_trust_anchor(text(records)?).map_err(value_error)?;
             }
         }
-        config.set_allow_loopback(self.allow_loopback);
-        config.set_public_only(self.public_only);
-        config.set_require_mx(self.require_mx);
-        config.set_port25_check(self.port25_check);
-        Ok(config)
+        "hello_name" => {
+            let name = unless_none(value).map(text).transpose()?;
+            config
+                .set_hello_name(name.filter(|name| !name.is_empty()))
+                .map_err(value_error)?;
+        }
+        "https_port" => config.set_https_port(port(value)?).map_err(value_error)?,
+        "mta_sts" => config.set_mta_sts(flag(value)?),
+        "platform_roots" => config.set_platform_roots(flag(value)?),
+        "port25_check" => config.set_port25_check(flag(value)?),
+        "port25_witnesses" => {
+            config.set_port25_witnesses(unless_none(value).map(witnesses).transpose()?);
+        }
+        "proxy" => {
+            let proxy = unless_none(value).map(text).transpose()?.map(str::parse);
+            config.set_proxy(proxy.transpose().map_err(value_error)?);
+        }
+        "public_only" => config.set_public_only(flag(value)?),
+        "relay" => {
+            let relay = value.extract::<Option<PyRef<'_, Relay>>>()?;
+            config.set_relay(relay.map(|relay| relay.relay().clone()));
+        }
+        "require_mx" => config.set_require_mx(flag(value)?),
+        "require_tls" => config.set_require_tls(flag(value)?),
+        "smtp_port" => config.set_smtp_port(port(value)?).map_err(value_error)?,
+        "source_address" => {
+            let addresses = unless_none(value).map(addresses).transpose()?.unwrap_or_default();
+            let addresses = addresses.iter().map(String::as_str);
+            config.parse_source_addresses(addresses).map_err(value_error)?;
+        }
+        "timeouts" => {
+            if let Some(timeouts) = unless_none(value) {
+                set_timeouts(config, timeouts.cast()?)?;
+            }
+        }
+        "tls_roots" => {
+            if let Some(pem) = unless_none(value) {
+                config.add_tls_roots(text(pem)?).map_err(value_error)?;
+            }
+        }
+        _ => return Err(PyTypeError::new_err("there is no such keyword")),
+    }
+    Ok(())
+}
+
+/// A `TypeError` says which keyword it is about; the others say it by themselves.
+fn of_keyword(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyTypeError>(py) {
+        PyTypeError::new_err(format!("keyword {name:?}: {}", error.value(py)))
+    } else {
+        error
     }
 }
 
-/// The port as Python gave it: one that is too large for any integer of Rust is still a value that cannot be.
-pub(crate) fn port(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    match value.extract::<i64>() {
-        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
-            Err(value_error(format_args!("{value} is not a port: 1 to 65535")))
-        }
-        port => port,
+fn unless_none<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>> {
+    (!value.is_none()).then_some(value)
+}
+
+fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(value.cast::<PyBool>()?.is_true())
+}
+
+/// A port: a number that is too large for any integer of Rust is still a value that cannot be.
+pub(crate) fn port(value: &Bound<'_, PyAny>) -> PyResult<u16> {
+    let number = match value.extract::<i64>() {
+        Err(error) if !error.is_instance_of::<PyOverflowError>(value.py()) => return Err(error),
+        number => number.ok(),
+    };
+    number
+        .and_then(|number| u16::try_from(number).ok())
+        .ok_or_else(|| value_error(format_args!("{value} is not a port: 1 to 65535")))
+}
+
+/// One address, or several.
+fn addresses(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if value.is_instance_of::<PyString>() {
+        Ok(vec![value.extract()?])
+    } else {
+        value.extract()
     }
+}
+
+fn witnesses(value: &Bound<'_, PyAny>) -> PyResult<Witnesses> {
+    let (mut mail, mut web): (Vec<String>, Vec<String>) = Default::default();
+    for item in value.cast::<PyMapping>()?.items()? {
+        let (name, hosts): (String, Bound<'_, PyAny>) = item.extract()?;
+        match name.as_str() {
+            "mail" => mail = hosts.extract()?,
+            "web" => web = hosts.extract()?,
+            _ => {
+                return Err(value_error(format_args!(
+                    "there are no witnesses {name:?}; there are mail and web"
+                )));
+            }
+        }
+    }
+    Witnesses::new(mail.iter().map(String::as_str), web.iter().map(String::as_str)).map_err(value_error)
 }
 
 /// The keys of `timeouts`, in the order of an exchange.
-const TIMEOUTS: [(&str, Timeout); 10] = [
+const TIMEOUTS: [(&str, Timeout); 13] = [
     ("connect", Timeout::Connect),
     ("greeting", Timeout::Greeting),
     ("hello", Timeout::Hello),
+    ("starttls", Timeout::StartTls),
+    ("tls", Timeout::Tls),
+    ("auth", Timeout::Auth),
     ("mail", Timeout::Mail),
     ("rcpt", Timeout::Rcpt),
     ("data", Timeout::Data),
@@ -82,6 +162,17 @@ const TIMEOUTS: [(&str, Timeout); 10] = [
     ("quit", Timeout::Quit),
     ("start", Timeout::Start),
 ];
+
+fn set_timeouts(config: &mut Config, timeouts: &Bound<'_, PyMapping>) -> PyResult<()> {
+    for item in timeouts.items()? {
+        let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+        let timeout = timeout(&name)?;
+        config
+            .set_timeout(timeout, seconds(&value, &name)?)
+            .map_err(value_error)?;
+    }
+    Ok(())
+}
 
 fn timeout(name: &str) -> PyResult<Timeout> {
     TIMEOUTS
@@ -120,6 +211,6 @@ fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
     })
 }
 
-fn value_error(reason: impl Display) -> PyErr {
+pub(crate) fn value_error(reason: impl Display) -> PyErr {
     PyValueError::new_err(reason.to_string())
 }

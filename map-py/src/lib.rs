@@ -11,9 +11,12 @@
 mod agent;
 mod config;
 mod mailbox;
+mod port25;
+mod relay;
 mod report;
 mod session;
 mod text;
+mod tls;
 mod wait;
 
 /// The private half of `mapagent`; import that instead.
@@ -26,9 +29,15 @@ mod _native {
     #[pymodule_export]
     use crate::mailbox::Mailbox;
     #[pymodule_export]
+    use crate::port25::Port25Evidence;
+    #[pymodule_export]
+    use crate::relay::Relay;
+    #[pymodule_export]
     use crate::report::{Attempt, Outcome, RecipientReport, Report};
     #[pymodule_export]
     use crate::session::StreamSession;
+    #[pymodule_export]
+    use crate::tls::TlsSession;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python expects")]

@@ -1,8 +1,10 @@
 //! `Report` and its parts.
 
+use crate::port25::Port25Evidence;
 use crate::text::shown;
-use map_core::MapReply;
+use crate::tls::TlsSession;
 use map_core::delivery::AttemptOutcome;
+use map_core::{MapReply, TlsPolicy};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -68,7 +70,8 @@ impl Outcome {
         self.0.server_text().map(|text| PyBytes::new(py, text))
     }
 
-    /// How far it came: "check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data" or "content".
+    /// How far it came: "check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data" or
+    /// "content".
     #[getter]
     fn stage(&self) -> &'static str {
         self.0.stage().as_str()
@@ -84,6 +87,24 @@ impl Outcome {
     #[getter]
     fn address(&self) -> Option<String> {
         self.0.address().map(|address| address.to_string())
+    }
+
+    /// How the session with that host was protected; None for one in the clear.
+    #[getter]
+    fn tls(&self) -> Option<TlsSession> {
+        self.0.tls().map(TlsSession::new)
+    }
+
+    /// What demanded TLS of that host: "dane", "mta-sts", "relay" or "required"; None where nothing did.
+    #[getter]
+    fn tls_policy(&self) -> Option<&'static str> {
+        self.0.policy().map(TlsPolicy::as_str)
+    }
+
+    /// A relay has it and passes it on; `delivered` is "unknown" then, since the recipient's own server was not asked.
+    #[getter]
+    fn relayed(&self) -> bool {
+        self.0.relayed()
     }
 
     /// A sentence for a person: what happened and what to do next.
@@ -107,6 +128,9 @@ impl Outcome {
         dict.set_item("stage", self.stage())?;
         dict.set_item("host", self.host())?;
         dict.set_item("address", self.address())?;
+        dict.set_item("tls", tls_dict(py, self.tls())?)?;
+        dict.set_item("tls_policy", self.tls_policy())?;
+        dict.set_item("relayed", self.relayed())?;
         dict.set_item("advice", self.advice())?;
         Ok(dict)
     }
@@ -199,6 +223,18 @@ impl Attempt {
         self.0.code().map(|code| code.0)
     }
 
+    /// How the session was protected, as Report.tls.
+    #[getter]
+    fn tls(&self) -> Option<TlsSession> {
+        self.0.tls().map(TlsSession::new)
+    }
+
+    /// What demanded TLS, as Report.tls_policy.
+    #[getter]
+    fn tls_policy(&self) -> Option<&'static str> {
+        self.0.policy().map(TlsPolicy::as_str)
+    }
+
     /// Seconds that it took.
     #[getter]
     fn duration(&self) -> f64 {
@@ -214,6 +250,8 @@ impl Attempt {
         dict.set_item("outcome", self.outcome())?;
         dict.set_item("detail", self.detail())?;
         dict.set_item("code", self.code())?;
+        dict.set_item("tls", tls_dict(py, self.tls())?)?;
+        dict.set_item("tls_policy", self.tls_policy())?;
         dict.set_item("duration", self.duration())?;
         Ok(dict)
     }
@@ -301,6 +339,12 @@ impl Report {
         PyTuple::new(py, self.report.warnings())
     }
 
+    /// What was found when it was asked whether outgoing port 25 is blocked; None when there was no reason to ask.
+    #[getter]
+    fn port25(&self) -> Option<Port25Evidence> {
+        self.report.port25().map(Port25Evidence::new)
+    }
+
     /// The dialogue as appendix A of the MAP document prints it, C:, S: and SS:.
     #[getter]
     fn transcript(&self) -> String {
@@ -324,6 +368,8 @@ impl Report {
         dict.set_item("sender", report.sender())?;
         dict.set_item("message_id", report.message_id())?;
         dict.set_item("warnings", report.report.warnings())?;
+        let port25 = report.port25().map(|evidence| evidence.to_dict(py));
+        dict.set_item("port25", port25.transpose()?)?;
         dict.set_item("recipients", dicts(&report.recipients(py)?)?)?;
         dict.set_item("attempts", dicts(&report.attempts(py)?)?)?;
         Ok(dict)
@@ -334,6 +380,10 @@ impl Report {
         let delivered = report.summary().delivered().as_str();
         format!("<mapagent.Report {} delivered: {delivered}>", report.reply())
     }
+}
+
+fn tls_dict(py: Python<'_>, tls: Option<TlsSession>) -> PyResult<Option<Bound<'_, PyDict>>> {
+    tls.map(|tls| tls.to_dict(py)).transpose()
 }
 
 fn dicts<'py>(parts: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -1,5 +1,6 @@
 //! A Python `str` as the octets that the core checks.
 
+use crate::config::value_error;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::borrow::Cow;
@@ -16,6 +17,18 @@ pub(crate) fn octets<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, [u8]
             .extract::<Vec<u8>>()
             .map(Cow::Owned),
     }
+}
+
+/// A setting that is a text.
+///
+/// # Errors
+/// `TypeError` for what is no `str`. `ValueError` for a lone surrogate; Python's own exception for that carries the whole
+/// text, which may be a secret.
+pub(crate) fn text<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    value
+        .cast::<PyString>()?
+        .to_str()
+        .map_err(|_| value_error("a lone surrogate is no character"))
 }
 
 /// Octets of a peer as a `str`: what is not UTF-8 is shown as `\xNN`.

@@ -46,7 +46,7 @@ domain null.example
   mx 0 .
 """
 
-STAGES = {"check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data", "content"}
+STAGES = {"check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data", "content"}
 
 
 @pytest.fixture

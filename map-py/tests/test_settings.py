@@ -1,5 +1,6 @@
 """The keywords of `Agent` and `configure`: each is taken, and what cannot be is refused with a reason."""
 
+import inspect
 import math
 import pickle
 from collections.abc import Callable
@@ -14,7 +15,25 @@ from conftest import WorldMaker
 Maker = Callable[..., object]
 BOTH = pytest.mark.parametrize("make", [mapagent.Agent, mapagent.configure], ids=["Agent", "configure"])
 
-TIMEOUTS = ["connect", "greeting", "hello", "mail", "rcpt", "data", "content", "final_reply", "quit", "start"]
+TIMEOUTS = ["connect", "greeting", "hello", "starttls", "tls", "auth", "mail", "rcpt", "data", "content", "final_reply"]
+TIMEOUTS += ["quit", "start"]
+
+# Of an authority that signed nothing.
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBhjCCAS2gAwIBAgIUdMUiz7UvDfnD7k7hx1pFQG3Y8jgwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwHhcNMjYxMTIyMDUyNTA4WhcNNDYx
+MTE3MDUyNTA4WjAZMRcwFQYDVQQDDA5UZXN0IGF1dGhvcml0eTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABLVXPiahR9fcTXUo8rEFdYQcEnJXdDBv3/59s2mqvvb8
+lnEHy1wmyY/KNcNcDbvWReHn94nXO8XUL24JuQURnJmjUzBRMB0GA1UdDgQWBBSY
+sjrnh0Fo12eOmBH7p+ee1xl6ezAfBgNVHSMEGDAWgBSYsjrnh0Fo12eOmBH7p+ee
+1xl6ezAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIDG47be0uxrL
+QEoA6vAmZaxSPrIlrq7wjJHD2rb9pNkpAiAKbHm5kHU7rPEk/7LmSBA9skq9SBrv
+k8icIQrefM0Urg==
+-----END CERTIFICATE-----
+"""
+ROOT_KEY = """. 172800 IN DNSKEY 257 3 13 \
+KXX8lzMOgAB9pQn4OYmSzrP0rEVWrdXSu5vQ0DKhUvLNkmJrQtk7QZAzl+QW51cYSs2JiuQwJVEPK0yV6GXgWQ=="""
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +59,25 @@ def default_agent_put_back(default_agent: object) -> None:
         {"deadline": 0.001},
         {"deadline": None},
         {"allow_loopback": True, "public_only": True, "require_mx": True},
+        {"dns_trust_anchor": ROOT_KEY},
+        {"dns_trust_anchor": None},
+        {"source_address": "192.0.2.1"},
+        {"source_address": ["2001:db8::1", "192.0.2.1"]},
+        {"source_address": ()},
+        {"source_address": None},
+        {"proxy": "socks5://127.0.0.1:1080"},
+        {"proxy": "socks5h://alice:s3cret@proxy.example.net"},
+        {"proxy": None},
+        {"relay": mapagent.Relay("mail.example.net", 25, "clear")},
+        {"relay": None},
+        {"require_tls": True, "dane": False, "mta_sts": False, "platform_roots": False},
+        {"tls_roots": AUTHORITY},
+        {"tls_roots": AUTHORITY + AUTHORITY},
+        {"tls_roots": None},
+        {"https_port": 8443},
+        {"port25_witnesses": {"mail": ["mx.example.net", "192.0.2.1:2525"], "web": ("www.example.net",)}},
+        {"port25_witnesses": {"mail": ["mx.example.net"]}},
+        {"port25_witnesses": None},
         {"timeouts": None},
         {"timeouts": {name: 1.5 for name in TIMEOUTS}},
     ],
@@ -70,6 +108,19 @@ def test_taken(make: Maker, keywords: dict[str, Any]) -> None:
         ({"timeouts": {"conect": 1}}, "connect, greeting"),
         ({"timeouts": {"connect": 0}}, "deadline"),
         ({"timeouts": {"connect": -1}}, "connect"),
+        ({"dns_trust_anchor": "no key"}, "trust anchor"),
+        ({"source_address": "mail.example.org"}, "mail.example.org"),
+        ({"source_address": "0.0.0.0"}, "0.0.0.0"),
+        ({"source_address": ["192.0.2.1", "192.0.2.2"]}, "192.0.2.2"),
+        ({"proxy": "http://proxy.example.net"}, "socks5://"),
+        ({"proxy": ""}, "socks5://"),
+        ({"tls_roots": ""}, "no certificate"),
+        ({"tls_roots": "/etc/ssl/certs/ca-certificates.crt"}, "no certificate"),
+        ({"tls_roots": "\udcff"}, "surrogate"),
+        ({"https_port": 0}, "port"),
+        ({"https_port": 65536}, "65536"),
+        ({"port25_witnesses": {"mails": []}}, "mail and web"),
+        ({"port25_witnesses": {"mail": ["two words"]}}, "two words"),
     ],
     ids=repr,
 )
@@ -96,12 +147,33 @@ def test_refused(make: Maker, keywords: dict[str, Any], reason: str) -> None:
         {"timeouts": {"connect": "5"}},
         {"timeouts": {1: 5}},
         {"dead_line": 60},
+        {"dns_trust_anchor": ROOT_KEY.encode()},
+        {"source_address": 5},
+        {"source_address": [5]},
+        {"proxy": b"socks5://127.0.0.1"},
+        {"relay": "mail.example.net"},
+        {"require_tls": None},
+        {"dane": 1},
+        {"tls_roots": AUTHORITY.encode()},
+        {"https_port": None},
+        {"port25_witnesses": ["mx.example.net"]},
+        {"port25_witnesses": {"mail": "mx.example.net"}},
     ],
     ids=repr,
 )
 def test_of_another_type(make: Maker, keywords: dict[str, Any]) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=next(iter(keywords))):
         make(**keywords)
+
+
+@BOTH
+def test_the_signature_tells_every_default(make: Maker) -> None:
+    parameters = inspect.signature(make).parameters
+    assert {"dns_servers", "relay", "require_tls", "timeouts"} <= set(parameters)
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    make(**defaults)
+    for name, default in defaults.items():
+        make(**{name: default})
 
 
 @BOTH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-from . import Agent, Mailbox, Reply, Report, SendInterrupted, __version__
+from . import Agent, Mailbox, Relay, Reply, Report, SendInterrupted, __version__
 from ._native import StreamSession
 
 
@@ -126,7 +127,7 @@ def _print_report(report: Report, options: argparse.Namespace) -> None:
     _print(lines, sys.stdout)
     if not options.json:
         notes = [f"mapagent: warning: {warning}" for warning in report.warnings]
-        if report.reply is not Reply.RE_SUCCESS:
+        if report.reply is not Reply.RE_SUCCESS or report.relayed:
             notes.append(f"mapagent: {report.advice}")
         _print(notes, sys.stderr)
 
@@ -166,21 +167,92 @@ def _check(options: argparse.Namespace, _fate: _Fate) -> Reply:
 
 
 def _agent(options: argparse.Namespace) -> Agent:
+    witnesses = {"mail": options.port25_mail_witness, "web": options.port25_web_witness}
     try:
         return Agent(
             dns_servers=options.dns_server,
+            dns_trust_anchor=_read(options, options.dns_trust_anchor),
             smtp_port=options.smtp_port,
             hello_name=options.hello_name,
-            deadline=options.deadline,
+            source_address=options.source_address,
+            proxy=_proxy(options),
+            relay=_relay(options),
             allow_loopback=options.allow_loopback,
             public_only=options.public_only,
             require_mx=options.require_mx,
-            port25_check=options.port25_check,
+            require_tls=options.require_tls,
+            dane=options.dane,
+            mta_sts=options.mta_sts,
+            tls_roots=_read(options, options.tls_roots),
+            platform_roots=options.platform_roots,
+            https_port=options.https_port,
+            deadline=options.deadline,
             timeouts=dict(options.timeout),
+            port25_check=options.port25_check,
+            port25_witnesses=witnesses if any(witnesses.values()) else None,
         )
     except ValueError as error:
         parser: _Parser = options.parser
         parser.error(str(error))
+
+
+# Secrets come from a file, the environment or a terminal, never from the arguments: those can be read by every user of
+# the machine in the list of processes, and the shell keeps them in its history.
+_SECRET_VARIABLE = "MAPAGENT_RELAY_SECRET"
+_PROXY_VARIABLE = "MAPAGENT_PROXY"
+
+
+def _proxy(options: argparse.Namespace) -> str | None:
+    proxy: str | None = options.proxy
+    if proxy is not None and "@" in proxy:
+        parser: _Parser = options.parser
+        parser.error(f"--proxy can be seen by others: put a URL with a password into {_PROXY_VARIABLE}")
+    return os.environ.get(_PROXY_VARIABLE) if proxy is None else proxy
+
+
+def _relay(options: argparse.Namespace) -> Relay | None:
+    parser: _Parser = options.parser
+    if options.relay is None:
+        if options.relay_user is not None:
+            parser.error("--relay-user is for a relay: name it by --relay")
+        return None
+    host, port = options.relay
+    port = _RELAY_PORTS[options.relay_security] if port is None else port
+    relay = Relay(host, port, options.relay_security)
+    if options.relay_user is None:
+        return relay
+    kind = "token" if options.relay_token else "password"
+    return Relay(
+        host, port, options.relay_security, user=options.relay_user, **{kind: _relay_secret(options, relay, kind)}
+    )
+
+
+def _relay_secret(options: argparse.Namespace, relay: Relay, kind: str) -> str:
+    if options.relay_secret_file is not None:
+        # An editor ends the line, and the secret does not.
+        return (_read(options, options.relay_secret_file) or "").removesuffix("\n").removesuffix("\r")
+    secret = os.environ.get(_SECRET_VARIABLE)
+    if secret is not None:
+        return secret
+    if sys.stdin is None or not sys.stdin.isatty():
+        parser: _Parser = options.parser
+        parser.error(f"there is no {kind}: set {_SECRET_VARIABLE}, or name a file by --relay-secret-file")
+    return getpass.getpass(f"{kind} of {options.relay_user} at {relay}: ")
+
+
+def _read(options: argparse.Namespace, path: str | None) -> str | None:
+    """What is in a file that a setting names."""
+    if path is None:
+        return None
+    parser: _Parser = options.parser
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except OSError as error:
+        parser.error(f"{path}: {error.strerror}")
+    except UnicodeDecodeError:
+        # The exception would show what is in the file.
+        parser.error(f"{path}: this is not UTF-8")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -223,29 +295,105 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# Where relays listen as a rule (RFC 6409, RFC 8314).
+_RELAY_PORTS = {"starttls": 587, "implicit": 465, "opportunistic": 25, "clear": 25}
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    settings = parser.add_argument_group("settings")
-    settings.add_argument("--dns-server", metavar="ADDRESS[:PORT]", action="append", help="the system's when absent")
-    settings.add_argument("--smtp-port", metavar="PORT", type=int, default=25)
-    settings.add_argument("--hello-name", metavar="NAME", help="the name behind EHLO")
-    settings.add_argument("--deadline", metavar="SECONDS", type=float, help="for the send in all, the DNS included")
-    settings.add_argument(
-        "--timeout",
-        metavar="STEP=SECONDS",
-        type=_timeout,
-        action="append",
-        default=[],
-        help="for one step: connect, greeting, hello, mail, rcpt, data, content, final_reply, quit, start",
+    _add_road(parser.add_argument_group("the road"))
+    _add_relay(parser.add_argument_group("a relay"))
+    _add_protection(parser.add_argument_group("protection"))
+    _add_patience(parser.add_argument_group("patience"))
+
+
+def _add_road(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--dns-server", metavar="ADDRESS[:PORT]", action="append", help="the system's when absent")
+    group.add_argument("--dns-trust-anchor", metavar="FILE", help="DNSKEY records of the root, for DNSSEC")
+    group.add_argument("--smtp-port", metavar="PORT", type=int, default=25)
+    group.add_argument("--hello-name", metavar="NAME", help="the name behind EHLO")
+    group.add_argument(
+        "--source-address", metavar="ADDRESS", action="append", help="where connections come from; once for each family"
     )
-    settings.add_argument("--allow-loopback", action="store_true", help="take mail hosts on loopback, for tests")
-    settings.add_argument("--public-only", action="store_true", help="refuse mail hosts in private networks")
-    settings.add_argument("--require-mx", action="store_true", help="take no domain without an MX record")
-    settings.add_argument(
+    group.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="SOCKS5: socks5://host:port, or socks5h://… if it looks up names; "
+        f"one with a password is taken from the environment variable {_PROXY_VARIABLE}",
+    )
+    group.add_argument("--allow-loopback", action="store_true", help="take mail hosts on loopback, for tests")
+    group.add_argument("--public-only", action="store_true", help="refuse mail hosts in private networks")
+    group.add_argument("--require-mx", action="store_true", help="take no domain without an MX record")
+    group.add_argument(
         "--no-port25-check",
         dest="port25_check",
         action="store_false",
         help="do not ask other hosts whether port 25 is blocked",
     )
+    group.add_argument("--port25-mail-witness", metavar="HOST[:PORT]", action="append", default=[], help="ask this one")
+    group.add_argument("--port25-web-witness", metavar="HOST[:PORT]", action="append", default=[], help="and this one")
+
+
+def _add_relay(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--relay",
+        metavar="HOST[:PORT]",
+        type=_host_and_port,
+        help="hand the mail to this server instead of the recipient's own; the port is 587, or 465 with implicit TLS",
+    )
+    group.add_argument(
+        "--relay-security",
+        choices=list(_RELAY_PORTS),
+        default="starttls",
+        help="starttls and implicit verify its certificate; the others are for relays that are trusted as they are",
+    )
+    group.add_argument(
+        "--relay-user",
+        metavar="USER",
+        help=f"log in; the secret is taken from --relay-secret-file, from the environment variable {_SECRET_VARIABLE}, "
+        "or asked for",
+    )
+    group.add_argument("--relay-secret-file", metavar="FILE", help="the secret is what is in this file")
+    group.add_argument("--relay-token", action="store_true", help="the secret is an OAuth 2.0 access token")
+
+
+def _add_protection(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--require-tls", action="store_true", help="send only over TLS to a mail host that has proved who it is"
+    )
+    group.add_argument("--no-dane", dest="dane", action="store_false", help="do not verify mail hosts by DANE")
+    group.add_argument("--no-mta-sts", dest="mta_sts", action="store_false", help="do not look for MTA-STS policies")
+    group.add_argument("--tls-roots", metavar="FILE", help="trust these certificate authorities, too (PEM)")
+    group.add_argument(
+        "--no-platform-roots", dest="platform_roots", action="store_false", help="do not trust those of the platform"
+    )
+    group.add_argument("--https-port", metavar="PORT", type=int, default=443, help="of MTA-STS policies, for tests")
+
+
+def _add_patience(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--deadline", metavar="SECONDS", type=float, help="for the send in all, the DNS included")
+    group.add_argument(
+        "--timeout",
+        metavar="STEP=SECONDS",
+        type=_timeout,
+        action="append",
+        default=[],
+        help="for one step: connect, greeting, hello, starttls, tls, auth, mail, rcpt, data, content, final_reply, "
+        "quit, start",
+    )
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    if "@" in text:
+        # Not repeated: there may be a password in it.
+        raise argparse.ArgumentTypeError("this is not HOST:PORT; the user is named by --relay-user")
+    # An IPv6 address has colons of its own, and a port behind it only if it is in brackets.
+    colon = text.rfind(":", text.rfind("]") + 1)
+    if colon < 0 or (text.count(":") > 1 and not text.startswith("[")):
+        return text, None
+    try:
+        return text[:colon], int(text[colon + 1 :])
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT") from None
 
 
 def _timeout(text: str) -> tuple[str, float]:

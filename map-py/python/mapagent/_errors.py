@@ -61,6 +61,10 @@ class HelloRefusedError(RefusedError, smtplib.SMTPHeloError):
     """The server refused EHLO and HELO."""
 
 
+class AuthenticationRefusedError(RefusedError, smtplib.SMTPAuthenticationError):
+    """The relay refused the log-in."""
+
+
 class SenderRefusedError(RefusedError, smtplib.SMTPSenderRefused):
     """The server refused the sender."""
 
@@ -120,6 +124,7 @@ _BY_REPLY: dict[Reply, type[MapError]] = {
 _RESPONSE_BY_STAGE: dict[str, type[RefusedError]] = {
     "greeting": ConnectRefusedError,
     "hello": HelloRefusedError,
+    "auth": AuthenticationRefusedError,
     "mail": SenderRefusedError,
     "rcpt": RecipientRefusedError,
     "data": ContentRefusedError,

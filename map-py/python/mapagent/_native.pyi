@@ -12,9 +12,12 @@ __all__ = [
     "Attempt",
     "Mailbox",
     "Outcome",
+    "Port25Evidence",
     "RecipientReport",
+    "Relay",
     "Report",
     "StreamSession",
+    "TlsSession",
     "__version__",
     "configure",
     "replies",
@@ -25,21 +28,34 @@ __all__ = [
 
 __version__: Final[str]
 
-_Stage = Literal["check", "route", "connect", "greeting", "hello", "mail", "rcpt", "data", "content"]
+_Stage = Literal["check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data", "content"]
+_Security = Literal["starttls", "implicit", "opportunistic", "clear"]
+_TlsPolicy = Literal["dane", "mta-sts", "relay", "required"]
 
 def replies() -> list[tuple[str, int]]: ...
 def send_report(from_: str, to: str, subject: str, content: str) -> Report: ...
 def configure(
     *,
     dns_servers: Sequence[str] | None = None,
+    dns_trust_anchor: str | None = None,
     smtp_port: int = 25,
     hello_name: str | None = None,
-    deadline: float | None = None,
+    source_address: str | Sequence[str] | None = None,
+    proxy: str | None = None,
+    relay: Relay | None = None,
     allow_loopback: bool = False,
     public_only: bool = False,
     require_mx: bool = False,
-    port25_check: bool = True,
+    require_tls: bool = False,
+    dane: bool = True,
+    mta_sts: bool = True,
+    tls_roots: str | None = None,
+    platform_roots: bool = True,
+    https_port: int = 443,
+    deadline: float | None = None,
     timeouts: Mapping[str, float] | None = None,
+    port25_check: bool = True,
+    port25_witnesses: Mapping[str, Sequence[str]] | None = None,
 ) -> None: ...
 def saved_default() -> Agent: ...
 def restore_default(saved: Agent) -> None: ...
@@ -49,14 +65,25 @@ class Agent:
         cls,
         *,
         dns_servers: Sequence[str] | None = None,
+        dns_trust_anchor: str | None = None,
         smtp_port: int = 25,
         hello_name: str | None = None,
-        deadline: float | None = None,
+        source_address: str | Sequence[str] | None = None,
+        proxy: str | None = None,
+        relay: Relay | None = None,
         allow_loopback: bool = False,
         public_only: bool = False,
         require_mx: bool = False,
-        port25_check: bool = True,
+        require_tls: bool = False,
+        dane: bool = True,
+        mta_sts: bool = True,
+        tls_roots: str | None = None,
+        platform_roots: bool = True,
+        https_port: int = 443,
+        deadline: float | None = None,
         timeouts: Mapping[str, float] | None = None,
+        port25_check: bool = True,
+        port25_witnesses: Mapping[str, Sequence[str]] | None = None,
     ) -> Self: ...
     def send(self, from_: str, to: str, subject: str, content: str) -> Report: ...
     def close(self) -> None: ...
@@ -81,6 +108,24 @@ class Mailbox:
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[type[Mailbox], tuple[str]]: ...
+
+@final
+class Relay:
+    def __new__(
+        cls,
+        host: str,
+        port: int,
+        security: _Security = "starttls",
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+    ) -> Self: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def security(self) -> _Security: ...
+    def __reduce__(self) -> NoReturn: ...
 
 @final
 class StreamSession:
@@ -118,6 +163,12 @@ class Outcome:
     @property
     def address(self) -> str | None: ...
     @property
+    def tls(self) -> TlsSession | None: ...
+    @property
+    def tls_policy(self) -> _TlsPolicy | None: ...
+    @property
+    def relayed(self) -> bool: ...
+    @property
     def advice(self) -> str: ...
     def to_dict(self) -> dict[str, Any]: ...
     def __reduce__(self) -> NoReturn: ...
@@ -140,6 +191,8 @@ class Report(Outcome):
     @property
     def warnings(self) -> tuple[str, ...]: ...
     @property
+    def port25(self) -> Port25Evidence | None: ...
+    @property
     def transcript(self) -> str: ...
     def raise_for_reply(self) -> None: ...
 
@@ -158,6 +211,36 @@ class Attempt:
     @property
     def code(self) -> int | None: ...
     @property
+    def tls(self) -> TlsSession | None: ...
+    @property
+    def tls_policy(self) -> _TlsPolicy | None: ...
+    @property
     def duration(self) -> float: ...
     def to_dict(self) -> dict[str, Any]: ...
     def __reduce__(self) -> NoReturn: ...
+
+@final
+class TlsSession:
+    @property
+    def version(self) -> Literal["TLSv1.2", "TLSv1.3"]: ...
+    @property
+    def cipher_suite(self) -> str: ...
+    @property
+    def verified(self) -> Literal["none", "pkix", "dane"]: ...
+    @property
+    def problem(self) -> str | None: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Port25Evidence:
+    @property
+    def finding(self) -> str: ...
+    @property
+    def testimonies(self) -> tuple[str, ...]: ...
+    @property
+    def age(self) -> float: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
