@@ -17,7 +17,7 @@ pub const MAX_HOSTS: usize = 64;
 /// How many addresses of one host are looked at, for the same reason.
 pub const MAX_ADDRESSES: usize = 32;
 
-/// Finds the mail hosts of a domain, in the order in which to try them.
+/// Finds the mail hosts of a domain, in the order in which to try them. Nothing is proved of them.
 ///
 /// Equal preferences are shuffled by the operating system's randomness: "the sender-SMTP MUST randomize them to spread
 /// the load across multiple mail exchangers for a specific organization" ([RFC 5321 section 5.1]).
@@ -35,6 +35,23 @@ pub async fn find(
     find_with(resolver, domain, policy, &mut rand::make_rng::<StdRng>()).await
 }
 
+/// As [`find`], and the MX set is validated by DNSSEC: [`MxHost::proof`] says what was proved.
+///
+/// # Errors
+/// As [`find`]; an MX set that should be signed and is not is [`LookupError::Bogus`].
+pub async fn find_validated(
+    resolver: &dyn Resolver,
+    domain: &MailboxDomain,
+    policy: &Policy,
+) -> Result<Route, RouteError> {
+    let domain = match domain {
+        MailboxDomain::Literal(literal) => return Ok(literal_route(*literal)),
+        MailboxDomain::Domain(domain) => domain,
+    };
+    let answer = resolver.query_validated(domain.as_ascii(), RecordType::Mx).await;
+    route_of(domain, answer, *policy, &mut rand::make_rng::<StdRng>())
+}
+
 /// As [`find`], shuffled by the given generator.
 ///
 /// # Errors
@@ -49,9 +66,17 @@ pub async fn find_with(
         MailboxDomain::Literal(literal) => return Ok(literal_route(*literal)),
         MailboxDomain::Domain(domain) => domain,
     };
-    // Not validated: nothing rests on the proof before DANE decides whom to trust, and a mail in the clear must not wait
-    // for signatures.
-    match resolver.query(domain.as_ascii(), RecordType::Mx).await {
+    let answer = resolver.query(domain.as_ascii(), RecordType::Mx).await;
+    route_of(domain, answer, *policy, rng)
+}
+
+fn route_of(
+    domain: &Domain,
+    answer: Result<Answer, LookupError>,
+    policy: Policy,
+    rng: &mut impl Rng,
+) -> Result<Route, RouteError> {
+    match answer {
         Ok(answer) => mx_route(&answer, rng),
         Err(LookupError::NoData) if policy.require_mx => Err(RouteError::NoMx),
         // https://www.rfc-editor.org/rfc/rfc5321#section-5.1
@@ -78,7 +103,18 @@ pub async fn addresses(resolver: &dyn Resolver, host: &MxHost, policy: &Policy) 
         resolver.query(name.as_ascii(), RecordType::A),
         resolver.query(name.as_ascii(), RecordType::Aaaa),
     );
-    host_addresses(host.implicit, [("A", v4), ("AAAA", v6)], *policy)
+    host_addresses(host.implicit, [("A", v4), ("AAAA", v6)], |address| {
+        policy.check(address)
+    })
+}
+
+/// As [`addresses`], of a host that somebody chose: any address of it may be connected to.
+pub(crate) async fn addresses_of_relay(resolver: &dyn Resolver, name: &HostName) -> HostAddresses {
+    let (v4, v6) = tokio::join!(
+        resolver.query(name.as_ascii(), RecordType::A),
+        resolver.query(name.as_ascii(), RecordType::Aaaa),
+    );
+    host_addresses(false, [("A", v4), ("AAAA", v6)], |_| Ok(()))
 }
 
 fn literal_route(AddressLiteral(address): AddressLiteral) -> Route {
@@ -99,6 +135,7 @@ fn single_host(target: Target, implicit: bool) -> Route {
     Route {
         hosts: vec![host],
         dropped: Vec::new(),
+        canonical_name: None,
     }
 }
 
@@ -115,6 +152,7 @@ fn mx_route(answer: &Answer, rng: &mut impl Rng) -> Result<Route, RouteError> {
     let mut route = Route {
         hosts: Vec::new(),
         dropped: Vec::new(),
+        canonical_name: HostName::parse(&answer.canonical_name).ok(),
     };
     let total = records.len();
     records.truncate(MAX_HOSTS);
@@ -184,11 +222,11 @@ fn literal_addresses(address: IpAddr, policy: Policy) -> HostAddresses {
 fn host_addresses(
     implicit: bool,
     families: [(&str, Result<Answer, LookupError>); 2],
-    policy: Policy,
+    check: impl Fn(IpAddr) -> Result<(), RouteError>,
 ) -> HostAddresses {
     let mut dropped = Vec::new();
     let allowed = families.map(|(record_type, result)| match result {
-        Ok(answer) => allowed_addresses(&answer, policy, &mut dropped),
+        Ok(answer) => allowed_addresses(&answer, &check, &mut dropped),
         Err(error) => {
             if error.is_transient() {
                 let what = format!("any {record_type} record");
@@ -215,10 +253,14 @@ fn host_addresses(
 }
 
 /// The addresses of one family that may be connected to.
-fn allowed_addresses(answer: &Answer, policy: Policy, dropped: &mut Vec<Dropped>) -> Vec<IpAddr> {
+fn allowed_addresses(
+    answer: &Answer,
+    check: impl Fn(IpAddr) -> Result<(), RouteError>,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<IpAddr> {
     let mut allowed = Vec::new();
     for address in answer.records.iter().filter_map(address).take(MAX_ADDRESSES) {
-        match policy.check(address) {
+        match check(address) {
             Ok(()) if allowed.contains(&address) => {}
             Ok(()) => allowed.push(address),
             Err(why) => dropped.push(Dropped {

@@ -28,7 +28,8 @@ pub(crate) mod dns_server;
 pub(crate) mod fake;
 
 pub use dane::{Dane, dane};
-pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_with};
+pub(crate) use find::addresses_of_relay;
+pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_validated, find_with};
 pub use hickory::HickoryResolver;
 pub use host_name::HostName;
 pub use tlsa::Tlsa;
@@ -208,6 +209,8 @@ pub struct Route {
     pub hosts: Vec<MxHost>,
     /// MX records that were left out, and why, for the report.
     pub dropped: Vec<Dropped>,
+    /// The domain behind all aliases, if it has MX records; [`MxHost::proof`] covers the aliases.
+    pub canonical_name: Option<HostName>,
 }
 
 /// What [`addresses`] found for one host.
