@@ -2,8 +2,9 @@
 
 use super::config::Config;
 use super::job::Task;
-use crate::delivery::{Environment, deliver};
-use crate::net::{Limits, Port25};
+use crate::delivery::{BrokenTls, Environment, StsSource, deliver};
+use crate::net::{HttpsFetcher, Limits, Port25};
+use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, Resolver};
 use std::cell::Cell;
 use std::io;
@@ -87,9 +88,26 @@ fn environment(config: &Config) -> Environment {
         (None, []) => hickory(HickoryResolver::system(), config),
         (None, servers) => hickory(HickoryResolver::with_servers(servers), config),
     };
+    let connector = config.connector(&resolver);
+    let tls = config.tls_settings();
     Environment {
-        connector: config.connector(&resolver),
+        mta_sts: config.mta_sts.then(|| StsSource {
+            known: Arc::new(MtaSts::new()),
+            fetcher: Arc::new(HttpsFetcher::new(
+                Arc::clone(&resolver),
+                Arc::clone(&connector),
+                config.policy,
+                tls.clone(),
+                config.https_port,
+            )),
+        }),
+        connector,
         resolver,
+        tls,
+        require_tls: config.require_tls,
+        dane: config.dane,
+        broken_tls: BrokenTls::default(),
+        relay: config.relay.clone(),
         policy: config.policy,
         smtp_port: config.smtp_port,
         hello_name: config.hello_name.clone(),

@@ -2,6 +2,9 @@
 //!
 //! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped.
 
+mod secure;
+
+use super::protection::{Skip, TlsPolicy};
 use super::report::{Delivered, Stage};
 use super::transcript::{one_line, shown};
 use super::verdict::{Cause, ConnectFailure, Verdict};
@@ -21,6 +24,10 @@ pub(super) struct Case<'a> {
     pub(super) recipient: &'a str,
     pub(super) domain: &'a str,
     pub(super) host: Option<&'a str>,
+    /// The mail went to a relay, or was to.
+    pub(super) relay: bool,
+    /// What demanded TLS of the host.
+    pub(super) policy: Option<TlsPolicy>,
     pub(super) attempts: usize,
 }
 
@@ -33,8 +40,11 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             }
             _ => format!("Nothing was sent: {}. Correct it and send again.", failure.reason),
         },
+        Cause::Connect(failure) if case.relay => secure::relay_not_reached(case, *failure),
         Cause::Connect(failure) => no_connection(case, *failure),
-        Cause::Exchange(outcome) => exchange(case, outcome),
+        Cause::Exchange(outcome) => {
+            secure::exchange(case, outcome).unwrap_or_else(|| exchange(case, outcome))
+        }
         Cause::GivenUp(stage, why) => given_up(*stage, *why),
         Cause::Internal { content_begun: false } => {
             "Nothing was sent, because of a fault inside the library. Please report it with the transcript.".to_owned()
@@ -45,7 +55,12 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
                 .to_owned()
         }
         Cause::Misuse(how) => format!("Nothing was sent: {how}."),
+        Cause::NoRoots(why) => secure::no_roots(case, why),
+        Cause::Relayed(reply) => secure::relayed(case, reply),
+        Cause::RelayNotFound(error) => secure::relay_not_found(case, error),
         Cause::Route(error) => route(case, error),
+        Cause::Skipped(skip) => secure::skipped(case, skip),
+        Cause::TlsDemanded(reply) => secure::tls_demanded(case, reply),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
@@ -240,19 +255,9 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             host(case),
             quoted(reply)
         ),
-        Outcome::Unfit(Unfit::NoAuthMechanism) => format!(
-            "{} offers no way to log in that can be used here. Ask its administrator for SCRAM-SHA-256, PLAIN, LOGIN or \
-             XOAUTH2.",
-            host(case)
-        ),
-        Outcome::Unfit(Unfit::NotVerified) => format!(
-            "{} has not proved who it is, so the password was not sent.",
-            host(case)
-        ),
-        Outcome::NoTls(_) => format!(
-            "TLS is required, and {} does not begin it. Nothing was sent; ask its administrator.",
-            host(case)
-        ),
+        Outcome::Unfit(Unfit::NoAuthMechanism | Unfit::NotVerified) | Outcome::NoTls(_) => {
+            format!("Nothing was sent: {} {}.", host(case), exchange_detail(outcome))
+        }
         Outcome::Unfit(Unfit::NeedsSmtpUtf8) => format!(
             "{} takes only addresses in ASCII, and {} is not one. Ask the recipient for an ASCII address.",
             host(case),
@@ -267,10 +272,9 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             why: Loss::Aborted(why),
         } => given_up((*stage).into(), *why),
         Outcome::Lost { stage, why } => format!(
-            "Nothing was delivered: {} {} {}. Try again later.",
+            "Nothing was delivered: {} {}. Try again later.",
             host(case),
-            loss_detail(why),
-            awaiting(*stage)
+            lost(*stage, why)
         ),
         Outcome::Uncertain(why) => format!(
             "Nobody can say whether {} has the mail: all of it was sent, and then {}. It may have arrived: ask the \
@@ -380,37 +384,71 @@ fn by_code(code: u16, stage: smtp::Stage, transient: bool) -> &'static str {
     }
 }
 
-/// An attempt's end as a phrase.
-pub(super) fn detail(cause: &Cause) -> String {
+/// An attempt's end as a phrase. `policy` is what demanded TLS.
+pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
     match cause {
         Cause::Check(failure) => failure.reason.clone(),
         Cause::Connect(failure) | Cause::Unreachable(failure, _) => connect_detail(*failure),
-        Cause::Exchange(Outcome::Accepted(reply)) => format!("accepted: {}", quoted(reply)),
-        Cause::Exchange(Outcome::Refused { stage, reply }) => {
-            format!("said {} {}", quoted(reply), awaiting(*stage))
+        Cause::Exchange(outcome) => {
+            let demanded = secure::demanded(cause, policy);
+            format!("{}{demanded}", exchange_detail(outcome))
         }
-        Cause::Exchange(Outcome::Unexpected { stage, reply }) => {
-            format!("broke the protocol: said {} {}", quoted(reply), awaiting(*stage))
-        }
-        Cause::Exchange(Outcome::Unfit(Unfit::NoAuthMechanism)) => {
-            "offers no usable AUTH mechanism".to_owned()
-        }
-        Cause::Exchange(Outcome::Unfit(Unfit::NotVerified)) => "has not proved who it is".to_owned(),
-        Cause::Exchange(Outcome::NoTls(NoTls::NotOffered)) => "does not offer STARTTLS".to_owned(),
-        Cause::Exchange(Outcome::NoTls(NoTls::Refused(reply))) => {
-            format!("refused STARTTLS: {}", quoted(reply))
-        }
-        Cause::Exchange(Outcome::Unfit(Unfit::NeedsSmtpUtf8)) => "takes no address outside ASCII".to_owned(),
-        Cause::Exchange(Outcome::Unfit(Unfit::TooLarge { limit, .. })) => {
-            format!("takes at most {limit} octets")
-        }
-        Cause::Exchange(Outcome::Lost { stage, why }) => format!("{} {}", loss_detail(why), awaiting(*stage)),
-        Cause::Exchange(Outcome::Uncertain(why)) => format!("all was sent, then {}", uncertain_detail(why)),
         Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
         Cause::Internal { .. } => "a fault inside the library".to_owned(),
         Cause::Misuse(how) => how.clone(),
-        Cause::Route(error) => error.to_string(),
+        Cause::NoRoots(why) => format!("could not be verified: {why}"),
+        Cause::Relayed(reply) => format!("accepted as a relay: {}", quoted(reply)),
+        Cause::RelayNotFound(RouteError::NoAddress) => "has no address".to_owned(),
+        Cause::Route(error) | Cause::RelayNotFound(error) => error.to_string(),
+        Cause::Skipped(Skip::Dane(error)) => {
+            format!("was left out, because what DANE demands of it could not be found out: {error}")
+        }
+        Cause::Skipped(Skip::NotInPolicy) => {
+            "was left out, because the MTA-STS policy does not name it".to_owned()
+        }
+        Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
+    }
+}
+
+fn exchange_detail(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted(reply) => format!("accepted: {}", quoted(reply)),
+        Outcome::Refused { stage, reply } => format!("said {} {}", quoted(reply), awaiting(*stage)),
+        Outcome::Unexpected { stage, reply } => {
+            format!("broke the protocol: said {} {}", quoted(reply), awaiting(*stage))
+        }
+        Outcome::Unfit(Unfit::NoAuthMechanism) => "offers no usable AUTH mechanism".to_owned(),
+        Outcome::Unfit(Unfit::NotVerified) => "has not proved who it is".to_owned(),
+        Outcome::NoTls(NoTls::NotOffered) => "does not offer STARTTLS".to_owned(),
+        Outcome::NoTls(NoTls::Refused(reply)) => format!("refused STARTTLS: {}", quoted(reply)),
+        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => "takes no address outside ASCII".to_owned(),
+        Outcome::Unfit(Unfit::TooLarge { limit, .. }) => format!("takes at most {limit} octets"),
+        Outcome::Lost { stage, why } => lost(*stage, why),
+        Outcome::Uncertain(why) => format!("all was sent, then {}", uncertain_detail(why)),
+    }
+}
+
+fn lost(stage: smtp::Stage, why: &Loss) -> String {
+    secure::session_loss(stage, why).unwrap_or_else(|| format!("{} {}", loss_detail(why), awaiting(stage)))
+}
+
+/// Why there is no TLS session, where a handshake was begun: a remark for the transcript.
+pub(super) fn no_session(cause: &Cause) -> Option<String> {
+    match cause {
+        Cause::NoRoots(why) => Some(format!("no TLS session: {why}")),
+        Cause::Exchange(Outcome::Lost {
+            stage: smtp::Stage::Tls,
+            why,
+        }) => match why {
+            Loss::Aborted(_) => None,
+            Loss::Tls(why) => Some(format!("no TLS session: {why}")),
+            why => Some(format!(
+                "no TLS session: the host {}",
+                lost(smtp::Stage::Tls, why)
+            )),
+        },
+        _ => None,
     }
 }
 
@@ -465,7 +503,9 @@ fn awaiting(stage: smtp::Stage) -> &'static str {
 
 /// `"550 5.1.1 No such user"`
 fn quoted(reply: &Reply) -> String {
-    let said: Vec<String> = reply.lines.iter().map(|line| shown(line)).collect();
+    // A challenge of AUTH is no text.
+    let lines = reply.lines.iter().filter(|_| reply.code.0 != 334);
+    let said: Vec<String> = lines.map(|line| shown(line)).collect();
     let said = said.join(" ");
     let mut text: String = said.trim().chars().take(QUOTED_CHARACTERS).collect();
     if said.trim().chars().nth(QUOTED_CHARACTERS).is_some() {

@@ -1,20 +1,20 @@
 //! Hosts and addresses in order, until every recipient is settled.
 
+mod conversation;
+
+use super::protection::{self, Demands, Protection, Skip};
 use super::report::{Asked, Attempt, AttemptOutcome, Findings, Line, Report, Stage, worst};
 use super::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
-use super::{Environment, advice, port25};
-use crate::address::{ForwardPath, Mailbox, ReversePath};
+use super::{Environment, Relay, TlsPolicy, advice, port25};
+use crate::address::{Mailbox, MailboxDomain};
 use crate::message::Message;
-use crate::net::{
-    ConnectByName, ConnectError, Limits, Observer, Port25Evidence, ProxyError, Transport, converse,
-    is_localhost,
-};
+use crate::net::tls::TlsFacts;
+use crate::net::{ConnectByName, ConnectError, Limits, Port25Evidence, ProxyError, Transport, is_localhost};
 use crate::route::{self, Dropped, HostName, LookupError, MxHost, Route, RouteError, Target};
-use crate::smtp::{
-    self, Abort, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId,
-};
+use crate::smtp::{Abort, Hello, Outcome, TlsUse};
+use futures_util::future::try_join;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ const MAX_ATTEMPTS: usize = 20;
 /// Hosts that came past EHLO and took nothing.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
-/// Delivers `message` to its recipients, who share the domain of the first.
+/// Delivers `message` to its recipients, who share the domain of the first unless there is a relay.
 pub(crate) async fn deliver(
     message: &Message,
     asked: Arc<Asked>,
@@ -125,9 +125,32 @@ impl Destination {
     }
 }
 
+/// A mail host that is being tried.
+#[derive(Debug)]
+struct Host {
+    name: Arc<str>,
+    port: u16,
+    protection: Protection,
+}
+
+/// What is known of a host before it is connected to.
+struct Prepared {
+    destinations: VecDeque<Destination>,
+    protection: Protection,
+}
+
+/// How a connection is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Opening {
+    hello: Hello,
+    tls: TlsUse,
+}
+
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
+    /// The same address, without TLS.
+    ClearHere,
     /// The same address, opened with HELO.
     HeloHere,
     /// Another address of the same host.
@@ -140,32 +163,61 @@ enum Next {
     Stop,
 }
 
-/// How one conversation went.
-struct Conversation {
-    outcomes: Vec<(usize, Outcome)>,
-    dialogue: Vec<Line>,
-    past_hello: bool,
-}
-
 impl Delivery<'_> {
     async fn run(&mut self) {
-        let Some(domain) = self
+        let environment = self.environment;
+        let domain = self
             .recipients
             .first()
-            .map(|recipient| recipient.mailbox.domain().clone())
-        else {
-            return;
-        };
-        let resolver = self.environment.resolver.as_ref();
+            .map(|recipient| recipient.mailbox.domain().clone());
+        match (&environment.relay, domain) {
+            (Some(relay), Some(_)) => self.try_relay(relay).await,
+            (None, Some(domain)) => self.try_domain(&domain).await,
+            (_, None) => {}
+        }
+    }
+
+    async fn try_domain(&mut self, domain: &MailboxDomain) {
         match self
             .limits
-            .bound(route::find(resolver, &domain, &self.environment.policy))
+            .bound(protection::directions(self.environment, domain))
             .await
         {
             Err(why) => self.note(&Cause::GivenUp(Stage::Route, why), None),
             Ok(Err(error)) => self.note(&Cause::Route(error), None),
-            Ok(Ok(route)) => self.try_hosts(route).await,
+            Ok(Ok(directions)) => {
+                self.warnings.extend(directions.warnings);
+                self.try_hosts(directions.route, &directions.demands).await;
+            }
         }
+    }
+
+    /// No MX record is looked up, and no target is forbidden: who set the relay chose it.
+    async fn try_relay(&mut self, relay: &Relay) {
+        let host = Host {
+            name: relay.host().to_string().into(),
+            port: relay.port(),
+            protection: Protection::of_relay(relay),
+        };
+        let destinations = match (
+            relay.addresses(),
+            relay.host(),
+            self.environment.connector.by_name(),
+        ) {
+            (Some(addresses), ..) => addresses.into_iter().map(Destination::Address).collect(),
+            (None, Target::Name(name), Some(_)) => [Destination::Name(name.clone())].into(),
+            (None, Target::Name(name), None) => {
+                let resolver = self.environment.resolver.as_ref();
+                let found = self.limits.bound(route::addresses_of_relay(resolver, name)).await;
+                match found.map(|found| found.found) {
+                    Err(why) => return self.note(&Cause::GivenUp(Stage::Route, why), None),
+                    Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
+                    Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),
+                }
+            }
+            (None, Target::Address(address), _) => [Destination::Address(*address)].into(),
+        };
+        self.try_destinations(&host, destinations, None).await;
     }
 
     fn has_tried_enough(&self) -> bool {
@@ -181,63 +233,109 @@ impl Delivery<'_> {
         self.warnings.extend(warnings);
     }
 
-    async fn try_hosts(&mut self, route: Route) {
+    async fn try_hosts(&mut self, route: Route, demands: &Demands) {
         self.leave_out(&route.dropped, "");
         for host in route.hosts {
             if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.has_tried_enough() {
                 self.untried = true;
                 return;
             }
-            if self.try_host(&host).await == Next::Stop {
+            if self.try_host(&host, demands).await == Next::Stop {
                 return;
             }
         }
     }
 
-    async fn try_host(&mut self, host: &MxHost) -> Next {
+    async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> Next {
         let name: Arc<str> = host.target.to_string().into();
-        if let (Target::Name(target), Some(_)) = (&host.target, self.environment.connector.by_name()) {
-            return self.try_name(&name, target).await;
-        }
-        let resolver = self.environment.resolver.as_ref();
-        let found = self
-            .limits
-            .bound(route::addresses(resolver, host, &self.environment.policy))
-            .await;
-        let found = match found {
+        let (dropped, prepared) = match self.limits.bound(self.prepare(host, demands)).await {
             Err(why) => {
                 self.note(&Cause::GivenUp(Stage::Route, why), None);
                 return Next::Stop;
             }
-            Ok(found) => found,
+            Ok(prepared) => prepared,
         };
-        self.leave_out(&found.dropped, &format!(" of {name}"));
-        match found.found {
-            Err(error) => {
+        self.leave_out(&dropped, &format!(" of {name}"));
+        match prepared {
+            Err(cause) => {
                 // A DNS that is silent about one host would take its time over each of them.
-                self.slow_addresses += usize::from(error == RouteError::Lookup(LookupError::NoAnswer));
-                self.note_without_address(&name, error);
+                self.slow_addresses += usize::from(matches!(
+                    cause,
+                    Cause::Route(RouteError::Lookup(LookupError::NoAnswer))
+                        | Cause::Skipped(Skip::Dane(LookupError::NoAnswer))
+                ));
+                self.note_unused(&name, &cause);
                 Next::Host
             }
-            Ok(addresses) => {
-                let destinations = addresses.into_iter().map(Destination::Address).collect();
-                self.try_destinations(&name, destinations).await
+            Ok(Prepared {
+                destinations,
+                protection,
+            }) => {
+                let warning = protection.warning.clone();
+                self.warn(warning);
+                let host = Host {
+                    name,
+                    port: self.environment.smtp_port,
+                    protection,
+                };
+                self.try_destinations(&host, destinations, Some(demands)).await
             }
         }
     }
 
-    /// Of the targets that are not allowed, only those that are named so can be told here.
-    async fn try_name(&mut self, host: &Arc<str>, name: &HostName) -> Next {
-        if is_localhost(name.as_ascii()) && !self.environment.policy.allow_loopback {
-            self.note_without_address(host, RouteError::ForbiddenTarget);
-            return Next::Host;
-        }
-        self.try_destinations(host, [Destination::Name(name.clone())].into())
-            .await
+    /// Finds the addresses of a host and how it is protected, at the same time; or why it cannot be used. Nothing is
+    /// waited for about a host without an address.
+    async fn prepare(&self, host: &MxHost, demands: &Demands) -> (Vec<Dropped>, Result<Prepared, Cause>) {
+        let mut dropped = Vec::new();
+        let destinations = async {
+            let (destinations, left_out) = self.destinations(host).await;
+            dropped = left_out;
+            destinations.map_err(Cause::Route)
+        };
+        let protection = async { Ok(demands.protection(self.environment, host).await) };
+        let prepared = try_join(destinations, protection).await;
+        let prepared = prepared.and_then(|(destinations, protection)| {
+            Ok(Prepared {
+                destinations,
+                protection: protection.map_err(Cause::Skipped)?,
+            })
+        });
+        (dropped, prepared)
     }
 
-    async fn try_destinations(&mut self, host: &Arc<str>, mut destinations: VecDeque<Destination>) -> Next {
-        let mut hello = Hello::Ehlo;
+    async fn destinations(&self, host: &MxHost) -> (Result<VecDeque<Destination>, RouteError>, Vec<Dropped>) {
+        let Environment {
+            resolver,
+            connector,
+            policy,
+            ..
+        } = self.environment;
+        match (&host.target, connector.by_name()) {
+            // Of the targets that are not allowed, only those that are named so can be told here.
+            (Target::Name(name), Some(_)) if is_localhost(name.as_ascii()) && !policy.allow_loopback => {
+                (Err(RouteError::ForbiddenTarget), Vec::new())
+            }
+            (Target::Name(name), Some(_)) => (Ok([Destination::Name(name.clone())].into()), Vec::new()),
+            _ => {
+                let found = route::addresses(resolver.as_ref(), host, policy).await;
+                let destinations = found
+                    .found
+                    .map(|addresses| addresses.into_iter().map(Destination::Address).collect());
+                (destinations, found.dropped)
+            }
+        }
+    }
+
+    /// `demands` are those of the recipient's domain; a relay has none.
+    async fn try_destinations(
+        &mut self,
+        host: &Host,
+        mut destinations: VecDeque<Destination>,
+        demands: Option<&Demands>,
+    ) -> Next {
+        let first = self.first_opening(host);
+        let mut opening = first;
+        let mut before = Before::default();
         let mut other_family_tried = false;
         let mut past_hello = false;
         let first_attempt = self.attempts.len();
@@ -246,19 +344,37 @@ impl Delivery<'_> {
                 self.untried = true;
                 return Next::Stop;
             }
-            let attempt = self.attempt(host, &destination, hello).await;
-            if attempt.past_hello && !past_hello {
+            let attempt = self.attempt(host, &destination, opening, demands).await;
+            if attempt.past_hello {
+                self.supersede(host, &before);
+                self.hosts_past_hello += usize::from(!past_hello);
                 past_hello = true;
-                self.hosts_past_hello += 1;
             }
-            hello = Hello::Ehlo;
             match attempt.next {
                 Next::Stop => return Next::Stop,
-                Next::Address => {}
-                Next::HeloHere => {
-                    hello = Hello::Helo;
+                Next::ClearHere => {
+                    self.warn(self.attempts.last().map(|attempt| {
+                        format!(
+                            "{} {}, so it was tried again in the clear",
+                            host.name, attempt.detail
+                        )
+                    }));
+                    before.tls_broke = !attempt.injected;
+                    before.attempts.push(attempt.index);
+                    opening = Opening {
+                        tls: TlsUse::Clear,
+                        ..first
+                    };
                     destinations.push_front(destination);
+                    continue;
                 }
+                Next::HeloHere => {
+                    before.attempts.push(attempt.index);
+                    opening.hello = Hello::Helo;
+                    destinations.push_front(destination);
+                    continue;
+                }
+                Next::Address => {}
                 Next::OtherFamily if !other_family_tried => {
                     other_family_tried = true;
                     destinations.retain(|other| other.is_of_other_family_than(&destination));
@@ -266,11 +382,41 @@ impl Delivery<'_> {
                 }
                 Next::OtherFamily | Next::Host => break,
             }
+            opening = first;
+            before = Before::default();
         }
         if self.settle_refusals(first_attempt) {
             Next::Stop
         } else {
             Next::Host
+        }
+    }
+
+    fn first_opening(&mut self, host: &Host) -> Opening {
+        let mut tls = host.protection.tls;
+        if tls == TlsUse::Opportunistic && self.environment.broken_tls.knows(&host.name) {
+            tls = TlsUse::Clear;
+            self.warn(Some(format!(
+                "TLS with {} failed within the last ten minutes, so it was tried in the clear at once",
+                host.name
+            )));
+        }
+        Opening {
+            hello: Hello::Ehlo,
+            tls,
+        }
+    }
+
+    /// An address was spoken with by another opening than it was tried with before: what came of those says nothing of
+    /// the mail any more, and a TLS that broke is known to be the host's and not the network's.
+    fn supersede(&mut self, host: &Host, before: &Before) {
+        for recipient in &mut self.recipients {
+            recipient
+                .causes
+                .retain(|(_, attempt)| !attempt.is_some_and(|attempt| before.attempts.contains(&attempt)));
+        }
+        if before.tls_broke {
+            self.environment.broken_tls.remember(&host.name);
         }
     }
 
@@ -294,12 +440,19 @@ impl Delivery<'_> {
         self.recipients.iter().all(|recipient| recipient.settled)
     }
 
-    async fn attempt(&mut self, host: &Arc<str>, destination: &Destination, hello: Hello) -> Attempted {
+    async fn attempt(
+        &mut self,
+        host: &Host,
+        destination: &Destination,
+        opening: Opening,
+        demands: Option<&Demands>,
+    ) -> Attempted {
         let started = Instant::now();
-        let connecting = timeout(self.environment.connect_timeout, self.connect(destination));
+        let connecting = timeout(self.environment.connect_timeout, self.connect(host, destination));
         let trail = Trail {
-            host: Arc::clone(host),
+            host: Arc::clone(&host.name),
             address: destination.address(),
+            policy: host.protection.policy,
             started,
         };
         let transport = match self.limits.bound(connecting).await {
@@ -312,15 +465,28 @@ impl Delivery<'_> {
             port25.connected(address);
         }
         let pending = self.pending();
-        let conversation = self.converse(&trail, transport, hello, &pending).await;
-        self.conclude(trail, hello, conversation)
+        let conversation = self
+            .converse(&trail, &host.protection, transport, opening, &pending)
+            .await;
+        if let Some(demands) = demands.filter(|_| conversation.past_hello) {
+            self.warn(demands.remark(&host.protection, &host.name, conversation.tls.as_ref()));
+        }
+        self.conclude(trail, host, opening, conversation)
     }
 
-    async fn connect(&self, destination: &Destination) -> Result<Box<dyn Transport>, ConnectError> {
-        let (connector, port) = (&self.environment.connector, self.environment.smtp_port);
+    async fn connect(
+        &self,
+        host: &Host,
+        destination: &Destination,
+    ) -> Result<Box<dyn Transport>, ConnectError> {
+        let connector = &self.environment.connector;
         match (destination, connector.by_name()) {
-            (Destination::Address(address), _) => connector.connect(SocketAddr::new(*address, port)).await,
-            (Destination::Name(name), Some(connector)) => ConnectByName::connect(connector, name, port).await,
+            (Destination::Address(address), _) => {
+                connector.connect(SocketAddr::new(*address, host.port)).await
+            }
+            (Destination::Name(name), Some(connector)) => {
+                ConnectByName::connect(connector, name, host.port).await
+            }
             // A connector that changed its mind.
             (Destination::Name(_), None) => Err(ConnectError::Immediate(io::ErrorKind::Unsupported.into())),
         }
@@ -347,11 +513,13 @@ impl Delivery<'_> {
         );
         self.slow_addresses += usize::from(!cheap);
         let index = self.attempts.len();
-        self.record(trail.attempt(cause, Vec::new()));
+        self.record(trail.attempt(cause, None, Vec::new()));
         self.note(cause, Some(index));
         Attempted {
+            index,
             next,
             past_hello: false,
+            injected: false,
         }
     }
 
@@ -361,109 +529,9 @@ impl Delivery<'_> {
         self.recipients.iter().enumerate().filter_map(unsettled).collect()
     }
 
-    async fn converse(
-        &mut self,
-        trail: &Trail,
-        transport: Box<dyn Transport>,
-        hello: Hello,
-        pending: &[usize],
-    ) -> Conversation {
-        let chosen = self.environment.hello_name.choose(transport.local_addr());
-        if let Some(warning) = chosen.warning.filter(|warning| !self.warnings.contains(warning)) {
-            self.warnings.push(warning);
-        }
-        let config = smtp::Config {
-            hello_name: chosen.name,
-            hello,
-            deadlines: self.environment.deadlines,
-            tls: TlsUse::Clear,
-            auth: None,
-        };
-        let forward_paths = pending
-            .iter()
-            .filter_map(|&index| self.recipients.get(index))
-            .map(|recipient| ForwardPath(recipient.mailbox.clone()))
-            .collect();
-        let envelope = Envelope {
-            reverse_path: ReversePath::Mailbox(self.message.from().clone()),
-            forward_paths,
-        };
-        let mut observer = Notes {
-            trail,
-            progress: self.progress,
-            message: self.message,
-            conversation: Conversation {
-                outcomes: Vec::new(),
-                dialogue: Vec::new(),
-                past_hello: false,
-            },
-        };
-        let now = Instant::now().into_std();
-        let mut connection = Connection::new(config, now);
-        connection.submit(
-            TransactionId(0),
-            envelope,
-            BodyInfo {
-                size: self.message.size(),
-            },
-            now,
-        );
-        connection.quit(now);
-        converse(&mut connection, transport, None, &mut observer, self.limits).await;
-        let mut conversation = observer.conversation;
-        for (index, _) in &mut conversation.outcomes {
-            *index = pending.get(*index).copied().unwrap_or(usize::MAX);
-        }
-        conversation
-    }
-
-    fn conclude(&mut self, trail: Trail, hello: Hello, conversation: Conversation) -> Attempted {
-        let index = self.attempts.len();
-        let Conversation {
-            mut outcomes,
-            dialogue,
-            past_hello,
-        } = conversation;
-        outcomes.sort_by_key(|(recipient, _)| *recipient);
-        let mut crowded = false;
-        let mut next = Next::Stop;
-        let mut worst_cause = None;
-        for (recipient, outcome) in outcomes {
-            let passed_rcpt = !matches!(
-                outcome,
-                Outcome::Refused {
-                    stage: smtp::Stage::Rcpt,
-                    ..
-                }
-            );
-            let step = step_after(&outcome, hello);
-            let cause = Cause::of_exchange(outcome, crowded);
-            crowded |= passed_rcpt;
-            let other_family = step != Next::HeloHere && is_refusal_of_our_address(&cause);
-            if other_family {
-                next = next.or(Next::OtherFamily);
-            } else if !settles(&cause) {
-                next = next.or(step);
-            }
-            if let Some(recipient) = self.recipients.get_mut(recipient) {
-                recipient.settled = settles(&cause) && !other_family;
-                recipient.causes.push((cause.clone(), Some(index)));
-            }
-            if worst_cause.is_none() || !matches!(cause, Cause::Exchange(Outcome::Accepted(_))) {
-                worst_cause = Some(cause);
-            }
-        }
-        let cause = worst_cause.unwrap_or(Cause::Internal { content_begun: false });
-        let is_slow = matches!(
-            cause,
-            Cause::Exchange(Outcome::Lost {
-                why: Loss::TimedOut,
-                ..
-            })
-        );
-        self.slow_addresses += usize::from(is_slow);
-        self.record(trail.attempt(&cause, dialogue));
-        Attempted { next, past_hello }
+    fn warn(&mut self, warning: Option<String>) {
+        let new = warning.filter(|warning| !self.warnings.contains(warning));
+        self.warnings.extend(new);
     }
 
     fn record(&mut self, attempt: Attempt) {
@@ -479,26 +547,25 @@ impl Delivery<'_> {
         }
     }
 
-    fn note_without_address(&mut self, host: &Arc<str>, error: RouteError) {
+    /// A host that was not connected to.
+    fn note_unused(&mut self, host: &Arc<str>, cause: &Cause) {
         let index = self.attempts.len();
-        let cause = Cause::Route(error);
-        self.record(Attempt {
+        let trail = Trail {
             host: Arc::clone(host),
             address: None,
-            stage: Stage::Route,
-            outcome: AttemptOutcome::Failed,
-            detail: advice::detail(&cause),
-            code: None,
-            duration: std::time::Duration::ZERO,
-            tls: None,
-            policy: None,
-            dialogue: Vec::new(),
-        });
-        self.note(&cause, Some(index));
+            policy: match cause {
+                Cause::Skipped(skip) => Some(skip.policy()),
+                _ => None,
+            },
+            started: Instant::now(),
+        };
+        self.record(trail.attempt(cause, None, Vec::new()));
+        self.note(cause, Some(index));
     }
 
     async fn ask_about_port25(&mut self) {
-        let Some(failures) = self.failures_to_connect() else {
+        let failures = self.failures_to_connect();
+        let Some(failures) = failures.filter(|_| self.environment.relay.is_none()) else {
             return;
         };
         match port25::ask(&failures, self.environment, self.limits).await {
@@ -516,7 +583,7 @@ impl Delivery<'_> {
             let failure = match cause {
                 Cause::Connect(failure) => *failure,
                 Cause::GivenUp(Stage::Connect, Abort::Deadline) => ConnectFailure::TimedOut,
-                Cause::Route(_) => continue,
+                Cause::Route(_) | Cause::Skipped(_) => continue,
                 _ => return None,
             };
             let attempt = attempt.and_then(|index| self.attempts.get(index));
@@ -528,6 +595,8 @@ impl Delivery<'_> {
     fn report(self, asked: Arc<Asked>) -> Report {
         let Self {
             message,
+            environment,
+            progress,
             recipients,
             attempts,
             warnings,
@@ -543,6 +612,8 @@ impl Delivery<'_> {
                     recipient: recipient.mailbox.to_string(),
                     causes: &recipient.causes,
                     untried,
+                    relay: environment.relay.is_some(),
+                    content_begun: progress.content_begun(),
                     port25: port25.as_ref(),
                 };
                 findings.report(&attempts)
@@ -566,22 +637,35 @@ impl Delivery<'_> {
 
 /// An attempt is over.
 struct Attempted {
+    /// Its place among the attempts.
+    index: usize,
     next: Next,
     past_hello: bool,
+    /// Somebody wrote in the clear into the beginning of TLS.
+    injected: bool,
+}
+
+/// How one address was tried before the opening it is tried with now.
+#[derive(Default)]
+struct Before {
+    attempts: Vec<usize>,
+    /// TLS broke, and it may well have taken its time.
+    tls_broke: bool,
 }
 
 /// Where and since when an attempt is made.
 struct Trail {
     host: Arc<str>,
     address: Option<IpAddr>,
+    policy: Option<TlsPolicy>,
     started: Instant,
 }
 
 impl Trail {
-    fn attempt(self, cause: &Cause, dialogue: Vec<Line>) -> Attempt {
+    fn attempt(self, cause: &Cause, tls: Option<TlsFacts>, dialogue: Vec<Line>) -> Attempt {
         let verdict = verdict(cause, "");
         let outcome = match cause {
-            Cause::Exchange(Outcome::Accepted(_)) => AttemptOutcome::Accepted,
+            Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_) => AttemptOutcome::Accepted,
             Cause::Exchange(Outcome::Uncertain(_)) => AttemptOutcome::Uncertain,
             _ => AttemptOutcome::Failed,
         };
@@ -590,46 +674,13 @@ impl Trail {
             address: self.address,
             stage: verdict.stage,
             outcome,
-            detail: advice::detail(cause),
+            detail: advice::detail(cause, self.policy),
             code: verdict.server.as_ref().map(|reply| reply.code),
             duration: self.started.elapsed(),
-            tls: None,
-            policy: None,
+            tls,
+            policy: self.policy,
             dialogue,
         }
-    }
-}
-
-/// What one host's outcome for one recipient asks for next, while the recipient is not settled.
-fn step_after(outcome: &Outcome, hello: Hello) -> Next {
-    match outcome {
-        // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: servers that know only HELO may
-        // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.
-        Outcome::Lost {
-            stage: smtp::Stage::Ehlo | smtp::Stage::Helo,
-            why: Loss::Closed | Loss::Reset(_),
-        } if hello == Hello::Ehlo => Next::HeloHere,
-        Outcome::Refused {
-            stage: smtp::Stage::Ehlo,
-            reply,
-        } if hello == Hello::Ehlo && reply.severity() == smtp::Severity::PermanentNegative => Next::HeloHere,
-        Outcome::Accepted(_)
-        | Outcome::Uncertain(_)
-        | Outcome::Lost {
-            why: Loss::Aborted(_),
-            ..
-        } => Next::Stop,
-        Outcome::Lost { .. } => Next::Address,
-        Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) | Outcome::NoTls(_) => {
-            Next::Host
-        }
-    }
-}
-
-impl Next {
-    /// The first reason to go on wins: all recipients of one conversation share its end.
-    fn or(self, other: Self) -> Self {
-        if self == Self::Stop { other } else { self }
     }
 }
 
@@ -643,38 +694,5 @@ impl From<&ConnectError> for ConnectFailure {
             ConnectError::Proxy(why) => Self::Proxy(*why),
             ConnectError::SourceAddress { address, .. } => Self::NotOurs(*address),
         }
-    }
-}
-
-/// Takes down what happens in a conversation.
-struct Notes<'a> {
-    #[cfg_attr(
-        not(feature = "tracing"),
-        expect(dead_code, reason = "only listeners ask where it happens")
-    )]
-    trail: &'a Trail,
-    progress: &'a Progress,
-    message: &'a Message,
-    conversation: Conversation,
-}
-
-impl Observer for Notes<'_> {
-    fn event(&mut self, event: Event) {
-        #[cfg(feature = "tracing")]
-        super::trace::exchange(&self.trail.host, self.trail.address, &event);
-        match event {
-            Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
-            Event::Received { stage, reply, .. } => {
-                self.conversation.dialogue.push(Line::Received(stage, reply));
-            }
-            Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
-            Event::Ready(_) => self.conversation.past_hello = true,
-            Event::Finished(_) | Event::NeedContent(_) | Event::StartTls | Event::Closed => {}
-        }
-    }
-
-    fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
-        self.progress.begin_content();
-        self.message.open()
     }
 }

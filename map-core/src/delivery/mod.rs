@@ -1,9 +1,9 @@
 //! One message over one route: attempts, verdict, report, transcript.
 //!
 //! ```text
-//! Message ──> route::find ──> for each host: route::addresses
-//!                                 └─ for each address: connect, converse      (attempts)
-//!                                       └─ per recipient an smtp::Outcome = a Cause
+//! Message ──> MX hosts, MTA-STS policy ──> for each host: addresses, DANE     (protection)
+//!                 └─ for each address, until there is a session: connect, with TLS, in the clear, with HELO
+//!                       └─ converse: per recipient an smtp::Outcome = a Cause   (attempts)
 //!             all Causes of a recipient ──> the one that decides ──> Verdict  (verdict)
 //!             Verdicts, attempts, dialogue ──> Report                         (report, advice, transcript)
 //! ```
@@ -12,9 +12,11 @@
 
 mod advice;
 mod attempts;
+mod broken_tls;
 mod hello;
 mod port25;
 mod protection;
+mod redaction;
 mod relay;
 mod report;
 #[cfg(feature = "tracing")]
@@ -31,9 +33,12 @@ pub use relay::{Relay, RelayError, RelaySecurity};
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
 pub(crate) use attempts::{Progress, deliver};
+pub(crate) use broken_tls::BrokenTls;
+pub(crate) use protection::StsSource;
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 
+use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Port25};
 use crate::route::{Policy, Resolver};
 use crate::smtp;
@@ -52,4 +57,12 @@ pub(crate) struct Environment {
     pub(crate) deadlines: smtp::Deadlines,
     /// `None` when the question whether port 25 is blocked is switched off.
     pub(crate) port25: Option<Arc<Port25>>,
+    pub(crate) tls: TlsSettings,
+    pub(crate) require_tls: bool,
+    pub(crate) dane: bool,
+    /// `None` when MTA-STS is switched off.
+    pub(crate) mta_sts: Option<StsSource>,
+    pub(crate) broken_tls: BrokenTls,
+    /// Whom all mail is handed to, if not the recipients' own hosts.
+    pub(crate) relay: Option<Relay>,
 }

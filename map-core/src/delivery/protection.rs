@@ -1,4 +1,30 @@
 //! How the session with a mail host has to be protected, and who says so.
+//!
+//! These are asked in this order, and the first that has something to say decides:
+//!
+//! 1. a relay's own [security](super::RelaySecurity), and for a relay nothing else;
+//! 2. DANE (RFC 7672), asked about each host: TLS and a match, or TLS with any certificate where no record is usable;
+//!    a look-up that fails rules the host out;
+//! 3. MTA-STS (RFC 8461), asked about the recipient's domain: a host that its policy does not name is ruled out, another
+//!    needs a certificate for its name;
+//! 4. [`Config::set_require_tls`](crate::Config::set_require_tls): a certificate for the host's name, too;
+//! 5. nobody: TLS where it works, and else the clear.
+//!
+//! Where the second applies to a host the third does not, and cannot rescue it (RFC 8461 section 2). The fourth is
+//! content with what proves the host in the second and third. It is not content with the TLS of unusable TLSA records:
+//! they ask for no proof, so nothing would be verified, and the setting promises that something is.
+
+use super::{Environment, Relay, RelaySecurity};
+use crate::address::MailboxDomain;
+use crate::net::tls::{TlsFacts, TlsPeer, Verification};
+use crate::route::mta_sts::{FetchPolicy, MtaSts, StsFinding, StsMode, StsPolicy};
+use crate::route::{
+    self, Dane, HostName, LookupError, MxHost, NotValidating, Proof, Route, RouteError, Target, Validation,
+};
+use crate::smtp::TlsUse;
+use futures_util::future::try_join;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What demanded a protected session with a mail host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,5 +49,307 @@ impl TlsPolicy {
             Self::Relay => "relay",
             Self::Required => "required",
         }
+    }
+}
+
+/// The MTA-STS policies that an agent knows, and the way to more of them.
+#[derive(Clone, Debug)]
+pub(crate) struct StsSource {
+    pub(crate) known: Arc<MtaSts>,
+    pub(crate) fetcher: Arc<dyn FetchPolicy>,
+}
+
+/// How sessions with one host are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Protection {
+    pub(super) tls: TlsUse,
+    pub(super) verification: Verification,
+    /// Who demands TLS; `None` where nothing does.
+    pub(super) policy: Option<TlsPolicy>,
+    /// The name that the host is asked for.
+    pub(super) server_name: String,
+    /// For the report, whatever comes of it.
+    pub(super) warning: Option<String>,
+}
+
+/// Why a host must not be used now, found before it was connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Skip {
+    /// What DANE demands of it cannot be found out.
+    Dane(LookupError),
+    /// The MTA-STS policy of the recipient's domain does not name it.
+    NotInPolicy,
+}
+
+impl Skip {
+    pub(super) fn policy(&self) -> TlsPolicy {
+        match self {
+            Self::Dane(_) => TlsPolicy::Dane,
+            Self::NotInPolicy => TlsPolicy::MtaSts,
+        }
+    }
+}
+
+/// What holds for all mail hosts of a domain.
+#[derive(Debug)]
+pub(super) struct Demands {
+    /// As the report names it.
+    domain: String,
+    /// The domain, and the domain behind its aliases: names that a certificate may carry if the MX set was proved.
+    names: Vec<HostName>,
+    /// What DANE demands can be asked for, at this port of each host.
+    dane: Option<u16>,
+    sts: Option<Arc<StsPolicy>>,
+    require_tls: bool,
+}
+
+/// The hosts of a domain, and what holds for them.
+#[derive(Debug)]
+pub(super) struct Directions {
+    pub(super) route: Route,
+    pub(super) demands: Demands,
+    /// For the report.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Finds the hosts of a domain and what holds for all of them, by look-ups that are made at the same time.
+///
+/// With DANE the MX set is validated. A forged one would lead to hosts of the forger's, which can prove all that
+/// DANE asks of them; so a mail waits for the signatures of the MX set, and for no others than its host's.
+///
+/// # Errors
+/// As [`route::find`].
+pub(super) async fn directions(
+    environment: &Environment,
+    domain: &MailboxDomain,
+) -> Result<Directions, RouteError> {
+    let resolver = environment.resolver.as_ref();
+    let find = async {
+        if environment.dane {
+            route::find_validated(resolver, domain, &environment.policy).await
+        } else {
+            route::find(resolver, domain, &environment.policy).await
+        }
+    };
+    // A domain without hosts needs no policy for them.
+    let (route, finding) = try_join(find, async { Ok(sts_finding(environment, domain).await) }).await?;
+    let mut warnings = Vec::new();
+    if let Some(problem) = finding.as_ref().and_then(StsFinding::problem) {
+        warnings.push(format!(
+            "the MTA-STS policy of {domain} could not be had: {problem}"
+        ));
+    }
+    let mut names = Vec::new();
+    if let MailboxDomain::Domain(domain) = domain {
+        names.push(HostName::from(domain));
+        names.extend(route.canonical_name.clone());
+    }
+    let mut dane = None;
+    if environment.dane && !names.is_empty() {
+        match resolver.validation().await {
+            Validation::On => dane = Some(environment.smtp_port),
+            Validation::Off(why) => warnings.extend(
+                is_worth_a_warning(&why, environment)
+                    .then(|| format!("DNSSEC cannot be validated here, so DANE was not used: {why}")),
+            ),
+        }
+    }
+    let demands = Demands {
+        domain: domain.to_string(),
+        names,
+        dane,
+        sts: finding
+            .and_then(|finding| finding.policy().cloned())
+            .filter(|policy| policy.mode != StsMode::None),
+        require_tls: environment.require_tls,
+    };
+    Ok(Directions {
+        route,
+        demands,
+        warnings,
+    })
+}
+
+async fn sts_finding(environment: &Environment, domain: &MailboxDomain) -> Option<StsFinding> {
+    match (&environment.mta_sts, domain) {
+        (Some(source), MailboxDomain::Domain(domain)) => {
+            let resolver = environment.resolver.as_ref();
+            Some(
+                source
+                    .known
+                    .policy(resolver, source.fetcher.as_ref(), domain)
+                    .await,
+            )
+        }
+        _ => None,
+    }
+}
+
+/// A world of loopback has a DNS of its own, which knows no root as a rule; nobody needs to hear that with each mail.
+fn is_worth_a_warning(why: &NotValidating, environment: &Environment) -> bool {
+    let has_no_root = matches!(
+        why,
+        NotValidating::NoAnswer | NotValidating::Refused(_) | NotValidating::Unsupported
+    );
+    !(environment.policy.allow_loopback && has_no_root)
+}
+
+impl Demands {
+    /// How sessions with a host are to be protected; asks what DANE says of it.
+    pub(super) async fn protection(
+        &self,
+        environment: &Environment,
+        host: &MxHost,
+    ) -> Result<Protection, Skip> {
+        let dane = match (&host.target, self.dane) {
+            (Target::Name(name), Some(port)) => route::dane(environment.resolver.as_ref(), name, port).await,
+            _ => Dane::NotApplicable,
+        };
+        self.decide(host, dane)
+    }
+
+    fn decide(&self, host: &MxHost, dane: Dane) -> Result<Protection, Skip> {
+        let protection = match dane {
+            Dane::Failed(error) => return Err(Skip::Dane(error)),
+            Dane::Records { tlsa, mut names } => {
+                // https://www.rfc-editor.org/rfc/rfc7672#section-3.2.2
+                // > If the TLSA base domain was obtained indirectly via a "secure" MX lookup [...], then the original
+                // > next-hop domain used in the MX lookup MUST be included as a second reference identifier. The
+                // > CNAME-expanded original next-hop domain MUST be included as a third
+                if host.proof == Proof::Secure {
+                    for name in &self.names {
+                        if !names.contains(name) {
+                            names.push(name.clone());
+                        }
+                    }
+                }
+                // https://www.rfc-editor.org/rfc/rfc7672#section-8.1
+                // > the SMTP client MUST send the TLS SNI extension containing the TLSA base domain
+                let server_name = names.first().map(|base| base.as_ascii().to_owned());
+                Protection {
+                    server_name: server_name.unwrap_or_else(|| server_name_of(&host.target)),
+                    ..Protection::required(TlsPolicy::Dane, Verification::Dane { tlsa, names }, &host.target)
+                }
+            }
+            Dane::UnusableOnly if !self.require_tls => {
+                Protection::required(TlsPolicy::Dane, Verification::Unverified, &host.target)
+            }
+            Dane::UnusableOnly => self.by_setting(&host.target),
+            Dane::NotApplicable => return self.decide_by_sts(&host.target),
+        };
+        Ok(protection)
+    }
+
+    fn decide_by_sts(&self, target: &Target) -> Result<Protection, Skip> {
+        let (Some(policy), Target::Name(name)) = (&self.sts, target) else {
+            return Ok(self.by_setting(target));
+        };
+        let is_named = policy.matches(name);
+        if policy.mode == StsMode::Enforce {
+            return if is_named {
+                Ok(Protection::required(
+                    TlsPolicy::MtaSts,
+                    Verification::Pkix,
+                    target,
+                ))
+            } else {
+                Err(Skip::NotInPolicy)
+            };
+        }
+        let mut protection = self.by_setting(target);
+        if protection.policy.is_none() {
+            protection.verification = Verification::PkixObserved;
+        }
+        protection.warning = (!is_named).then(|| self.would_fail(&format!("does not name {name}")));
+        Ok(protection)
+    }
+
+    fn by_setting(&self, target: &Target) -> Protection {
+        if self.require_tls {
+            Protection::required(TlsPolicy::Required, Verification::Pkix, target)
+        } else {
+            Protection::new(TlsUse::Opportunistic, Verification::Unverified, target)
+        }
+    }
+
+    /// What a conversation with a host would have come to if the MTA-STS policy were enforced, for the report.
+    pub(super) fn remark(
+        &self,
+        protection: &Protection,
+        host: &str,
+        tls: Option<&TlsFacts>,
+    ) -> Option<String> {
+        if protection.verification != Verification::PkixObserved {
+            return None;
+        }
+        match tls {
+            None => Some(self.would_fail(&format!(
+                "demands TLS, and the session with {host} was in the clear"
+            ))),
+            Some(TlsFacts {
+                problem: Some(problem),
+                ..
+            }) => Some(self.would_fail(&format!(
+                "demands a certificate that an authority vouches for, and that of {host} {problem}"
+            ))),
+            Some(_) => None,
+        }
+    }
+
+    fn would_fail(&self, what: &str) -> String {
+        format!(
+            "the MTA-STS policy of {} is in testing; it {what}, and will forbid the delivery once it is enforced",
+            self.domain
+        )
+    }
+}
+
+impl Protection {
+    fn new(tls: TlsUse, verification: Verification, target: &Target) -> Self {
+        Self {
+            tls,
+            verification,
+            policy: None,
+            server_name: server_name_of(target),
+            warning: None,
+        }
+    }
+
+    fn required(policy: TlsPolicy, verification: Verification, target: &Target) -> Self {
+        Self {
+            policy: Some(policy),
+            ..Self::new(TlsUse::Required, verification, target)
+        }
+    }
+
+    pub(super) fn of_relay(relay: &Relay) -> Self {
+        let (tls, verification, policy) = match relay.security() {
+            RelaySecurity::Clear => (TlsUse::Clear, Verification::Unverified, None),
+            RelaySecurity::Implicit => (TlsUse::Implicit, Verification::Pkix, Some(TlsPolicy::Relay)),
+            RelaySecurity::Opportunistic => (TlsUse::Opportunistic, Verification::Unverified, None),
+            RelaySecurity::StartTls => (TlsUse::Required, Verification::Pkix, Some(TlsPolicy::Relay)),
+        };
+        Self {
+            policy,
+            ..Self::new(tls, verification, relay.host())
+        }
+    }
+
+    /// Whom TLS is spoken with.
+    pub(super) fn peer(&self, environment: &Environment) -> TlsPeer {
+        TlsPeer {
+            server_name: self.server_name.clone(),
+            verification: self.verification.clone(),
+            settings: environment.tls.clone(),
+        }
+    }
+}
+
+/// As TLS asks for it: an address has no brackets there.
+fn server_name_of(target: &Target) -> String {
+    match target {
+        Target::Address(IpAddr::V4(address)) => address.to_string(),
+        Target::Address(IpAddr::V6(address)) => address.to_string(),
+        Target::Name(name) => name.as_ascii().to_owned(),
     }
 }

@@ -105,7 +105,7 @@ impl RecipientReport {
         &self.verdict.reply
     }
 
-    /// Whether the message is with the recipient's server.
+    /// Whether the message is with the recipient's server. Unknown for one that a [relay](Self::relayed) took.
     pub fn delivered(&self) -> Delivered {
         self.verdict.delivered
     }
@@ -222,6 +222,8 @@ pub(super) enum Line {
     Sent(smtp::Stage),
     /// A reply came whole.
     Received(smtp::Stage, Arc<Reply>),
+    /// There was to be a TLS session, and there is none; why, for a person.
+    NoTls(String),
 }
 
 impl Attempt {
@@ -347,7 +349,8 @@ impl Report {
         self.message_id.as_deref()
     }
 
-    /// What is odd but did not decide: a private name behind EHLO, MX records that were left out.
+    /// What is odd but did not decide: a private name behind EHLO, MX records that were left out, a TLS handshake that
+    /// failed before the clear was tried, a policy that could not be asked for.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -376,6 +379,10 @@ pub(super) struct Findings<'a> {
     pub(super) causes: &'a [(Cause, Option<usize>)],
     /// A candidate host or address was left untried.
     pub(super) untried: bool,
+    /// It was handed to a relay, or was to be.
+    pub(super) relay: bool,
+    /// A content has been opened for a host.
+    pub(super) content_begun: bool,
     /// What was found about port 25 when no address could be connected to.
     pub(super) port25: Option<&'a Arc<Port25Evidence>>,
 }
@@ -384,9 +391,11 @@ impl Findings<'_> {
     pub(super) fn report(&self, attempts: &[Attempt]) -> RecipientReport {
         let causes: Vec<Cause> = self.causes.iter().map(|(cause, _)| cause.clone()).collect();
         let decided = deciding(&causes, &self.domain).and_then(|index| self.causes.get(index));
-        let (cause, attempt) = match decided {
-            Some((cause, attempt)) => (cause.clone(), attempt.and_then(|index| attempts.get(index))),
-            None => (Cause::Internal { content_begun: false }, None),
+        let (cause, attempt) = if let Some((cause, attempt)) = decided {
+            (cause.clone(), attempt.and_then(|index| attempts.get(index)))
+        } else {
+            let content_begun = self.content_begun;
+            (Cause::Internal { content_begun }, None)
         };
         let cause = match (cause, self.port25) {
             (Cause::Connect(failure), Some(evidence)) => Cause::Unreachable(failure, Arc::clone(evidence)),
@@ -406,6 +415,8 @@ impl Findings<'_> {
             recipient: &self.recipient,
             domain: &self.domain,
             host: host.as_deref(),
+            relay: self.relay,
+            policy: attempt.and_then(|attempt| attempt.policy),
             attempts: attempts.len(),
         });
         RecipientReport {
@@ -416,7 +427,7 @@ impl Findings<'_> {
             address: attempt.and_then(|attempt| attempt.address),
             tls: attempt.and_then(|attempt| attempt.tls.clone()),
             policy: attempt.and_then(|attempt| attempt.policy),
-            relayed: false,
+            relayed: matches!(cause, Cause::Relayed(_)),
             advice,
         }
     }
@@ -429,6 +440,8 @@ pub(crate) fn rejected(asked: Arc<Asked>, cause: Cause) -> Report {
         domain: String::new(),
         causes: &[(cause, None)],
         untried: false,
+        relay: false,
+        content_begun: false,
         port25: None,
     };
     let summary = findings.report(&[]);
@@ -452,6 +465,8 @@ impl From<CheckFailure> for Cause {
 /// The worst of several recipients.
 pub(super) fn worst(recipients: &[RecipientReport]) -> Option<&RecipientReport> {
     let badness = |report: &RecipientReport| match report.delivered() {
+        // With a relay it is unknown whether it arrives, and certain that it was taken.
+        Delivered::Unknown if report.relayed() => 0,
         Delivered::Unknown => 3,
         Delivered::No if !report.transient() => 2,
         Delivered::No => 1,

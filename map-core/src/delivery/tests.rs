@@ -1,25 +1,40 @@
 //! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
 
+mod certificates;
 mod limits;
+mod policies;
 mod port25;
+mod relay;
+mod tls;
 mod ways;
 
 use super::report::Asked;
-use super::{AttemptOutcome, Delivered, Environment, HelloName, Progress, Report, Stage, deliver};
+use super::{
+    Attempt, AttemptOutcome, BrokenTls, Delivered, Environment, HelloName, Progress, Relay, Report, Stage,
+    StsSource, TlsPolicy, deliver,
+};
 use crate::message::{Message, Options};
+use crate::net::tls::Verified;
 use crate::net::{
     CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Port25, ProxyError, Transport,
 };
 use crate::protocol::{self, Fields, MapReply};
-use crate::route::{Answer, HostName, Lookup, LookupError, Policy, Proof, Record, RecordType, Resolver};
+use crate::route::mta_sts::{FetchError, FetchPolicy, Fetching, MtaSts};
+use crate::route::{
+    Answer, HostName, Lookup, LookupError, NotValidating, Policy, Proof, Record, RecordType, Resolver,
+    Validation, ValidationLookup,
+};
 use crate::smtp::{Deadlines, ReplyCode};
-use std::collections::{HashMap, VecDeque};
+use certificates::Certificate;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+};
 use tokio::time::Instant;
 
 /// What lives at an address.
@@ -36,7 +51,7 @@ enum Peer {
     /// Never answers.
     Silent,
     /// Says these lines: a greeting, then one reply to each command; a content is read to its end mark.
-    /// `close` closes, `hang` falls silent.
+    /// `close` closes, `hang` falls silent; `tls …` makes a TLS session, see [`start_tls`].
     Says(&'static [&'static str]),
 }
 
@@ -110,8 +125,11 @@ impl Connector for Arc<Network> {
 impl ConnectByName for Arc<Network> {
     fn connect<'a>(&'a self, host: &'a HostName, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-            assert_eq!(port, 25);
-            self.named.lock().expect("unpoisoned").push(host.to_string());
+            let named = match port {
+                25 => host.to_string(),
+                port => format!("{host}:{port}"),
+            };
+            self.named.lock().expect("unpoisoned").push(named);
             let peer = self.names.get(host.as_ascii());
             self.meet(peer.unwrap_or_else(|| panic!("nobody is named {host}")))
                 .await
@@ -139,11 +157,27 @@ impl Network {
     }
 }
 
+/// What a peer speaks over; told apart in what it heard, where words within TLS begin with `TLS `.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc<Mutex<Vec<String>>>) {
-    let mut stream = BufReader::new(stream);
+    let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(stream));
     let mut in_content = false;
-    for (index, line) in script.iter().enumerate() {
-        if index > 0 {
+    let mut speaks_first = true;
+    let mut tls = "";
+    for line in script {
+        if let Some(how) = line.strip_prefix("tls ") {
+            assert!(stream.buffer().is_empty(), "said before the handshake");
+            let Some(session) = start_tls(stream.into_inner(), how).await else {
+                return;
+            };
+            stream = BufReader::new(session);
+            tls = "TLS ";
+            continue;
+        }
+        if !speaks_first {
             loop {
                 let mut command = String::new();
                 if stream.read_line(&mut command).await.unwrap_or(0) == 0 {
@@ -153,19 +187,21 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
                 heard
                     .lock()
                     .expect("unpoisoned")
-                    .push(command.trim_end().to_owned());
+                    .push(format!("{tls}{}", command.trim_end()));
                 if ends {
                     break;
                 }
             }
         }
+        speaks_first = false;
         match *line {
             "close" => return,
             "hang" => pending().await,
             reply => {
-                in_content = reply.starts_with('3');
+                in_content = reply.starts_with("354");
                 let reply = format!("{}\r\n", reply.replace('|', "\r\n"));
-                if stream.write_all(reply.as_bytes()).await.is_err() {
+                let written = stream.write_all(reply.as_bytes()).await;
+                if written.is_err() || stream.flush().await.is_err() {
                     return;
                 }
             }
@@ -174,23 +210,100 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
     // Whatever follows is heard and not answered.
     let mut rest = String::new();
     while stream.read_line(&mut rest).await.unwrap_or(0) > 0 {
-        heard
-            .lock()
-            .expect("unpoisoned")
-            .push(std::mem::take(&mut rest).trim_end().to_owned());
+        let line = format!("{tls}{}", std::mem::take(&mut rest).trim_end());
+        heard.lock().expect("unpoisoned").push(line);
+    }
+}
+
+/// `good`, `wrong-name`, `expired`, `self-signed`: a session with that certificate. `breaks`: an alert. `hangs`: never a
+/// word. `nonsense`: no TLS. `closes`.
+async fn start_tls(mut stream: Box<dyn Stream>, how: &str) -> Option<Box<dyn Stream>> {
+    let mut hello = [0; 2048];
+    match how {
+        "breaks" => {
+            let _ = stream.read(&mut hello).await;
+            // The alert protocol_version.
+            let _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).await;
+            None
+        }
+        "closes" => {
+            let _ = stream.read(&mut hello).await;
+            None
+        }
+        "hangs" => pending().await,
+        "nonsense" => {
+            let _ = stream.read(&mut hello).await;
+            let _ = stream.write_all(b"500 what?\r\n").await;
+            None
+        }
+        name => {
+            let acceptor = Certificate::named(name).acceptor();
+            match acceptor.accept(stream).await {
+                Ok(session) => Some(Box::new(session)),
+                Err(_) => None,
+            }
+        }
     }
 }
 
 /// A DNS of MX records and addresses by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Zone {
     records: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
+    /// Names whose records are signed, and those at whose records a validator finds something wrong.
+    secure: HashSet<String>,
+    bogus: HashSet<(String, RecordType)>,
+    validation: Validation,
+    asked: Arc<Mutex<Vec<(String, RecordType)>>>,
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self {
+            records: HashMap::new(),
+            secure: HashSet::new(),
+            bogus: HashSet::new(),
+            validation: Validation::On,
+            asked: Arc::default(),
+        }
+    }
+}
+
+impl Zone {
+    fn insert(&mut self, name: &str, record_type: RecordType, records: Result<Vec<Record>, LookupError>) {
+        self.records.insert((name.to_owned(), record_type), records);
+    }
 }
 
 impl Resolver for Zone {
+    fn query_validated<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
+        Box::pin(async move {
+            let answer = self.query(name, record_type).await;
+            if self.validation != Validation::On {
+                return answer;
+            }
+            if self.bogus.contains(&(name.to_owned(), record_type)) {
+                return Err(LookupError::Bogus);
+            }
+            let is_secure = self.secure.contains(name);
+            let proof = if is_secure { Proof::Secure } else { Proof::Insecure };
+            answer.map(|answer| Answer {
+                proof,
+                first_proof: proof,
+                ..answer
+            })
+        })
+    }
+
+    fn validation(&self) -> ValidationLookup<'_> {
+        Box::pin(std::future::ready(self.validation.clone()))
+    }
+
     fn query<'a>(&'a self, name: &'a str, record_type: RecordType) -> Lookup<'a> {
         Box::pin(async move {
-            match self.records.get(&(name.to_owned(), record_type)) {
+            let question = (name.to_owned(), record_type);
+            self.asked.lock().expect("unpoisoned").push(question.clone());
+            match self.records.get(&question) {
                 Some(Ok(records)) => Ok(Answer {
                     records: records.clone(),
                     canonical_name: name.to_owned(),
@@ -221,6 +334,24 @@ struct World {
     policy: Policy,
     smtp_port: u16,
     port25: Option<Arc<Port25>>,
+    require_tls: bool,
+    dane: bool,
+    policy_host: Option<PolicyHost>,
+    broken_tls: BrokenTls,
+    relay: Option<Relay>,
+    recipient: &'static str,
+}
+
+/// What the policy host of the domain gives.
+#[derive(Debug)]
+struct PolicyHost(Result<&'static str, FetchError>);
+
+impl FetchPolicy for PolicyHost {
+    fn fetch<'a>(&'a self, host: &'a HostName) -> Fetching<'a> {
+        assert_eq!(host.as_ascii(), "mta-sts.example.org");
+        let policy = self.0.clone().map(|text| text.as_bytes().into());
+        Box::pin(std::future::ready(policy))
+    }
 }
 
 impl World {
@@ -264,13 +395,19 @@ impl World {
             policy: Policy::default(),
             smtp_port: 25,
             port25: None,
+            require_tls: false,
+            dane: true,
+            policy_host: None,
+            broken_tls: BrokenTls::default(),
+            relay: None,
+            recipient: "bob@example.org",
         }
     }
 
     async fn send(self) -> Sent {
         let fields = Fields {
             from: b"alice@example.com",
-            to: b"bob@example.org",
+            to: self.recipient.as_bytes(),
             subject: b"greeting",
             content: b"Hello.",
         };
@@ -283,6 +420,7 @@ impl World {
             Options::default(),
         );
         let network = Arc::new(self.network);
+        let asked = Arc::clone(&self.zone.asked);
         let environment = Environment {
             resolver: Arc::new(self.zone),
             connector: Arc::new(Arc::clone(&network)),
@@ -292,6 +430,15 @@ impl World {
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
             port25: self.port25,
+            tls: certificates::trusted(),
+            require_tls: self.require_tls,
+            dane: self.dane,
+            mta_sts: self.policy_host.map(|host| StsSource {
+                known: Arc::new(MtaSts::new()),
+                fetcher: Arc::new(host),
+            }),
+            broken_tls: self.broken_tls,
+            relay: self.relay,
         };
         let now = Instant::now();
         let limits = Limits {
@@ -315,12 +462,14 @@ impl World {
         let web_connected = texts(&network.web_connected);
         let named = network.named.lock().expect("unpoisoned").clone();
         let heard = network.heard.lock().expect("unpoisoned").clone();
+        let asked = asked.lock().expect("unpoisoned").clone();
         Sent {
             report,
             connected,
             web_connected,
             named,
             heard,
+            asked,
         }
     }
 }
@@ -331,9 +480,15 @@ struct Sent {
     web_connected: Vec<String>,
     named: Vec<String>,
     heard: Vec<String>,
+    asked: Vec<(String, RecordType)>,
 }
 
 impl Sent {
+    /// The MAIL commands that hosts heard, in the clear and within TLS.
+    fn mails(&self) -> [usize; 2] {
+        ["MAIL ", "TLS MAIL "].map(|mail| self.heard.iter().filter(|line| line.starts_with(mail)).count())
+    }
+
     #[track_caller]
     fn assert(&self, reply: &str, delivered: Delivered, transient: bool, enhanced: Option<&str>) {
         let summary = self.report.summary();

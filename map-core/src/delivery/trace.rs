@@ -3,6 +3,7 @@
 //! Target `mapagent`; level `DEBUG` for what happens, no level for content: neither fields nor contents are told.
 
 use super::report::Attempt;
+use crate::net::tls::{TlsError, TlsFacts};
 use crate::smtp::Event;
 use std::net::IpAddr;
 
@@ -20,6 +21,21 @@ pub(super) fn exchange(host: &str, address: Option<IpAddr>, event: &Event) {
             tracing::debug!(target: TARGET, host, ?address, ?capabilities, "ready");
         }
         _ => {}
+    }
+}
+
+pub(super) fn handshake(host: &str, address: Option<IpAddr>, handshake: &Result<TlsFacts, TlsError>) {
+    match handshake {
+        Ok(facts) => tracing::debug!(
+            target: TARGET,
+            host,
+            ?address,
+            version = facts.version,
+            cipher_suite = facts.cipher_suite,
+            verified = facts.verified.as_str(),
+            "tls"
+        ),
+        Err(error) => tracing::debug!(target: TARGET, host, ?address, %error, "no tls"),
     }
 }
 

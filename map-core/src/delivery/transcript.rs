@@ -47,19 +47,30 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
     }
     line(text, "S", &Command::Server(ServerCommand::Conn).to_string());
     let mut unanswered: Vec<smtp::Stage> = Vec::new();
+    let mut remark = None;
     for entry in &attempt.dialogue {
         match entry {
+            Line::NoTls(why) => remark = Some(why),
             Line::Sent(stage) => unanswered.push(*stage),
             Line::Received(stage, reply) => {
                 if let Some(position) = unanswered.iter().position(|sent| sent == stage) {
                     render_command(text, unanswered.remove(position));
                 }
-                render_reply(text, reply);
+                // A challenge is no text, and what answers it is worth a guess at the secret.
+                if *stage == smtp::Stage::Auth && reply.severity() == smtp::Severity::PositiveIntermediate {
+                    line(text, "SS", &reply.code.to_string());
+                } else {
+                    render_reply(text, reply);
+                }
             }
         }
     }
     for stage in unanswered {
         render_command(text, stage);
+    }
+    // Nobody says that a handshake failed: a remark, in brackets.
+    if let Some(why) = remark {
+        line(text, "S", &format!("({})", one_line(why)));
     }
 }
 

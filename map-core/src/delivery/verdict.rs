@@ -1,10 +1,11 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
+use super::protection::Skip;
 use super::report::{Delivered, Stage};
 use crate::net::{Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, Outcome, Reply, ReplyCode, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,10 +31,37 @@ pub(crate) enum Cause {
     TooManyRecipients(Arc<Reply>),
     /// The interface was used wrongly; how.
     Misuse(String),
+    /// A certificate had to be verified, and this machine trusts no authority; why.
+    NoRoots(Arc<str>),
+    /// A relay accepted it, which passes it on.
+    Relayed(Arc<Reply>),
+    /// The relay has no address.
+    RelayNotFound(RouteError),
+    /// A host that must not be used now.
+    Skipped(Skip),
+    /// The host wants TLS, which it offers and which did not come about.
+    TlsDemanded(Arc<Reply>),
     /// No host, or no address of a host, to try.
     Route(RouteError),
     /// No connection to any address, the last word about one of them, and what is known about port 25.
     Unreachable(ConnectFailure, Arc<Port25Evidence>),
+}
+
+/// What has to be known of a conversation to read an outcome of it.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about one conversation"
+)]
+pub(crate) struct Circumstances {
+    /// The host had accepted an earlier recipient of the same transaction.
+    pub(crate) crowded: bool,
+    /// It was one with a relay.
+    pub(crate) relayed: bool,
+    /// It was in the clear, although the host offered TLS, because that had failed.
+    pub(crate) tls_left_out: bool,
+    /// There was nobody to verify a certificate by.
+    pub(crate) no_roots: bool,
 }
 
 /// Why one address could not be connected to.
@@ -116,6 +144,8 @@ const DNS_FAILURE: EnhancedStatusCode = status(4, 4, 3);
 const REFUSED_TARGET: EnhancedStatusCode = status(5, 4, 6);
 /// Other or undefined protocol status (RFC 3463 section 3.6).
 const PROTOCOL_ERROR: EnhancedStatusCode = status(4, 5, 0);
+/// Unable to route (RFC 3463 section 3.5).
+const NO_ROUTE: EnhancedStatusCode = status(5, 4, 4);
 /// Cryptographic failure (RFC 3463 section 3.8), for now.
 const NO_TLS: EnhancedStatusCode = status(4, 7, 5);
 /// The same, until somebody changes a setting.
@@ -141,7 +171,24 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             ..permanent(MapReply::Internal, None, Stage::Content)
         },
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
+        Cause::NoRoots(_) => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Tls),
+        // https://www.rfc-editor.org/rfc/rfc5321#section-2.1 lets a relay fail later, and tell the sender by mail.
+        Cause::Relayed(reply) => Verdict {
+            delivered: Delivered::Unknown,
+            server: Some(Arc::clone(reply)),
+            ..permanent(MapReply::Success, reply.enhanced, Stage::Content)
+        },
+        // The recipient's domain has nothing to do with it.
+        Cause::RelayNotFound(error) if error.is_transient() => {
+            transient(MapReply::ServerUnreach, DNS_FAILURE, Stage::Route)
+        }
+        Cause::RelayNotFound(_) => permanent(MapReply::ServerUnreach, Some(NO_ROUTE), Stage::Route),
         Cause::Route(error) => route_verdict(error, domain),
+        Cause::Skipped(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Route),
+        Cause::TlsDemanded(reply) => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), NO_TLS, Stage::Mail)
+        },
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
@@ -151,14 +198,21 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
 }
 
 impl Cause {
-    /// What the exchange with a host came to for one recipient. `crowded` says that the host had accepted an earlier
-    /// recipient of the same transaction.
-    pub(crate) fn of_exchange(outcome: Outcome, crowded: bool) -> Self {
+    /// What the exchange with a host came to for one recipient.
+    pub(crate) fn of_exchange(outcome: Outcome, circumstances: Circumstances) -> Self {
         match outcome {
+            Outcome::Accepted(reply) if circumstances.relayed => Self::Relayed(reply),
+            Outcome::Lost {
+                why: Loss::Tls(why), ..
+            } if circumstances.no_roots => Self::NoRoots(why),
+            Outcome::Refused {
+                stage: smtp::Stage::Mail,
+                reply,
+            } if circumstances.tls_left_out && is_demand_for_tls(&reply) => Self::TlsDemanded(reply),
             Outcome::Refused {
                 stage: smtp::Stage::Rcpt,
                 reply,
-            } if crowded && is_too_many_recipients(&reply) => Self::TooManyRecipients(reply),
+            } if circumstances.crowded && is_too_many_recipients(&reply) => Self::TooManyRecipients(reply),
             outcome => Self::Exchange(outcome),
         }
     }
@@ -248,7 +302,13 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
-        Outcome::NoTls(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
+        Outcome::NoTls(why) => Verdict {
+            server: match why {
+                NoTls::NotOffered => None,
+                NoTls::Refused(reply) => Some(Arc::clone(reply)),
+            },
+            ..transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls)
+        },
         Outcome::Lost {
             stage,
             why: Loss::Aborted(why),
@@ -257,6 +317,14 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             stage: smtp::Stage::Greeting,
             why: Loss::TimedOut,
         } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
+        Outcome::Lost {
+            stage: smtp::Stage::StartTls | smtp::Stage::Tls,
+            ..
+        } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
+        Outcome::Lost {
+            stage,
+            why: Loss::Unproved,
+        } => transient(MapReply::ServerUnreach, NO_TLS, (*stage).into()),
         Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
@@ -320,6 +388,14 @@ fn is_too_many_recipients(reply: &Reply) -> bool {
         })
 }
 
+// https://www.rfc-editor.org/rfc/rfc3207#section-4
+// > If the SMTP server is using the ENHANCEDSTATUSCODES extension, a reply code of 530 5.7.0 Must issue a STARTTLS
+// > command first
+fn is_demand_for_tls(reply: &Reply) -> bool {
+    // Encryption needed (RFC 5248 section 2.4 and its registry).
+    reply.code.0 == 530 || (is_5yz(reply) && reply.enhanced == Some(status(5, 7, 10)))
+}
+
 fn is_greylisting(stage: smtp::Stage, reply: &Reply) -> bool {
     let said_by_code = reply.enhanced == Some(status(4, 7, 1));
     let said_by_place = matches!(reply.code.0, 450 | 451) && stage == smtp::Stage::Rcpt;
@@ -338,7 +414,8 @@ pub(crate) fn settles(cause: &Cause) -> bool {
                 ..
             },
         )
-        | Cause::GivenUp(..) => true,
+        | Cause::GivenUp(..)
+        | Cause::Relayed(_) => true,
         _ => false,
     }
 }
@@ -372,7 +449,7 @@ pub(crate) fn deciding(causes: &[Cause], domain: &str) -> Option<usize> {
 fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
     let class = match cause {
         Cause::Exchange(Outcome::Uncertain(_)) => 5,
-        Cause::Exchange(Outcome::Accepted(_)) => 4,
+        Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_) => 4,
         Cause::Exchange(Outcome::Refused { .. }) if !verdict.transient => 3,
         _ if verdict.reply == MapReply::Cancelled => 2,
         _ if verdict.transient => 1,

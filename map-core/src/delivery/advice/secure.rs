@@ -1,0 +1,234 @@
+//! Sentences about TLS and who demands it, about relays and logging in to them.
+
+use super::{Case, awaiting, connect_detail, host, loss_detail, quoted};
+use crate::delivery::protection::Skip;
+use crate::delivery::protection::TlsPolicy;
+use crate::delivery::transcript::one_line;
+use crate::delivery::verdict::{Cause, ConnectFailure};
+use crate::net::ProxyError;
+use crate::route::RouteError;
+use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, Unfit};
+
+/// Said wherever a relay did not come as far as AUTH: the first thing that its owner wants to know.
+const NO_SECRET_LEFT: &str = "No user name and no password was sent.";
+
+pub(super) fn no_roots(case: &Case<'_>, why: &str) -> String {
+    format!(
+        "Nothing was sent: the certificate of {} had to be verified, and this machine trusts no certificate authority \
+         ({}). Install those of the system, or name some in the settings.",
+        host(case),
+        one_line(why)
+    )
+}
+
+pub(super) fn relayed(case: &Case<'_>, reply: &Reply) -> String {
+    format!(
+        "The relay {} accepted the mail for {} and said {}. It was accepted by a relay, not yet by the recipient's \
+         server: if it cannot be delivered from there, a notice comes by mail to the sender's address.",
+        host(case),
+        one_line(case.recipient),
+        quoted(reply)
+    )
+}
+
+pub(super) fn relay_not_found(case: &Case<'_>, error: &RouteError) -> String {
+    if error.is_transient() {
+        format!(
+            "Nothing was sent: the address of the relay {} cannot be found at the moment, because {error}. Check the \
+             network connection and the DNS settings, or try again later.",
+            host(case)
+        )
+    } else {
+        format!(
+            "Nothing was sent: the relay {} has no address in the DNS. Correct its name in the settings.",
+            host(case)
+        )
+    }
+}
+
+pub(super) fn relay_not_reached(case: &Case<'_>, failure: ConnectFailure) -> String {
+    let next = match failure {
+        ConnectFailure::Proxy(ProxyError::Refused(_)) => {
+            "Ask the administrator of the proxy to allow connections to it"
+        }
+        ConnectFailure::NoRoute(_) => "This machine has no way to it: check the network connection",
+        ConnectFailure::RefusedHere(_) => {
+            "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
+        }
+        ConnectFailure::Failed(_)
+        | ConnectFailure::NotOurs(_)
+        | ConnectFailure::Proxy(_)
+        | ConnectFailure::TimedOut => {
+            "Check its name and its port in the settings, and whether a firewall forbids the way to it, or try again \
+             later"
+        }
+    };
+    format!(
+        "Nothing was sent: the relay {} could not be reached ({}). {next}.",
+        host(case),
+        connect_detail(failure)
+    )
+}
+
+pub(super) fn skipped(case: &Case<'_>, skip: &Skip) -> String {
+    let domain = one_line(case.domain);
+    match skip {
+        Skip::Dane(error) => format!(
+            "Nothing was sent: the DNS has to say first how {} proves who it is (DANE), and that could not be found out, \
+             because {error}. Try again later; if it stays so, tell the administrator of {domain}.",
+            host(case)
+        ),
+        Skip::NotInPolicy => format!(
+            "Nothing was sent: the MX records of {domain} lead to {}, which the MTA-STS policy of {domain} does not name. \
+             The policy is out of date, or somebody forged the records: try again later, and tell the administrator of \
+             {domain} if it stays so.",
+            host(case)
+        ),
+    }
+}
+
+pub(super) fn tls_demanded(case: &Case<'_>, reply: &Reply) -> String {
+    format!(
+        "{} takes mail only over TLS and said {}, but no TLS session with it came about. Nothing was delivered: try again \
+         later, and tell its administrator if it stays so.",
+        host(case),
+        quoted(reply)
+    )
+}
+
+/// What an exchange came to, if that is about TLS or a log-in.
+pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
+    Some(match outcome {
+        Outcome::NoTls(NoTls::NotOffered) => no_session(case, "it does not offer STARTTLS"),
+        Outcome::NoTls(NoTls::Refused(reply)) => {
+            no_session(case, &format!("it refused STARTTLS and said {}", quoted(reply)))
+        }
+        Outcome::Lost {
+            why: Loss::Unproved, ..
+        } => format!(
+            "Nothing was sent: the relay {} took the log-in, but did not prove that it knows the password. Somebody else \
+             may be answering in its place: ask its administrator before you try again.",
+            host(case)
+        ),
+        Outcome::Lost { stage, why } if case.policy.is_some() => {
+            no_session(case, &format!("it {}", session_loss(*stage, why)?))
+        }
+        Outcome::Refused {
+            stage: smtp::Stage::Auth,
+            reply,
+        } => login_refused(case, reply),
+        Outcome::Refused {
+            stage: smtp::Stage::Mail,
+            reply,
+        } if case.relay && reply.code.0 == 530 => format!(
+            "The relay {} takes mail only from users who log in, or only over TLS, and said {}. Nothing was sent: set a \
+             user name and a password for it, and implicit TLS or STARTTLS.",
+            host(case),
+            quoted(reply)
+        ),
+        Outcome::Refused {
+            stage: smtp::Stage::Rcpt,
+            reply,
+        } if case.relay && is_relaying_denied(reply) => format!(
+            "The relay {} does not pass this mail on and said {}. Most likely it wants a user name and a password, or does \
+             not take mail from this sender: ask its administrator.",
+            host(case),
+            quoted(reply)
+        ),
+        Outcome::Unfit(Unfit::NoAuthMechanism) => format!(
+            "The relay {} offers no way to log in that can be used here. Nothing was sent: ask its administrator for \
+             SCRAM-SHA-256, PLAIN or LOGIN for a password, or XOAUTH2 for a token.",
+            host(case)
+        ),
+        Outcome::Unfit(Unfit::NotVerified) => format!(
+            "Nothing was sent: the relay {} has not proved who it is. {NO_SECRET_LEFT}",
+            host(case)
+        ),
+        _ => return None,
+    })
+}
+
+/// TLS was demanded, and is not to be had.
+fn no_session(case: &Case<'_>, what: &str) -> String {
+    let domain = one_line(case.domain);
+    let host = host(case);
+    let retry = "The host is at fault, or somebody on the way: try again later, and tell";
+    match case.policy {
+        Some(TlsPolicy::Dane) => format!(
+            "Nothing was sent: the DNS demands TLS with {host} and says how it proves who it is (DANE), and {what}. \
+             {retry} its administrator if it stays so."
+        ),
+        Some(TlsPolicy::MtaSts) => format!(
+            "Nothing was sent: the MTA-STS policy of {domain} demands verified TLS with {host}, and {what}. {retry} the \
+             administrator of {domain} if it stays so."
+        ),
+        Some(TlsPolicy::Relay) => format!(
+            "Nothing was sent: the relay {host} is set to verified TLS, and {what}. {NO_SECRET_LEFT} Check its name, its \
+             port and its security in the settings, and whether its certificate is for that name and from an authority \
+             that is trusted here."
+        ),
+        Some(TlsPolicy::Required) => format!(
+            "Nothing was sent: the settings require verified TLS, and {host} does not give it: {what}. {retry} its \
+             administrator if it stays so, or send without the requirement."
+        ),
+        None => format!("Nothing was sent over TLS to {host}: {what}. Try again later."),
+    }
+}
+
+fn login_refused(case: &Case<'_>, reply: &Reply) -> String {
+    let host = host(case);
+    let said = quoted(reply);
+    let detail = reply
+        .enhanced
+        .filter(|status| status.subject == 7)
+        .map(|status| status.detail);
+    match (reply.code.0, detail) {
+        _ if case.verdict.transient => format!(
+            "The relay {host} could not check the user name and the password and said {said}. Nothing was sent: try again \
+             later."
+        ),
+        (534, _) | (_, Some(9)) => format!(
+            "The relay {host} wants another way to log in and said {said}. Nothing was sent: most likely it takes a \
+             password made for programs, or a token (XOAUTH2)."
+        ),
+        (535, _) | (_, Some(8)) => format!(
+            "The relay {host} did not accept the user name or the password and said {said}. Nothing was sent: correct \
+             them in the settings. Some providers want a password made for programs, or a token (XOAUTH2)."
+        ),
+        _ => format!(
+            "The relay {host} refused the log-in and said {said}. Nothing was sent: ask its administrator what it minds."
+        ),
+    }
+}
+
+fn is_relaying_denied(reply: &Reply) -> bool {
+    reply
+        .enhanced
+        .is_some_and(|status| (status.subject, status.detail) == (7, 1))
+}
+
+/// What the host did instead of making a TLS session, as a verb; `None` for a loss of another kind.
+pub(super) fn session_loss(stage: smtp::Stage, why: &Loss) -> Option<String> {
+    match (stage, why) {
+        (_, Loss::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => None,
+        // They say where themselves.
+        (smtp::Stage::Tls, Loss::Injected | Loss::Tls(_)) => Some(loss_detail(why)),
+        (smtp::Stage::StartTls | smtp::Stage::Tls, _) => {
+            Some(format!("{} {}", loss_detail(why), awaiting(stage)))
+        }
+        _ => None,
+    }
+}
+
+/// The end of an attempt's phrase, where TLS did not come about and somebody demanded it.
+pub(super) fn demanded(cause: &Cause, policy: Option<TlsPolicy>) -> String {
+    let is_about_tls = match cause {
+        Cause::Exchange(Outcome::NoTls(_)) => true,
+        Cause::Exchange(Outcome::Lost { stage, why }) => session_loss(*stage, why).is_some(),
+        _ => false,
+    };
+    match policy {
+        Some(policy) if is_about_tls => format!("; TLS is required ({})", policy.as_str()),
+        _ => String::new(),
+    }
+}

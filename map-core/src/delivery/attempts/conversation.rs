@@ -1,0 +1,310 @@
+//! One conversation with one host, and what follows from it.
+
+use super::{Attempted, Delivery, Host, Next, Opening, Trail};
+use crate::address::{ForwardPath, ReversePath};
+use crate::delivery::protection::Protection;
+use crate::delivery::redaction::Redaction;
+use crate::delivery::report::Line;
+use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles};
+use crate::delivery::{Progress, advice};
+use crate::message::Message;
+use crate::net::tls::{TlsError, TlsFacts};
+use crate::net::{Observer, Transport, converse};
+use crate::smtp::{self, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId};
+use std::io::{self, Read};
+use tokio::time::Instant;
+
+/// How one conversation went.
+#[derive(Default)]
+pub(super) struct Conversation {
+    outcomes: Vec<(usize, Outcome)>,
+    dialogue: Vec<Line>,
+    pub(super) past_hello: bool,
+    /// STARTTLS was offered in the last answer to EHLO.
+    offers_starttls: bool,
+    /// The TLS session, if there was one.
+    pub(super) tls: Option<TlsFacts>,
+    /// There was nobody to verify a certificate by.
+    no_roots: bool,
+}
+
+impl Delivery<'_> {
+    /// `pending` are the indices of the recipients that still need a host.
+    pub(super) async fn converse(
+        &mut self,
+        trail: &Trail,
+        protection: &Protection,
+        transport: Box<dyn Transport>,
+        opening: Opening,
+        pending: &[usize],
+    ) -> Conversation {
+        let environment = self.environment;
+        let chosen = environment.hello_name.choose(transport.local_addr());
+        self.warn(chosen.warning);
+        let relay = environment.relay.as_ref();
+        let config = smtp::Config {
+            hello_name: chosen.name,
+            hello: opening.hello,
+            deadlines: environment.deadlines,
+            tls: opening.tls,
+            auth: relay.and_then(|relay| relay.authentication(&mut rand::rng())),
+        };
+        let forward_paths = pending
+            .iter()
+            .filter_map(|&index| self.recipients.get(index))
+            .map(|recipient| ForwardPath(recipient.mailbox.clone()))
+            .collect();
+        let envelope = Envelope {
+            reverse_path: ReversePath::Mailbox(self.message.from().clone()),
+            forward_paths,
+        };
+        let mut observer = Notes {
+            trail,
+            progress: self.progress,
+            message: self.message,
+            redaction: config.auth.as_ref().map(Redaction::new),
+            conversation: Conversation::default(),
+        };
+        let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
+        let size = self.message.size();
+        let now = Instant::now().into_std();
+        let mut connection = Connection::new(config, now);
+        connection.submit(TransactionId(0), envelope, BodyInfo { size }, now);
+        connection.quit(now);
+        converse(
+            &mut connection,
+            transport,
+            peer.as_ref(),
+            &mut observer,
+            self.limits,
+        )
+        .await;
+        let mut conversation = observer.conversation;
+        for (index, _) in &mut conversation.outcomes {
+            *index = pending.get(*index).copied().unwrap_or(usize::MAX);
+        }
+        conversation
+    }
+
+    pub(super) fn conclude(
+        &mut self,
+        trail: Trail,
+        host: &Host,
+        opening: Opening,
+        conversation: Conversation,
+    ) -> Attempted {
+        let index = self.attempts.len();
+        let Conversation {
+            mut outcomes,
+            mut dialogue,
+            past_hello,
+            offers_starttls,
+            tls,
+            no_roots,
+        } = conversation;
+        outcomes.sort_by_key(|(recipient, _)| *recipient);
+        let session = Session {
+            opening,
+            is_tls: tls.is_some(),
+        };
+        let mut circumstances = Circumstances {
+            crowded: false,
+            relayed: self.environment.relay.is_some(),
+            tls_left_out: offers_starttls && tls.is_none() && host.protection.tls == TlsUse::Opportunistic,
+            no_roots,
+        };
+        let mut next = Next::Stop;
+        let mut worst_cause = None;
+        for (recipient, outcome) in outcomes {
+            let passed_rcpt = !matches!(
+                outcome,
+                Outcome::Refused {
+                    stage: smtp::Stage::Rcpt,
+                    ..
+                }
+            );
+            let step = session.step_after(&outcome);
+            let cause = Cause::of_exchange(outcome, circumstances);
+            circumstances.crowded |= passed_rcpt;
+            let is_new_opening = matches!(step, Next::ClearHere | Next::HeloHere);
+            let other_family = !is_new_opening && is_refusal_of_our_address(&cause);
+            if other_family {
+                next = next.or(Next::OtherFamily);
+            } else if !settles(&cause) {
+                next = next.or(step);
+            }
+            if let Some(recipient) = self.recipients.get_mut(recipient) {
+                recipient.settled = settles(&cause) && !other_family;
+                recipient.causes.push((cause.clone(), Some(index)));
+            }
+            let is_taken = matches!(cause, Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_));
+            if worst_cause.is_none() || !is_taken {
+                worst_cause = Some(cause);
+            }
+        }
+        let cause = worst_cause.unwrap_or(Cause::Internal {
+            content_begun: self.progress.content_begun(),
+        });
+        // What is tried again at the same address is not another address.
+        self.slow_addresses += usize::from(is_slow(&cause) && next != Next::ClearHere);
+        dialogue.extend(advice::no_session(&cause).map(Line::NoTls));
+        self.record(trail.attempt(&cause, tls, dialogue));
+        Attempted {
+            index,
+            next,
+            past_hello,
+            injected: matches!(
+                cause,
+                Cause::Exchange(Outcome::Lost {
+                    why: Loss::Injected,
+                    ..
+                })
+            ),
+        }
+    }
+}
+
+fn is_slow(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Exchange(Outcome::Lost {
+            why: Loss::TimedOut,
+            ..
+        })
+    )
+}
+
+/// What a session was, for what follows from it.
+#[derive(Clone, Copy)]
+struct Session {
+    opening: Opening,
+    /// There was a TLS session.
+    is_tls: bool,
+}
+
+impl Session {
+    /// What one host's outcome for one recipient asks for next, while the recipient is not settled.
+    fn step_after(self, outcome: &Outcome) -> Next {
+        match outcome {
+            Outcome::Accepted(_)
+            | Outcome::Uncertain(_)
+            | Outcome::Lost {
+                why: Loss::Aborted(_),
+                ..
+            } => Next::Stop,
+            outcome if self.tls_broke(outcome) => Next::ClearHere,
+            outcome if self.wants_helo(outcome) => Next::HeloHere,
+            // Another address may be another machine, and one that an attacker does not sit before.
+            Outcome::Lost { .. } | Outcome::NoTls(_) => Next::Address,
+            Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) => Next::Host,
+        }
+    }
+
+    /// TLS was tried for want of something worse, and did not come about; or it did, and the host was gone before it had
+    /// answered EHLO: a server that does not like the end of a handshake of TLS 1.3 shows it only then.
+    ///
+    /// Octets that somebody wrote into the beginning of TLS end the session, and the host is tried in the clear, too:
+    /// who can write there can as well strip STARTTLS, and this mail was never protected from him. Not to send it would
+    /// protect nobody, and let him stop all mail by a single octet.
+    fn tls_broke(self, outcome: &Outcome) -> bool {
+        let is_broken = match outcome {
+            Outcome::Lost {
+                stage: smtp::Stage::StartTls | smtp::Stage::Tls,
+                ..
+            }
+            | Outcome::Unexpected {
+                stage: smtp::Stage::StartTls,
+                ..
+            } => true,
+            Outcome::Lost {
+                stage: smtp::Stage::Ehlo,
+                why: Loss::Closed | Loss::NotSmtp | Loss::Reset(_) | Loss::Tls(_),
+            } => self.is_tls,
+            _ => false,
+        };
+        is_broken && self.opening.tls == TlsUse::Opportunistic
+    }
+
+    /// Never behind a handshake, nor where one is required: HELO knows no STARTTLS.
+    fn wants_helo(self, outcome: &Outcome) -> bool {
+        // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: servers that know only HELO may
+        // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.
+        let is_for_ehlo = match outcome {
+            Outcome::Lost {
+                stage: smtp::Stage::Ehlo | smtp::Stage::Helo,
+                why: Loss::Closed | Loss::Reset(_),
+            } => true,
+            Outcome::Refused {
+                stage: smtp::Stage::Ehlo,
+                reply,
+            } => reply.severity() == smtp::Severity::PermanentNegative,
+            _ => false,
+        };
+        let in_the_clear = !self.is_tls && matches!(self.opening.tls, TlsUse::Clear | TlsUse::Opportunistic);
+        is_for_ehlo && in_the_clear && self.opening.hello == Hello::Ehlo
+    }
+}
+
+impl Next {
+    /// The first reason to go on wins: all recipients of one conversation share its end.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Stop { other } else { self }
+    }
+}
+
+/// Takes down what happens in a conversation.
+struct Notes<'a> {
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(dead_code, reason = "only listeners ask where it happens")
+    )]
+    trail: &'a Trail,
+    progress: &'a Progress,
+    message: &'a Message,
+    /// What must not be written down, where there is something.
+    redaction: Option<Redaction>,
+    conversation: Conversation,
+}
+
+impl Notes<'_> {
+    fn redacted(&self, event: Event) -> Event {
+        match &self.redaction {
+            Some(redaction) => redaction.event(event),
+            None => event,
+        }
+    }
+}
+
+impl Observer for Notes<'_> {
+    fn event(&mut self, event: Event) {
+        let event = self.redacted(event);
+        #[cfg(feature = "tracing")]
+        crate::delivery::trace::exchange(&self.trail.host, self.trail.address, &event);
+        match event {
+            Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
+            Event::Received { stage, reply, .. } => {
+                self.conversation.dialogue.push(Line::Received(stage, reply));
+            }
+            Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
+            Event::Ready(capabilities) => {
+                self.conversation.past_hello = true;
+                self.conversation.offers_starttls = capabilities.starttls;
+            }
+            Event::Finished(_) | Event::NeedContent(_) | Event::StartTls | Event::Closed => {}
+        }
+    }
+
+    fn tls(&mut self, handshake: &Result<TlsFacts, TlsError>) {
+        #[cfg(feature = "tracing")]
+        crate::delivery::trace::handshake(&self.trail.host, self.trail.address, handshake);
+        match handshake {
+            Ok(facts) => self.conversation.tls = Some(facts.clone()),
+            Err(error) => self.conversation.no_roots = matches!(error, TlsError::NoRoots(_)),
+        }
+    }
+
+    fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
+        self.progress.begin_content();
+        self.message.open()
+    }
+}
