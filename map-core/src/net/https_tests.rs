@@ -7,6 +7,7 @@ use super::{
 use crate::route::fake::FakeResolver;
 use crate::route::mta_sts::{FetchError, FetchPolicy, MtaSts, StsFinding};
 use crate::route::{HostName, LookupError, Policy};
+use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -51,7 +52,7 @@ impl Authority {
             .without_platform_roots()
     }
 
-    fn vouch_for(&self, params: CertificateParams) -> TlsAcceptor {
+    fn vouch_for(&self, params: &CertificateParams) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         acceptor(certificate.der().clone(), &key)
@@ -189,15 +190,18 @@ async fn fetch_from(site: Site, settings: TlsSettings) -> Result<String, FetchEr
         settings,
         port,
     );
-    let fetched = fetcher.fetch(&host()).await;
-    fetched.map(|policy| String::from_utf8(policy.to_vec()).expect("text"))
+    text(fetcher.fetch(&host()).await)
+}
+
+fn text(policy: Result<Bytes, FetchError>) -> Result<String, FetchError> {
+    policy.map(|policy| String::from_utf8(policy.to_vec()).expect("text"))
 }
 
 #[tokio::test]
 async fn a_policy_is_asked_for_in_these_words() {
     let authority = Authority::new();
     let site = Site::new(
-        authority.vouch_for(names(&[HOST])),
+        authority.vouch_for(&names(&[HOST])),
         answer("200 OK", POLICY),
         Then::Stay,
     );
@@ -223,7 +227,7 @@ async fn a_policy_is_asked_for_in_these_words() {
 #[tokio::test]
 async fn answers_that_are_a_policy() {
     let authority = Authority::new();
-    let tls = authority.vouch_for(names(&[HOST]));
+    let tls = authority.vouch_for(&names(&[HOST]));
     let largest = "a".repeat(64 * 1024);
     let with_header = format!(
         "200 OK\r\nX-Long: {}\r\nContent-Type: text/html",
@@ -253,14 +257,14 @@ async fn answers_that_are_a_policy() {
     for (text, then, expected) in rows {
         let site = Site::new(tls.clone(), text.as_bytes(), then);
         let fetched = fetch_from(site, authority.trusted()).await;
-        assert_eq!(fetched.as_deref(), Ok(expected), "{:.100} {then:?}", text);
+        assert_eq!(fetched.as_deref(), Ok(expected), "{text:.100} {then:?}");
     }
 }
 
 #[tokio::test]
 async fn answers_that_are_none() {
     let authority = Authority::new();
-    let tls = authority.vouch_for(names(&[HOST]));
+    let tls = authority.vouch_for(&names(&[HOST]));
     let cut = "the policy host closed the connection before all of its answer had come";
     let too_large = "the policy host sent more than 64 KiB";
     let unreadable = "the policy host sent what cannot be read";
@@ -347,8 +351,7 @@ async fn answers_that_are_none() {
             .expect_err("no policy");
         assert!(
             error.to_string().starts_with(expected),
-            "{:.100} {then:?}: {error}",
-            text
+            "{text:.100} {then:?}: {error}"
         );
         assert_eq!(heard.lock().unwrap().len(), 1, "it was asked once");
     }
@@ -370,18 +373,18 @@ async fn only_a_host_that_proves_its_name_is_believed() {
     let self_signed = names(&[HOST]).self_signed(&key).expect("a certificate");
     let rows = [
         (
-            authority.vouch_for(names(&["example.test", "mx.example.test"])),
+            authority.vouch_for(&names(&["example.test", "mx.example.test"])),
             "not valid for name \"mta-sts.example.test\"",
         ),
         (
-            authority.vouch_for(names(&["*.mta-sts.example.test", "*.test"])),
+            authority.vouch_for(&names(&["*.mta-sts.example.test", "*.test"])),
             "not valid for name",
         ),
-        (authority.vouch_for(common_name), "not valid for name"),
-        (authority.vouch_for(expired), "expired"),
-        (authority.vouch_for(early), "not valid yet"),
+        (authority.vouch_for(&common_name), "not valid for name"),
+        (authority.vouch_for(&expired), "expired"),
+        (authority.vouch_for(&early), "not valid yet"),
         (
-            Authority::named("Another").vouch_for(names(&[HOST])),
+            Authority::named("Another").vouch_for(&names(&[HOST])),
             "UnknownIssuer",
         ),
         (acceptor(self_signed.der().clone(), &key), ""),
@@ -397,7 +400,7 @@ async fn only_a_host_that_proves_its_name_is_believed() {
         assert_eq!(heard.lock().unwrap().len(), 0, "nothing was asked of it");
     }
     for certified in [&["a.example", HOST] as &[_], &["*.example.test"]] {
-        let tls = authority.vouch_for(names(certified));
+        let tls = authority.vouch_for(&names(certified));
         let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
         assert_eq!(fetch_from(site, authority.trusted()).await.as_deref(), Ok(POLICY));
     }
@@ -407,7 +410,7 @@ async fn only_a_host_that_proves_its_name_is_believed() {
 async fn all_the_names_of_a_certificate_are_too_much_to_tell() {
     let authority = Authority::new();
     let many: Vec<String> = (0..500).map(|number| format!("host{number}.example")).collect();
-    let tls = authority.vouch_for(CertificateParams::new(many).expect("names"));
+    let tls = authority.vouch_for(&CertificateParams::new(many).expect("names"));
     let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
     let error = fetch_from(site, authority.trusted())
         .await
@@ -509,13 +512,12 @@ async fn fetch_over(
 ) -> (Result<String, FetchError>, Duration) {
     let fetcher = HttpsFetcher::new(resolver(addresses), Arc::clone(net) as _, policy, settings, 443);
     let started = Instant::now();
-    let fetched = fetcher.fetch(&host()).await;
-    let fetched = fetched.map(|policy| String::from_utf8(policy.to_vec()).expect("text"));
-    (fetched, started.elapsed())
+    let policy = fetcher.fetch(&host()).await;
+    (text(policy), started.elapsed())
 }
 
 fn good(authority: &Authority) -> Way {
-    let tls = authority.vouch_for(names(&[HOST]));
+    let tls = authority.vouch_for(&names(&[HOST]));
     Way::Site(Site::new(tls, answer("200 OK", POLICY), Then::Stay))
 }
 
@@ -638,7 +640,7 @@ async fn a_proxy_is_not_asked_for_the_machine_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_takes_its_time_is_left() {
     let authority = Authority::new();
-    let tls = || authority.vouch_for(names(&[HOST]));
+    let tls = || authority.vouch_for(&names(&[HOST]));
     let drip = Then::Repeat("x", Duration::from_secs(1));
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n";
@@ -695,7 +697,7 @@ async fn a_slow_server_is_waited_for() {
         POLICY.len() + 10
     );
     let site = Site::new(
-        authority.vouch_for(names(&[HOST])),
+        authority.vouch_for(&names(&[HOST])),
         head,
         Then::Repeat("#", Duration::from_secs(1)),
     );

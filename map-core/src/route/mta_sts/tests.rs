@@ -7,11 +7,16 @@ use std::collections::VecDeque;
 use tokio::time::advance;
 
 const DOMAIN: &str = "example.com";
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn domain(name: &str) -> Domain {
     name.parse().expect("a domain")
+}
+
+fn just_before(time: Duration) -> Duration {
+    time.saturating_sub(SECOND)
 }
 
 fn text(mode: &str, mx: &str, max_age: Duration) -> String {
@@ -180,12 +185,12 @@ async fn a_policy_is_remembered_while_its_version_is_the_same() {
         let old = text("enforce", "old.example.com", max_age);
         let new = text("enforce", "new.example.com", max_age);
         let known = Known::with(&old).await;
-        advance(fetched_again_after - Duration::from_secs(1)).await;
+        advance(just_before(fetched_again_after)).await;
         let finding = known.ask(&says("1"), &Answers::new()).await;
         assert_eq!(finding, StsFinding::Policy(parsed(&old)));
 
         // Before it ends, so that an attacker has to keep it from being fetched for long.
-        advance(Duration::from_secs(1)).await;
+        advance(SECOND).await;
         let answers = Answers::new().then(Ok(new.clone()));
         let finding = known.ask(&says("1"), &answers).await;
         assert_eq!(finding, StsFinding::Policy(parsed(&new)));
@@ -197,12 +202,12 @@ async fn a_policy_is_remembered_while_its_version_is_the_same() {
 async fn a_policy_that_cannot_be_renewed_holds_until_its_end() {
     let policy = text("enforce", "mx.example.com", HOUR);
     let known = Known::with(&policy).await;
-    advance(HOUR - Duration::from_secs(1)).await;
+    advance(just_before(HOUR)).await;
     let answers = Answers::new().then(Err(FetchError::Status(404)));
     let finding = known.ask(&says("1"), &answers).await;
     assert_eq!(finding, kept(&policy, FAILED_404));
 
-    advance(Duration::from_secs(1)).await;
+    advance(SECOND).await;
     assert_eq!(known.ask(&says("1"), &answers).await, none(FAILED_404));
     advance(5 * MINUTE).await;
     let answers = Answers::new().then(Err(FetchError::NoAddress));
@@ -231,7 +236,7 @@ async fn a_new_version_that_is_not_to_be_had_leaves_the_old_one() {
     let answers = Answers::new().then(Err(FetchError::Status(404)));
     assert_eq!(known.ask(&says("2"), &answers).await, kept(&old, FAILED_404));
     // Not again for five minutes …
-    advance(5 * MINUTE - Duration::from_secs(1)).await;
+    advance(just_before(5 * MINUTE)).await;
     assert_eq!(known.ask(&says("2"), &answers).await, kept(&old, FAILED_404));
     // … unless it is another version; and that of before is still known.
     let finding = known.ask(&says("1"), &answers).await;
@@ -265,10 +270,10 @@ async fn a_policy_outlives_its_record() {
         let problem = format!("example.com {problem}");
         let policy = text("enforce", "mx.example.com", HOUR);
         let known = Known::with(&policy).await;
-        advance(HOUR - Duration::from_secs(1)).await;
+        advance(just_before(HOUR)).await;
         let finding = known.ask(&record(record_text), &Answers::new()).await;
         assert_eq!(finding, kept(&policy, &problem), "{record_text}");
-        advance(Duration::from_secs(1)).await;
+        advance(SECOND).await;
         let finding = known.ask(&record(record_text), &Answers::new()).await;
         assert_eq!(finding.policy(), None, "{record_text}");
     }
@@ -279,12 +284,12 @@ async fn a_failure_is_not_repeated_for_five_minutes() {
     let known = Known(MtaSts::new());
     let answers = Answers::new().then(Err(FetchError::Status(404)));
     assert_eq!(known.ask(&says("1"), &answers).await, none(FAILED_404));
-    advance(5 * MINUTE - Duration::from_secs(1)).await;
+    advance(just_before(5 * MINUTE)).await;
     assert_eq!(known.ask(&says("1"), &answers).await, none(FAILED_404));
     // It says nothing of a domain that has taken its record away.
     assert_eq!(known.ask(&FakeResolver::new(), &answers).await, NOTHING);
 
-    advance(Duration::from_secs(1)).await;
+    advance(SECOND).await;
     let policy = text("enforce", "mx.example.com", HOUR);
     let answers = answers.then(Ok(policy.clone()));
     let finding = known.ask(&says("1"), &answers).await;
@@ -367,7 +372,7 @@ async fn a_delivery_that_gives_up_leaves_the_fetch_to_the_next() {
     let (first, second) = tokio::join!(
         timeout(Duration::from_secs(2), known.ask(&resolver, &answers)),
         async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(SECOND).await;
             known.ask(&resolver, &answers).await
         }
     );
@@ -404,7 +409,7 @@ async fn nothing_is_waited_for_longer_than_its_time() {
     assert_eq!(started.elapsed(), RECORD_TIME);
 
     let started = Instant::now();
-    let answers = Answers::new().after(FETCH_TIME + Duration::from_secs(1), Ok(String::new()));
+    let answers = Answers::new().after(FETCH_TIME + SECOND, Ok(String::new()));
     let finding = known.ask(&says("1"), &answers).await;
     let problem = "example.com has an MTA-STS policy that could not be fetched: \
         the policy host did not answer in time";
