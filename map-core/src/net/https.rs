@@ -10,7 +10,7 @@ use super::{ConnectByName, ConnectError, Connector, Transport, is_localhost};
 use crate::route::mta_sts::{FetchError, FetchPolicy, Fetching};
 use crate::route::{self, HostName, MxHost, Policy, Proof, Resolver, RouteError, Target};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
@@ -34,8 +34,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const MAX_POLICY: usize = 64 * 1024;
 /// The largest header of an answer, status line included, and the largest trailer, in octets.
 const MAX_HEADER: usize = 16 * 1024;
-/// The longest text of a peer's that is passed on in an error, in characters.
-const MAX_TOLD: usize = 300;
 
 const PATH: &str = "/.well-known/mta-sts.txt";
 const AGENT: &str = concat!("mapagent/", env!("CARGO_PKG_VERSION"));
@@ -130,7 +128,7 @@ impl FetchPolicy for HttpsFetcher {
 }
 
 fn blame_connect(error: &ConnectError) -> FetchError {
-    let told = told(&error.to_string());
+    let told = error.to_string();
     match error {
         ConnectError::Immediate(_) | ConnectError::Proxy(_) | ConnectError::SourceAddress { .. } => {
             FetchError::Local(told)
@@ -140,7 +138,7 @@ fn blame_connect(error: &ConnectError) -> FetchError {
 }
 
 fn blame_tls(error: &TlsError) -> FetchError {
-    let told = told(&error.to_string());
+    let told = error.to_string();
     match error {
         TlsError::NoRoots(_) => FetchError::Local(told),
         TlsError::Lost(_) => FetchError::Connect(told),
@@ -183,41 +181,32 @@ async fn policy_of(response: Response<Incoming>) -> Result<Bytes, FetchError> {
     if response.status() != StatusCode::OK {
         return Err(FetchError::Status(response.status().as_u16()));
     }
-    match Limited::new(response.into_body(), MAX_POLICY).collect().await {
+    let body = Limited::new(response.into_body(), MAX_POLICY).collect().await;
+    match body {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge),
-        Err(error) => Err(match error.downcast_ref::<hyper::Error>() {
+        Err(error) => Err(match error.downcast_ref() {
             Some(error) => broken(error),
-            None => FetchError::Broken(format!("sent what cannot be read: {}", told(&error.to_string()))),
+            // All other errors are those of the limit.
+            None => FetchError::TooLarge,
         }),
     }
 }
 
 fn broken(error: &hyper::Error) -> FetchError {
-    // The cut end of a TLS session is an error to rustls where the end of HTTP's own count is one to hyper.
+    // Where HTTP says how much there is, hyper misses the rest; where it ends with the session, rustls misses its end.
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    let cut = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof);
-    if cut || error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+    let is_cut = cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
+        )
+    });
+    if is_cut || error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return FetchError::Broken("closed the connection before all of its answer had come".to_owned());
     }
-    let cause = error
-        .source()
-        .map(|cause| format!(" ({cause})"))
-        .unwrap_or_default();
-    FetchError::Broken(format!(
-        "sent what cannot be read: {}",
-        told(&format!("{error}{cause}"))
-    ))
-}
-
-/// Some of these texts repeat what the peer says, such as all the names in its certificate.
-fn told(text: &str) -> String {
-    let printable = |character: char| if character.is_control() { '?' } else { character };
-    let mut told: String = text.chars().take(MAX_TOLD).map(printable).collect();
-    if text.chars().nth(MAX_TOLD).is_some() {
-        told.push('…');
-    }
-    told
+    let cause = error.source().map(|cause| format!(" ({cause})"));
+    let cause = cause.unwrap_or_default();
+    FetchError::Broken(format!("sent what cannot be read: {error}{cause}"))
 }
 
 /// A transport as hyper wants it.

@@ -1,6 +1,7 @@
 //! Policies from a web server in this process: over TCP on loopback, or in memory where time matters.
 
 use super::tls::TlsSettings;
+use super::tls::testing::{Contents, Server};
 use super::{
     ConnectByName, ConnectError, Connecting, Connector, HttpsFetcher, ProxyError, TcpConnector, Transport,
 };
@@ -8,9 +9,6 @@ use crate::route::fake::FakeResolver;
 use crate::route::mta_sts::{FetchError, FetchPolicy, MtaSts, StsFinding};
 use crate::route::{HostName, LookupError, Policy};
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
@@ -30,49 +28,9 @@ const LOOPBACK: Policy = Policy {
     require_mx: false,
 };
 
-/// A certificate authority of our own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("An authority")
-    }
-
-    fn named(name: &str) -> Self {
-        let mut params = names(&[]);
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
-    }
-
-    fn trusted(&self) -> TlsSettings {
-        TlsSettings::default()
-            .with_extra_roots(vec![self.0.der().clone()])
-            .without_platform_roots()
-    }
-
-    fn vouch_for(&self, params: &CertificateParams) -> TlsAcceptor {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        acceptor(certificate.der().clone(), &key)
-    }
-}
-
-fn names(names: &[&str]) -> CertificateParams {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    CertificateParams::new(names).expect("names")
-}
-
-fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("a server");
-    TlsAcceptor::from(Arc::new(config))
+/// A server that may be trusted to be the policy host.
+fn good() -> Server {
+    Server::issued(&Contents::named(HOST))
 }
 
 /// What a server does.
@@ -101,9 +59,9 @@ enum Then {
 }
 
 impl Site {
-    fn new(tls: TlsAcceptor, answer: impl Into<Vec<u8>>, then: Then) -> Self {
+    fn new(server: &Server, answer: impl Into<Vec<u8>>, then: Then) -> Self {
         Self {
-            tls: Some(tls),
+            tls: Some(server.acceptor()),
             answer: answer.into(),
             then,
             heard: Arc::default(),
@@ -199,18 +157,14 @@ fn text(policy: Result<Bytes, FetchError>) -> Result<String, FetchError> {
 
 #[tokio::test]
 async fn a_policy_is_asked_for_in_these_words() {
-    let authority = Authority::new();
-    let site = Site::new(
-        authority.vouch_for(&names(&[HOST])),
-        answer("200 OK", POLICY),
-        Then::Stay,
-    );
+    let server = good();
+    let site = Site::new(&server, answer("200 OK", POLICY), Then::Stay);
     let port = site.clone().listen().await;
     let fetcher = HttpsFetcher::new(
         resolver(&["A 127.0.0.1"]),
         Arc::new(TcpConnector::default()),
         LOOPBACK,
-        authority.trusted(),
+        server.trusted(),
         port,
     );
     let policy = fetcher.fetch(&host()).await.expect("a policy");
@@ -226,8 +180,7 @@ async fn a_policy_is_asked_for_in_these_words() {
 
 #[tokio::test]
 async fn answers_that_are_a_policy() {
-    let authority = Authority::new();
-    let tls = authority.vouch_for(&names(&[HOST]));
+    let server = good();
     let largest = "a".repeat(64 * 1024);
     let with_header = format!(
         "200 OK\r\nX-Long: {}\r\nContent-Type: text/html",
@@ -255,16 +208,15 @@ async fn answers_that_are_a_policy() {
         ),
     ];
     for (text, then, expected) in rows {
-        let site = Site::new(tls.clone(), text.as_bytes(), then);
-        let fetched = fetch_from(site, authority.trusted()).await;
+        let site = Site::new(&server, text.as_bytes(), then);
+        let fetched = fetch_from(site, server.trusted()).await;
         assert_eq!(fetched.as_deref(), Ok(expected), "{text:.100} {then:?}");
     }
 }
 
 #[tokio::test]
 async fn answers_that_are_none() {
-    let authority = Authority::new();
-    let tls = authority.vouch_for(&names(&[HOST]));
+    let server = good();
     let cut = "the policy host closed the connection before all of its answer had come";
     let too_large = "the policy host sent more than 64 KiB";
     let unreadable = "the policy host sent what cannot be read";
@@ -344,11 +296,9 @@ async fn answers_that_are_none() {
         (POLICY.to_owned(), Then::Close, unreadable),
     ];
     for (text, then, expected) in rows {
-        let site = Site::new(tls.clone(), text.as_bytes(), then);
+        let site = Site::new(&server, text.as_bytes(), then);
         let heard = Arc::clone(&site.heard);
-        let error = fetch_from(site, authority.trusted())
-            .await
-            .expect_err("no policy");
+        let error = fetch_from(site, server.trusted()).await.expect_err("no policy");
         assert!(
             error.to_string().starts_with(expected),
             "{text:.100} {then:?}: {error}"
@@ -359,65 +309,56 @@ async fn answers_that_are_none() {
 
 #[tokio::test]
 async fn only_a_host_that_proves_its_name_is_believed() {
-    let authority = Authority::new();
-    let mut expired = names(&[HOST]);
-    expired.not_before = date_time_ymd(2001, 1, 1);
-    expired.not_after = date_time_ymd(2002, 1, 1);
-    let mut early = names(&[HOST]);
-    early.not_before = date_time_ymd(4000, 1, 1);
-    early.not_after = date_time_ymd(4001, 1, 1);
-    // > Matching is performed only against the DNS-ID identifiers.
-    let mut common_name = names(&[]);
-    common_name.distinguished_name.push(DnType::CommonName, HOST);
-    let key = KeyPair::generate().expect("a key");
-    let self_signed = names(&[HOST]).self_signed(&key).expect("a certificate");
+    let of = |names: &[&'static str]| Contents {
+        names: names.to_vec(),
+        ..Contents::named(HOST)
+    };
     let rows = [
         (
-            authority.vouch_for(&names(&["example.test", "mx.example.test"])),
-            "not valid for name \"mta-sts.example.test\"",
+            Server::issued(&of(&["example.test", "mx.example.test"])),
+            "is for example.test, mx.example.test, not for mta-sts.example.test",
         ),
         (
-            authority.vouch_for(&names(&["*.mta-sts.example.test", "*.test"])),
-            "not valid for name",
+            Server::issued(&of(&["*.mta-sts.example.test", "*.test"])),
+            "not for mta-sts.example.test",
         ),
-        (authority.vouch_for(&common_name), "not valid for name"),
-        (authority.vouch_for(&expired), "expired"),
-        (authority.vouch_for(&early), "not valid yet"),
+        // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+        // > Matching is performed only against the DNS-ID identifiers.
         (
-            Authority::named("Another").vouch_for(&names(&[HOST])),
-            "UnknownIssuer",
+            Server::issued(&Contents::common_name_only(HOST)),
+            "only by its common name",
         ),
-        (acceptor(self_signed.der().clone(), &key), ""),
+        (Server::issued(&of(&[HOST]).expired()), "expired"),
+        (good().impostor(), "not the server's own"),
     ];
-    for (tls, expected) in rows {
-        let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
-        let heard = Arc::clone(&site.heard);
-        let error = fetch_from(site, authority.trusted())
-            .await
-            .expect_err("no policy");
-        assert!(matches!(error, FetchError::Tls(_)), "{error}");
-        assert!(error.to_string().contains(expected), "{expected}: {error}");
-        assert_eq!(heard.lock().unwrap().len(), 0, "nothing was asked of it");
+    for (server, expected) in rows {
+        let error = refused(&server, server.trusted()).await;
+        assert!(error.contains(expected), "{expected}: {error}");
     }
-    for certified in [&["a.example", HOST] as &[_], &["*.example.test"]] {
-        let tls = authority.vouch_for(&names(certified));
-        let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
-        assert_eq!(fetch_from(site, authority.trusted()).await.as_deref(), Ok(POLICY));
+    let strangers = [
+        (good(), "no authority that is trusted"),
+        (Server::self_signed(&of(&[HOST])), "is self-signed"),
+    ];
+    for (server, expected) in strangers {
+        let error = refused(&server, good().trusted()).await;
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+
+    for names in [&["a.example", HOST] as &[_], &["*.example.test"]] {
+        let server = Server::issued(&of(names));
+        let site = Site::new(&server, answer("200 OK", POLICY), Then::Stay);
+        assert_eq!(fetch_from(site, server.trusted()).await.as_deref(), Ok(POLICY));
     }
 }
 
-#[tokio::test]
-async fn all_the_names_of_a_certificate_are_too_much_to_tell() {
-    let authority = Authority::new();
-    let many: Vec<String> = (0..500).map(|number| format!("host{number}.example")).collect();
-    let tls = authority.vouch_for(&CertificateParams::new(many).expect("names"));
-    let site = Site::new(tls, answer("200 OK", POLICY), Then::Stay);
-    let error = fetch_from(site, authority.trusted())
-        .await
-        .expect_err("no policy");
-    let told = error.to_string();
-    assert!(told.contains("host0.example") && told.ends_with('…'), "{told}");
-    assert!(told.chars().count() < 400, "{told}");
+/// Why this server is not believed, by these settings.
+async fn refused(server: &Server, settings: TlsSettings) -> String {
+    let site = Site::new(server, answer("200 OK", POLICY), Then::Stay);
+    let heard = Arc::clone(&site.heard);
+    let error = fetch_from(site, settings).await.expect_err("no policy");
+    assert!(matches!(error, FetchError::Tls(_)), "{error}");
+    assert_eq!(heard.lock().unwrap().len(), 0, "nothing was asked of it");
+    error.to_string()
 }
 
 #[tokio::test]
@@ -426,9 +367,7 @@ async fn a_server_without_tls_is_not_believed() {
         answer: answer("200 OK", POLICY).into(),
         ..Site::default()
     };
-    let error = fetch_from(site, Authority::new().trusted())
-        .await
-        .expect_err("no policy");
+    let error = fetch_from(site, good().trusted()).await.expect_err("no policy");
     assert!(matches!(error, FetchError::Tls(_)), "{error}");
 }
 
@@ -516,23 +455,25 @@ async fn fetch_over(
     (text(policy), started.elapsed())
 }
 
-fn good(authority: &Authority) -> Way {
-    let tls = authority.vouch_for(&names(&[HOST]));
-    Way::Site(Site::new(tls, answer("200 OK", POLICY), Then::Stay))
+fn policy_at(server: &Server) -> Way {
+    Way::Site(Site::new(server, answer("200 OK", POLICY), Then::Stay))
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_address_is_tried_where_one_cannot_be_connected_to() {
-    let authority = Authority::new();
+    let server = good();
     let rows = [
         (Way::Hangs, Duration::from_secs(5)),
         (Way::Later(io::ErrorKind::ConnectionRefused), Duration::ZERO),
         (Way::NoRoute, Duration::ZERO),
     ];
     for (way, expected) in rows {
-        let net = Arc::new(Net::new([("192.0.2.1", way), ("2001:db8::1", good(&authority))]));
+        let net = Arc::new(Net::new([
+            ("192.0.2.1", way),
+            ("2001:db8::1", policy_at(&server)),
+        ]));
         let addresses = ["A 192.0.2.1", "AAAA 2001:db8::1"];
-        let (fetched, took) = fetch_over(&net, &addresses, Policy::default(), authority.trusted()).await;
+        let (fetched, took) = fetch_over(&net, &addresses, Policy::default(), server.trusted()).await;
         assert_eq!((fetched.as_deref(), took), (Ok(POLICY), expected));
         assert_eq!(*net.asked.lock().unwrap(), ["192.0.2.1:443", "[2001:db8::1]:443"]);
     }
@@ -568,13 +509,7 @@ async fn a_host_that_cannot_be_connected_to_is_told_so() {
         assert_eq!(fetched, Err(expected));
     }
     let net = Arc::new(Net::new([("192.0.2.1", Way::Slams)]));
-    let (fetched, _) = fetch_over(
-        &net,
-        &["A 192.0.2.1"],
-        Policy::default(),
-        Authority::new().trusted(),
-    )
-    .await;
+    let (fetched, _) = fetch_over(&net, &["A 192.0.2.1"], Policy::default(), good().trusted()).await;
     assert!(matches!(fetched, Err(FetchError::Connect(_))), "{fetched:?}");
 }
 
@@ -601,12 +536,12 @@ async fn forbidden_addresses_are_not_connected_to() {
 
 #[tokio::test]
 async fn a_proxy_that_looks_up_names_is_given_the_name() {
-    let authority = Authority::new();
+    let server = good();
     let net = Arc::new(Net {
-        by_name: Some(good(&authority)),
+        by_name: Some(policy_at(&server)),
         ..Net::default()
     });
-    let (fetched, _) = fetch_over(&net, &[], Policy::default(), authority.trusted()).await;
+    let (fetched, _) = fetch_over(&net, &[], Policy::default(), server.trusted()).await;
     assert_eq!(fetched.as_deref(), Ok(POLICY));
     assert_eq!(*net.asked.lock().unwrap(), [format!("{HOST}:443")]);
 
@@ -614,7 +549,7 @@ async fn a_proxy_that_looks_up_names_is_given_the_name() {
         by_name: Some(Way::ProxyRefuses),
         ..Net::default()
     });
-    let (fetched, _) = fetch_over(&net, &[], Policy::default(), authority.trusted()).await;
+    let (fetched, _) = fetch_over(&net, &[], Policy::default(), server.trusted()).await;
     let told = "the proxy refused the connection: its rules do not allow it";
     assert_eq!(fetched, Err(FetchError::Local(told.to_owned())));
 }
@@ -639,19 +574,18 @@ async fn a_proxy_is_not_asked_for_the_machine_itself() {
 /// Whatever a server does, an answer of some kind is there in time.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_takes_its_time_is_left() {
-    let authority = Authority::new();
-    let tls = || authority.vouch_for(&names(&[HOST]));
+    let server = good();
     let drip = Then::Repeat("x", Duration::from_secs(1));
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n";
     let sites = [
-        Way::Site(Site::new(tls(), "", Then::Stay)),
-        Way::Site(Site::new(tls(), "HTTP/1.1 200 OK\r\nX: ", drip)),
-        Way::Site(Site::new(tls(), head, drip)),
-        Way::Site(Site::new(tls(), head, Then::Stay)),
-        Way::Site(Site::new(tls(), chunked, Then::Stay)),
+        Way::Site(Site::new(&server, "", Then::Stay)),
+        Way::Site(Site::new(&server, "HTTP/1.1 200 OK\r\nX: ", drip)),
+        Way::Site(Site::new(&server, head, drip)),
+        Way::Site(Site::new(&server, head, Then::Stay)),
+        Way::Site(Site::new(&server, chunked, Then::Stay)),
         Way::Site(Site::new(
-            tls(),
+            &server,
             "",
             Then::Repeat("HTTP/1.1 100 Wait\r\n\r\n", Duration::from_secs(1)),
         )),
@@ -665,7 +599,7 @@ async fn a_server_that_takes_its_time_is_left() {
             resolver_of_host(),
             Arc::new(Net::new([("192.0.2.1", way)])),
             Policy::default(),
-            authority.trusted(),
+            server.trusted(),
             443,
         );
         let domain = "example.test".parse().expect("a domain");
@@ -691,18 +625,14 @@ fn resolver_of_host() -> Arc<FakeResolver> {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_server_is_waited_for() {
-    let authority = Authority::new();
+    let server = good();
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{POLICY}",
         POLICY.len() + 10
     );
-    let site = Site::new(
-        authority.vouch_for(&names(&[HOST])),
-        head,
-        Then::Repeat("#", Duration::from_secs(1)),
-    );
+    let site = Site::new(&server, head, Then::Repeat("#", Duration::from_secs(1)));
     let net = Arc::new(Net::new([("192.0.2.1", Way::Site(site))]));
-    let (fetched, took) = fetch_over(&net, &["A 192.0.2.1"], Policy::default(), authority.trusted()).await;
+    let (fetched, took) = fetch_over(&net, &["A 192.0.2.1"], Policy::default(), server.trusted()).await;
     assert_eq!(fetched, Ok(format!("{POLICY}##########")));
     assert_eq!(took, Duration::from_secs(10));
 }
