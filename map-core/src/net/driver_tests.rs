@@ -7,6 +7,8 @@ use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
@@ -91,6 +93,97 @@ impl Transport for Talker {
     }
 }
 
+/// A TLS session that reads records without end and finds no word in them, a second each: it uses up all the turns
+/// that the runtime grants a task before others get theirs.
+#[derive(Debug)]
+struct Wordless {
+    greeted: bool,
+    reads: u32,
+}
+
+impl tokio::io::AsyncRead for Wordless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            buffer.put_slice(b"220 ready\r\n");
+            return Poll::Ready(Ok(()));
+        }
+        self.reads += 1;
+        assert!(self.reads < 1000, "time is held up");
+        let mut second = std::pin::pin!(tokio::time::advance(Duration::from_secs(1)));
+        let _ = second.as_mut().poll(context);
+        while let Poll::Ready(turn) = tokio::task::coop::poll_proceed(context) {
+            turn.made_progress();
+        }
+        Poll::Pending
+    }
+}
+
+impl tokio::io::AsyncWrite for Wordless {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Wordless {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// Takes everything at once, and never gets it out.
+#[derive(Debug)]
+struct Clogged {
+    greeted: bool,
+    polls: Arc<AtomicUsize>,
+}
+
+impl tokio::io::AsyncRead for Clogged {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        if std::mem::replace(&mut self.greeted, true) {
+            return Poll::Pending;
+        }
+        buffer.put_slice(b"220 ready\r\n");
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Clogged {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl Transport for Clogged {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
 async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
     struct Listener(Vec<Event>);
     impl Observer for Listener {
@@ -146,4 +239,30 @@ async fn a_peer_that_talks_without_end_is_left() {
         "{:?}",
         started.elapsed()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_finds_a_word_is_left_in_time() {
+    let started = Instant::now();
+    converse_with(Box::new(Wordless {
+        greeted: false,
+        reads: 0,
+    }))
+    .await;
+    assert!(
+        started.elapsed() <= Duration::from_secs(305),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_cannot_be_flushed_is_waited_for_without_haste() {
+    let polls = Arc::default();
+    converse_with(Box::new(Clogged {
+        greeted: false,
+        polls: Arc::clone(&polls),
+    }))
+    .await;
+    assert!(polls.load(Ordering::SeqCst) < 20, "{polls:?}");
 }

@@ -16,6 +16,8 @@ mod driver_tests;
 mod https;
 #[cfg(test)]
 mod https_tests;
+#[cfg(test)]
+mod driver_tls_tests;
 mod limits;
 mod port25;
 mod socks;
