@@ -197,7 +197,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
     let limits = Limits {
         cancel: CancelSignal::default(),
         total: None,
-        content_start: Instant::now() + Duration::from_secs(300),
+        content_start: Instant::now() + Duration::from_secs(3600),
     };
     let mut listener = Listener(Vec::new());
     let now = Instant::now().into_std();

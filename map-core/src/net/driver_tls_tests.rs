@@ -69,10 +69,10 @@ impl Observer for Listener {
     }
 
     fn tls(&mut self, handshake: &Result<TlsFacts, TlsError>) {
-        let told = handshake
-            .as_ref()
-            .map(TlsFacts::clone)
-            .map_err(ToString::to_string);
+        let told = match handshake {
+            Ok(facts) => Ok(facts.clone()),
+            Err(error) => Err(error.to_string()),
+        };
         self.told.handshakes.push(told);
     }
 
@@ -343,12 +343,12 @@ async fn a_certificate_that_does_not_fit_ends_the_conversation() {
     let (ours, theirs) = tokio::io::duplex(ROOM);
     let notes = Arc::default();
     let client = Client::of(TlsUse::Required, &peer).sends(ours);
-    let (told, served) = tokio::join!(client, with_starttls(theirs, server.acceptor(), &notes));
+    let (told, session) = tokio::join!(client, with_starttls(theirs, server.acceptor(), &notes));
     let words = "its certificate is for mx1.example.test, not for mx2.example.test";
     assert_eq!(told.loss(), (Stage::Tls, &Loss::Tls(words.into())));
     assert_eq!(told.handshakes, [Err(words.to_owned())]);
     // The server is told why, too.
-    let error = served.err().expect("an alert");
+    let error = session.err().expect("an alert");
     assert!(error.to_string().contains("BadCertificate"), "{error}");
     assert_eq!(
         notes.lock().expect("notes").commands,
@@ -425,7 +425,7 @@ async fn a_handshake_does_not_outlive_the_caller() {
         let start = Instant::now();
         let serve = async {
             let mut hello = [0; 1024];
-            theirs.read(&mut hello).await.expect("a ClientHello");
+            theirs.read_exact(&mut hello[..5]).await.expect("a ClientHello");
             if cancels {
                 sleep(Duration::from_secs(3)).await;
                 signal.cancel();
@@ -631,6 +631,25 @@ async fn a_peer_that_reads_nothing_is_left_in_time_and_heard_meanwhile() {
         (*stage, reply.code.to_string()),
         (Stage::Content, "552".to_owned())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_after_a_silence_leaves_at_once() {
+    let server = Server::good();
+    let peer = unverified(&server);
+    let client = Client::of(TlsUse::Required, &peer);
+    let start = Instant::now();
+    let (told, _) = meet(client, &server, ROOM, |mut tls| async move {
+        tls.line().await?;
+        tls.say("250 mx.example\r\n").await?;
+        // Nothing is said to MAIL until QUIT comes.
+        tls.line().await?;
+        assert_eq!(tls.line().await?, "QUIT\r\n");
+        tls.say("451 late\r\n221 bye\r\n").await
+    })
+    .await;
+    assert_eq!(told.loss(), (Stage::Mail, &Loss::TimedOut));
+    assert_eq!(start.elapsed().as_secs(), Deadlines::default().mail.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
