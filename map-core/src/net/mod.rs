@@ -13,11 +13,11 @@ mod connect;
 mod driver;
 #[cfg(test)]
 mod driver_tests;
+#[cfg(test)]
+mod driver_tls_tests;
 mod https;
 #[cfg(test)]
 mod https_tests;
-#[cfg(test)]
-mod driver_tls_tests;
 mod limits;
 mod port25;
 mod socks;
