@@ -57,7 +57,6 @@ pub(crate) struct Identity {
 pub(crate) struct Link {
     pub(crate) certificate: CertificateDer<'static>,
     /// `SubjectPublicKeyInfo`, in DER.
-    #[expect(dead_code, reason = "TLSA records will be made from it")]
     pub(crate) public_key: Vec<u8>,
 }
 

@@ -35,15 +35,22 @@
 //! world      = *( domain / host )
 //!
 //! domain     = "domain" NAME *domain-line             ; a name may be written *.example.com
-//! domain-line = record / fault / mta-sts
+//! domain-line = record / fault / zone / tlsa / mta-sts
 //! record     = "a" IPV4 / "aaaa" IPV6 / "mx" PREFERENCE NAME / "txt" TEXT
 //!            / "cname" NAME ["alone"]                 ; alone: without what the target has
 //!            / "ttl" SECONDS                          ; of all its records; 0 if not said
 //! fault      = ( "servfail" / "refused" / "nxdomain" / "notimp" / "formerr"
 //!            / "silent"                               ; never an answer
 //!            / "truncate"                             ; over UDP only the truncation bit
+//!            / "bogus"                                ; signatures that do not verify
+//!            / "lapsed"                               ; that held until lately
+//!            / "stripped"                             ; that are not there
 //!            ) [TYPE]                                 ; for queries of this type only
 //!            / "delay" DURATION                       ; before each answer
+//!
+//! zone       = "signed" [ "nsec" / "nsec3" ]          ; the top of a zone, and how it denies; nsec if not said
+//!            / "unsigned"                             ; the top of one that is not signed
+//! tlsa       = "tlsa" [ "port" N ] USAGE SELECTOR MATCHING ( [ "wrong" ] "of" HOST / HEX )
 //!
 //! mta-sts    = "mta-sts" ( MODE *policy-item / "raw" TEXT / 1*policy-item )    ; later lines add to the first
 //! MODE       = "enforce" / "testing" / "none"
@@ -58,6 +65,7 @@
 //! host-line  = "offer" ( EXTENSION *( "," EXTENSION ) / "nothing" )
 //!            / "without" COMMAND                      ; 502 to it
 //!            / "tls" [ "connection" N ] [ "implicit" ] ( certificate / tls-fault )
+//!            / "tlsa" [ "port" N ] USAGE SELECTOR MATCHING [ "wrong" ]    ; of this host
 //!            / "auth" USER SECRET [ MECHANISM *( "," MECHANISM ) ] [ "clear" ]
 //!            / "require" ( "auth" / "tls" )           ; 530 to what comes without
 //!            / "on" [ "connection" N ] STAGE [N] [ARGUMENT] action *( "then" action )
@@ -92,6 +100,18 @@
 //! **Names.** A name that is in no `domain` or `host` line does not exist (NXDOMAIN), unless one below it does. A
 //! `host` has its addresses in the DNS without a `domain` of its own. Aliases are followed as a resolver does it.
 //! `a` and `aaaa` may name any address; the sandbox listens at those of its hosts only.
+//!
+//! **DNSSEC.** As soon as a world has a `signed` line its root is signed, by a key that [`Sandbox::trust_anchor`] tells.
+//! Every `signed` or `unsigned` domain is a zone of its own, with all names below it that are not in another; the
+//! nearest zone above it vouches for its keys, or proves that it has none. A name in no such zone is in an unsigned one
+//! (`domain .` with `signed` puts all of them into the root's instead). Signatures are made for each answer, for who asks
+//! for them (DO). Faults stand in their place: the servers of the world are one resolver that has not validated, so that
+//! `servfail` needs no proof, and `nxdomain` or the like in a signed zone is a forgery.
+//!
+//! **TLSA.** A `tlsa` record is made from the certificate that the host shows (or its authority's, for the usages 0 and
+//! 2), of a host without TLS from the one it would show; `wrong` changes it. It stands at `_PORT._tcp` below the name,
+//! without a `port` at 25 and at [`Sandbox::smtp_port`]; below a domain whose own name begins with `_` or `*` just there. A
+//! fault of the type TLSA holds for the services below its name, too: `servfail TLSA` of a host.
 //!
 //! **MTA-STS.** A domain with an `mta-sts` line has the TXT record `_mta-sts` and a policy host `mta-sts` below it,
 //! unless the script writes these names by hand. All policy hosts are one HTTPS server on 127.0.0.1 at
@@ -131,13 +151,16 @@ mod certificates;
 mod dns;
 mod host;
 mod input;
+mod keys;
 mod log;
 mod policy_host;
 mod sandbox;
 mod script;
 mod smtp;
+mod tlsa;
 mod wire;
 mod world;
+mod zones;
 
 pub use crate::log::{Authentication, Mail, PolicyFetch, Session};
 pub use crate::sandbox::Sandbox;

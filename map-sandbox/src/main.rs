@@ -14,13 +14,19 @@ use serde_json::json;
 
 /// A mail world on loopback: DNS, mail hosts, faults. A test double, and nothing to receive real mail with.
 ///
-/// The first line on standard output says where it is: `dns 127.0.0.1:PORT smtp PORT`. Each mail follows as it
-/// arrives. The world ends with SIGINT or SIGTERM.
+/// The first line on standard output says where it is: `dns 127.0.0.1:PORT smtp PORT https PORT`, the last for the
+/// policy hosts of MTA-STS. Each mail follows as it arrives. The world ends with SIGINT or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
     /// The script of the world; a small world with common faults if none is given
     world: Option<PathBuf>,
+    /// Writes the certificate of the world's own authority there, in PEM, before the first line is printed
+    #[arg(long, value_name = "FILE")]
+    certificate_authority: Option<PathBuf>,
+    /// Writes the key of the DNS root there, a DNSKEY record, before the first line is printed
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Option<PathBuf>,
     /// Shows each mail as one JSON object a line; a content that is no UTF-8 stands in `content_base64`
     #[arg(long)]
     json: bool,
@@ -66,7 +72,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             sandbox.stop();
         });
     }
-    writeln!(out, "dns {} smtp {}", sandbox.dns_server(), sandbox.smtp_port())?;
+    let trust_anchor = format!("{}\n", sandbox.trust_anchor());
+    for (path, text) in [
+        (&arguments.certificate_authority, sandbox.certificate_authority()),
+        (&arguments.trust_anchor, trust_anchor.as_str()),
+    ] {
+        if let Some(path) = path {
+            std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
+    let (dns, smtp, https) = (sandbox.dns_server(), sandbox.smtp_port(), sandbox.https_port());
+    writeln!(out, "dns {dns} smtp {smtp} https {https}")?;
     out.flush()?;
     let mut seen = 0;
     while let Some(mail) = sandbox.next_mail(seen, Duration::MAX) {
@@ -120,6 +136,11 @@ fn as_json(mail: &Mail) -> String {
         "reverse_path": mail.reverse_path,
         "forward_paths": mail.forward_paths,
     });
+    for (key, value) in [("tls", &mail.tls), ("user", &mail.user)] {
+        if let Some(value) = value {
+            object[key] = value.as_str().into();
+        }
+    }
     match str::from_utf8(&mail.content) {
         Ok(text) => object["content"] = text.into(),
         Err(_) => object["content_base64"] = STANDARD.encode(&mail.content).into(),
@@ -133,11 +154,11 @@ fn as_text(mail: &Mail) -> String {
         .iter()
         .map(|path| format!("<{}>", shown(path)))
         .collect();
-    let (host, from, hello) = (&mail.host, shown(&mail.reverse_path), shown(&mail.hello));
-    let mut text = format!(
-        "{host} took a mail from <{from}> to {} ({hello})\n",
-        paths.join(" ")
-    );
+    let (host, from) = (&mail.host, shown(&mail.reverse_path));
+    let how = [Some(&mail.hello), mail.tls.as_ref(), mail.user.as_ref()];
+    let how: Vec<_> = how.into_iter().flatten().map(|text| shown(text)).collect();
+    let (to, how) = (paths.join(" "), how.join(", "));
+    let mut text = format!("{host} took a mail from <{from}> to {to} ({how})\n");
     let content = String::from_utf8_lossy(&mail.content);
     for line in content.split_terminator('\n') {
         text.push_str("  ");

@@ -14,8 +14,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::certificates::Authority;
-use crate::dns::Names;
+use crate::dns::{Directory, Names};
 use crate::host::{LiveHost, Seat, listen};
+use crate::keys::Keys;
 use crate::log::{Log, Mail, PolicyFetch, Session};
 use crate::policy_host::PolicyHosts;
 use crate::world::{Listening, World};
@@ -44,6 +45,7 @@ const DNS_TCP_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Sandbox {
     ports: Ports,
     authority: Arc<Authority>,
+    keys: Arc<Keys>,
     log: Log,
     commands: UnboundedSender<Command>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -73,19 +75,21 @@ impl Sandbox {
     pub fn start(world: &World) -> io::Result<Self> {
         let world = Arc::new(world.clone());
         let authority = Arc::new(Authority::new()?);
+        let keys = Arc::new(Keys::new()?);
         let log = Log::default();
         let (commands, inbox) = unbounded_channel();
         let (started, start) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("map-sandbox".to_owned())
             .spawn({
-                let (authority, log) = (Arc::clone(&authority), log.clone());
-                move || run(&world, authority, &log, inbox, &started)
+                let (authority, keys, log) = (Arc::clone(&authority), Arc::clone(&keys), log.clone());
+                move || run(&world, authority, keys, &log, inbox, &started)
             })?;
         let ports = start.recv().map_err(|_| gone())??;
         Ok(Self {
             ports,
             authority,
+            keys,
             log,
             commands,
             thread: Mutex::new(Some(thread)),
@@ -111,6 +115,12 @@ impl Sandbox {
     /// The certificate of its own authority, in PEM: whoever trusts it trusts the hosts whose certificates are good.
     pub fn certificate_authority(&self) -> &str {
         self.authority.pem()
+    }
+
+    /// The key of the root, as a DNSKEY record in the form of a zone file. It signs only in a world that has a `signed`
+    /// line.
+    pub fn trust_anchor(&self) -> String {
+        self.keys.trust_anchor()
     }
 
     /// The mails taken so far, in order.
@@ -200,6 +210,7 @@ type Started = mpsc::Sender<io::Result<Ports>>;
 fn run(
     world: &Arc<World>,
     authority: Arc<Authority>,
+    keys: Arc<Keys>,
     log: &Log,
     inbox: UnboundedReceiver<Command>,
     started: &Started,
@@ -209,7 +220,7 @@ fn run(
         .build()
         .and_then(|runtime| {
             runtime.block_on(async {
-                let mut running = Running::start(world, authority, log.clone()).await?;
+                let mut running = Running::start(world, authority, keys, log.clone()).await?;
                 let _ = started.send(Ok(running.ports()));
                 running.obey(inbox).await;
                 Ok(())
@@ -224,6 +235,7 @@ fn run(
 /// What runs in the thread.
 struct Running {
     dns_server: SocketAddr,
+    keys: Arc<Keys>,
     names: Names,
     hosts: Hosts,
     policy_hosts: PolicyHosts,
@@ -232,21 +244,22 @@ struct Running {
 }
 
 impl Running {
-    async fn start(world: &Arc<World>, authority: Arc<Authority>, log: Log) -> io::Result<Self> {
-        let names = Names::new(Arc::clone(world));
+    async fn start(world: &World, authority: Arc<Authority>, keys: Arc<Keys>, log: Log) -> io::Result<Self> {
         let (udp, tcp) = bind_dns().await?;
         let dns_server = udp.local_addr()?;
         assert!(
             dns_server.ip().is_loopback(),
             "the DNS of a sandbox is for loopback"
         );
+        let policy_hosts = PolicyHosts::start(world, &authority, log.clone()).await?;
+        let hosts = Hosts::start(world, Arc::clone(&authority), log).await?;
+        let names = Names::new(Directory::new(world, &keys, &authority, hosts.port)?);
         let mut server = Server::new(names.clone());
         server.register_socket(udp);
         server.register_listener(tcp, DNS_TCP_TIMEOUT, 64);
-        let policy_hosts = PolicyHosts::start(world, &authority, log.clone()).await?;
-        let hosts = Hosts::start(world, authority, log).await?;
         Ok(Self {
             dns_server,
+            keys,
             names,
             hosts,
             policy_hosts,
@@ -262,9 +275,10 @@ impl Running {
 
     async fn set(&mut self, world: Arc<World>) -> io::Result<()> {
         let policies = self.policy_hosts.prepare(&world, &self.hosts.authority)?;
+        let directory = Directory::new(&world, &self.keys, &self.hosts.authority, self.hosts.port)?;
         self.hosts.set(&world).await?;
         self.policy_hosts.set(policies);
-        self.names.set(world);
+        self.names.set(directory);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod domain;
 mod host;
 mod mta_sts;
+mod tlsa;
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use hickory_server::proto::rr::rdata::{A, AAAA};
 use hickory_server::proto::rr::{LowerName, Name, RData};
 
-use crate::world::{Entry, Host, World, WorldError};
+use crate::world::{Entry, Host, TlsaData, World, WorldError};
 
 impl FromStr for World {
     type Err = WorldError;
@@ -24,11 +25,12 @@ impl FromStr for World {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            world.read_line(&mut section, line).map_err(|reason| WorldError {
-                line: index.saturating_add(1),
-                reason,
-            })?;
+            let number = index.saturating_add(1);
+            world
+                .read_line(&mut section, line, number)
+                .map_err(|reason| WorldError { line: number, reason })?;
         }
+        world.check_tlsa()?;
         world.publish_policies();
         Ok(world)
     }
@@ -44,7 +46,7 @@ enum Section {
 type Parsed<T> = Result<T, String>;
 
 impl World {
-    fn read_line(&mut self, section: &mut Section, line: &str) -> Parsed<()> {
+    fn read_line(&mut self, section: &mut Section, line: &str, number: usize) -> Parsed<()> {
         let (word, rest) = split_word(line);
         match word {
             "domain" => {
@@ -60,10 +62,24 @@ impl World {
                 *section = Section::Host;
                 Ok(())
             }
+            "tlsa" => {
+                let tlsa = match (section, self.hosts.last()) {
+                    (Section::Domain(key), _) => tlsa::read(key, None, number, rest)?,
+                    (Section::Host, Some(host)) => {
+                        let owner = LowerName::new(&domain_name(&host.name)?);
+                        tlsa::read(&owner, Some(&host.name), number, rest)?
+                    }
+                    _ => return Err("`tlsa` stands before the first `domain` or `host`".to_owned()),
+                };
+                self.tlsa.push(tlsa);
+                Ok(())
+            }
             _ => match section {
                 Section::None => Err(format!("`{word}` stands before the first `domain` or `host`")),
-                Section::Domain(key) if key.is_wildcard() && word == "mta-sts" => {
-                    Err("a wildcard has no policy host".to_owned())
+                Section::Domain(key)
+                    if key.is_wildcard() && matches!(word, "mta-sts" | "signed" | "unsigned") =>
+                {
+                    Err(format!("a wildcard cannot be `{word}`"))
                 }
                 Section::Domain(key) => match self.names.get_mut(key) {
                     Some(entry) => entry.read_line(word, rest),
@@ -75,6 +91,21 @@ impl World {
                 },
             },
         }
+    }
+
+    /// A host may be named before it is there.
+    fn check_tlsa(&self) -> Result<(), WorldError> {
+        for tlsa in &self.tlsa {
+            if let TlsaData::Of { host, .. } = &tlsa.data
+                && self.host(host).is_none()
+            {
+                return Err(WorldError {
+                    line: tlsa.line,
+                    reason: format!("there is no host `{host}`"),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn add_host(&mut self, host: Host) -> Parsed<()> {

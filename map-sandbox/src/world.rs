@@ -32,6 +32,7 @@ pub struct World {
     pub(crate) hosts: Vec<Host>,
     /// By the name of the policy host.
     pub(crate) policies: HashMap<String, MtaSts>,
+    pub(crate) tlsa: Vec<Tlsa>,
 }
 
 impl World {
@@ -42,6 +43,11 @@ impl World {
     /// Never: a test of this crate reads the script.
     pub fn example() -> Self {
         EXAMPLE.parse().expect("a test reads the example world")
+    }
+
+    pub(crate) fn host(&self, name: &str) -> Option<&Host> {
+        let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+        self.hosts.iter().find(|host| plain(&host.name) == plain(name))
     }
 
     /// The script of [`World::example`].
@@ -71,6 +77,16 @@ pub(crate) struct Entry {
     pub(crate) faults: Vec<DnsFault>,
     pub(crate) delay: Duration,
     pub(crate) mta_sts: Option<MtaSts>,
+    /// The name is the top of a zone.
+    pub(crate) signed: Option<Signed>,
+}
+
+/// How a zone is signed, which is to say how it proves that there is no such name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signed {
+    No,
+    Nsec,
+    Nsec3,
 }
 
 impl Entry {
@@ -83,6 +99,7 @@ impl Entry {
             faults: Vec::new(),
             delay: Duration::ZERO,
             mta_sts: None,
+            signed: None,
         }
     }
 }
@@ -102,8 +119,47 @@ pub(crate) enum DnsFailure {
     Code(ResponseCode),
     /// Never answers.
     Silent,
+    /// Answers with signatures that are no good.
+    Spoil(Spoil),
     /// Answers over UDP that the answer does not fit.
     Truncate,
+}
+
+/// What is wrong with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    /// It does not verify.
+    Bogus,
+    /// It was good until lately.
+    Lapsed,
+    /// It is not there.
+    Stripped,
+}
+
+/// A TLSA record as the script wants it: <https://www.rfc-editor.org/rfc/rfc6698#section-2>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tlsa {
+    /// The domain or host whose line it is.
+    pub(crate) owner: LowerName,
+    /// Those of mail if the script says none.
+    pub(crate) port: Option<u16>,
+    pub(crate) usage: u8,
+    pub(crate) selector: u8,
+    pub(crate) matching_type: u8,
+    pub(crate) data: TlsaData,
+    /// Of the script, from 1.
+    pub(crate) line: usize,
+}
+
+/// What a TLSA record is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TlsaData {
+    Octets(Vec<u8>),
+    /// The certificate of a host, with an error in it if it shall be wrong.
+    Of {
+        host: String,
+        wrong: bool,
+    },
 }
 
 /// The policy of a domain on TLS for its mail: <https://www.rfc-editor.org/rfc/rfc8461>

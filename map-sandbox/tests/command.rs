@@ -33,11 +33,12 @@ fn start(arguments: &[&str]) -> Running {
     let mut line = String::new();
     out.read_line(&mut line).expect("the first line");
     let words: Vec<_> = line.split_whitespace().collect();
-    let ["dns", dns, "smtp", smtp_port] = words.as_slice() else {
+    let ["dns", dns, "smtp", smtp_port, "https", https_port] = words.as_slice() else {
         panic!("{line}")
     };
     assert!(dns.starts_with("127.0.0.1:"), "{line}");
     let smtp_port = smtp_port.parse().expect("a port");
+    assert!(https_port.parse::<u16>().is_ok(), "{https_port}");
     Running {
         child,
         out,
@@ -46,10 +47,13 @@ fn start(arguments: &[&str]) -> Running {
 }
 
 fn send(running: &Running, content: &[u8]) {
+    send_after(running, "", content);
+}
+
+fn send_after(running: &Running, command: &str, content: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.2", running.smtp_port)).expect("the host listens");
-    stream
-        .write_all(b"HELO c.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<d@e.example>\r\nDATA\r\n")
-        .expect("sent");
+    let envelope = "MAIL FROM:<a@b.example>\r\nRCPT TO:<d@e.example>\r\nDATA\r\n";
+    write!(stream, "HELO c.example\r\n{command}{envelope}").expect("sent");
     stream.write_all(content).expect("sent");
     stream.write_all(b".\r\nQUIT\r\n").expect("sent");
     let mut replies = String::new();
@@ -127,6 +131,51 @@ fn it_reads_a_world_and_says_what_is_wrong_with_it() {
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn it_writes_down_whom_to_trust() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name| folder.path().join(name).display().to_string();
+    let (authority, anchor) = (path("ca.pem"), path("root.key"));
+    let running = start(&["--certificate-authority", &authority, "--trust-anchor", &anchor]);
+    let authority = std::fs::read_to_string(&authority).expect("it is written before the first line");
+    assert!(
+        authority.starts_with("-----BEGIN CERTIFICATE-----"),
+        "{authority}"
+    );
+    let anchor = std::fs::read_to_string(&anchor).expect("it is written before the first line");
+    assert!(
+        anchor.starts_with(". 0 IN DNSKEY 257 3 13 ") && anchor.ends_with("==\n"),
+        "{anchor}"
+    );
+    drop(running);
+    let output = command()
+        .args(["--trust-anchor", "/nowhere/x"])
+        .output()
+        .expect("the command starts");
+    assert_eq!(output.status.code(), Some(1));
+    let error = "map-sandbox: /nowhere/x: No such file or directory (os error 2)\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), error);
+}
+
+#[test]
+fn it_shows_how_a_mail_came() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(b"host mx.example.com 127.0.0.2\n auth ann s3cret PLAIN clear\n")
+        .expect("written");
+    let path = file.path().display().to_string();
+    for (arguments, expected) in [
+        (
+            &[path.as_str()][..],
+            "mx.example.com took a mail from <a@b.example> to <d@e.example> (c.example, ann)",
+        ),
+        (&[&path, "--json"], r#""user":"ann""#),
+    ] {
+        let mut running = start(arguments);
+        send_after(&running, "AUTH PLAIN AGFubgBzM2NyZXQ=\r\n", b"x\r\n");
+        assert!(next_line(&mut running).contains(expected));
     }
 }
 

@@ -42,6 +42,124 @@ const UNREADABLE: &[(&str, &str)] = &[
         "line 2: a backslash stands before r, n, t, xNN or another backslash",
     ),
     ("domain a\n servfail qq", "line 2: `qq` is no type of record"),
+    (
+        "domain a\n signed nsec5",
+        "line 2: `signed nsec5`: a zone is signed with `nsec` or `nsec3`",
+    ),
+    (
+        "domain a\n unsigned nsec",
+        "line 2: `unsigned nsec`: a zone is signed with `nsec` or `nsec3`",
+    ),
+    (
+        "domain a\n cname b\n signed",
+        "line 3: a name with a `cname` cannot be the top of a zone",
+    ),
+    (
+        "domain a\n unsigned\n cname b",
+        "line 3: a name with a `cname` cannot be the top of a zone",
+    ),
+    ("domain *.a\n signed", "line 2: a wildcard cannot be `signed`"),
+    (
+        "domain *.a\n mta-sts enforce",
+        "line 2: a wildcard cannot be `mta-sts`",
+    ),
+    (
+        "tlsa 3 1 1 00",
+        "line 1: `tlsa` stands before the first `domain` or `host`",
+    ),
+    (
+        "domain a\n tlsa 3 1 1",
+        "line 2: a TLSA record is written `tlsa 3 1 1 of HOST`, or with hexadecimal data",
+    ),
+    (
+        "domain a\n tlsa 3 1 1 0",
+        "line 2: a TLSA record is written `tlsa 3 1 1 of HOST`, or with hexadecimal data",
+    ),
+    (
+        "domain a\n tlsa 3 1",
+        "line 2: a TLSA record is written `tlsa 3 1 1 of HOST`, or with hexadecimal data",
+    ),
+    ("domain a\n tlsa 3 x 1 00", "line 2: `x` is no number up to 255"),
+    (
+        "domain a\n tlsa port 70000 3 1 1 00",
+        "line 2: `70000` is no port",
+    ),
+    (
+        "domain a\n tlsa 3 1 1 of b\nhost c 127.0.0.2",
+        "line 2: there is no host `b`",
+    ),
+    (
+        "domain a\n mta-sts down",
+        "line 2: `mta-sts` begins with enforce, testing, none or raw",
+    ),
+    (
+        "domain a\n mta-sts enforce later",
+        "line 2: `mta-sts` knows no `later`",
+    ),
+    (
+        "domain a\n mta-sts enforce mx",
+        "line 2: `mx` needs something behind it",
+    ),
+    (
+        "domain a\n mta-sts enforce max_age x",
+        "line 2: `x` is no number of seconds",
+    ),
+    (
+        "domain a\n mta-sts enforce status 42",
+        "line 2: `42` is no status of HTTP",
+    ),
+    (
+        "domain a\n mta-sts enforce certificate down",
+        "line 2: a certificate is `good`, or it is said what is wrong with it",
+    ),
+    (
+        "host a 127.0.0.2\n tls",
+        "line 2: `tls` needs a certificate: `tls good`",
+    ),
+    (
+        "host a 127.0.0.2\n tls connection 0 good",
+        "line 2: `0` is no number of a connection (from 1)",
+    ),
+    (
+        "host a 127.0.0.2\n tls implicit",
+        "line 2: `tls` needs a certificate: `tls good`",
+    ),
+    (
+        "host a 127.0.0.2\n tls 1.2",
+        "line 2: a certificate is `good`, or it is said what is wrong with it",
+    ),
+    (
+        "host a 127.0.0.2\n tls good expired",
+        "line 2: `good` is no quality of a certificate",
+    ),
+    (
+        "host a 127.0.0.2\n tls untrusted self-signed",
+        "line 2: a certificate is `self-signed` or `untrusted`, and once",
+    ),
+    (
+        "host a 127.0.0.2\n tls bad",
+        "line 2: `bad` is no quality of a certificate",
+    ),
+    (
+        "host a 127.0.0.2\n tls stall for b",
+        "line 2: a handshake that fails shows no name",
+    ),
+    (
+        "host a 127.0.0.2\n tls wrong-name for b",
+        "line 2: a certificate has a `wrong-name`, or is `for` names",
+    ),
+    (
+        "host a 127.0.0.2\n auth ann",
+        "line 2: an account is written `auth USER SECRET`",
+    ),
+    (
+        "host a 127.0.0.2\n auth ann x PLAIN, NTLM",
+        "line 2: `NTLM` is no mechanism of AUTH here",
+    ),
+    (
+        "host a 127.0.0.2\n require dane",
+        "line 2: `require dane`: a host can require `auth` or `tls`",
+    ),
     ("domain a\n delay 5", "line 2: `5` is no duration like 50ms or 2s"),
     ("domain a\n offer X", "line 2: a domain knows no `offer`"),
     ("host", "line 1: `host` needs a name and an address"),

@@ -2,8 +2,11 @@
 
 mod support;
 
+use hickory_resolver::proto::rr::{RData, RecordType};
 use map_sandbox::{Sandbox, Session};
-use support::{Client, PATIENCE, sandbox, trusting};
+use ring::digest;
+use rustls::pki_types::CertificateDer;
+use support::{Client, PATIENCE, ask, sandbox, trusting};
 
 const NAME: &str = "mx.example.com";
 const ADDRESS: &str = "127.0.0.2";
@@ -115,6 +118,81 @@ fn an_address_stands_in_the_certificate_too() {
         None,
         "no server name is an address"
     );
+}
+
+/// The record of each usage, selector and matching type is made from what the handshake shows.
+#[test]
+fn tlsa_records_are_those_of_the_certificates() {
+    let sandbox = world(
+        "tls good\n tlsa 3 0 0\n tlsa 3 0 1\n tlsa 2 0 0\n tlsa 3 1 1\n tlsa 2 1 2\n tlsa 3 1 1 wrong\n tlsa 1 9 9\n\
+         domain _25._tcp.other.example\n tlsa 3 1 1 0aFF\ndomain other.example\n tlsa port 465 3 1 1 of mx.example.com",
+    );
+    let client = Client::starttls(&sandbox, ADDRESS, NAME).expect("a good certificate");
+    let [own, issuer] = client.certificates().try_into().expect("two certificates");
+    let hex = |octets: &[u8]| {
+        octets
+            .iter()
+            .map(|octet| format!("{octet:02X}"))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let key = |certificate: &[u8]| {
+        let certificate = CertificateDer::from(certificate);
+        let certificate = webpki::EndEntityCert::try_from(&certificate).expect("DER");
+        certificate.subject_public_key_info().to_vec()
+    };
+    let sha256 = |octets: &[u8]| hex(digest::digest(&digest::SHA256, octets).as_ref());
+    let sha512 = |octets: &[u8]| hex(digest::digest(&digest::SHA512, octets).as_ref());
+    let mut expected = vec![
+        format!("3 0 0 {}", hex(&own)),
+        format!("3 0 1 {}", sha256(&own)),
+        format!("2 0 0 {}", hex(&issuer)),
+        format!("3 1 1 {}", sha256(&key(&own))),
+        format!("2 1 2 {}", sha512(&key(&issuer))),
+    ];
+    expected.sort();
+    for port in [25, sandbox.smtp_port()] {
+        let found = tlsa(&sandbox, &format!("_{port}._tcp.mx.example.com."));
+        let (known, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|record| expected.contains(record));
+        assert_eq!(known, expected);
+        let [unusable, wrong] = others.as_slice() else {
+            panic!("{others:?}")
+        };
+        assert_eq!(*unusable, format!("1 9 9 {}", sha256(&own)));
+        assert!(
+            wrong.starts_with("3 1 1 ") && wrong.len() == expected[3].len(),
+            "{wrong}"
+        );
+    }
+    assert_eq!(tlsa(&sandbox, "_25._tcp.other.example."), ["3 1 1 0AFF"]);
+    assert_eq!(
+        tlsa(&sandbox, "_465._tcp.other.example."),
+        [format!("3 1 1 {}", sha256(&key(&own)))]
+    );
+}
+
+fn tlsa(sandbox: &Sandbox, name: &str) -> Vec<String> {
+    let answer = ask(sandbox, name, RecordType::TLSA, false);
+    let mut records: Vec<_> = answer
+        .answers
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::TLSA(tlsa) => {
+                let fields = [tlsa.cert_usage.into(), tlsa.selector.into(), tlsa.matching.into()];
+                let [usage, selector, matching]: [u8; 3] = fields;
+                let data: Vec<_> = tlsa
+                    .cert_data
+                    .iter()
+                    .map(|octet| format!("{octet:02X}"))
+                    .collect();
+                Some(format!("{usage} {selector} {matching} {}", data.concat()))
+            }
+            _ => None,
+        })
+        .collect();
+    records.sort();
+    records
 }
 
 #[test]

@@ -77,6 +77,12 @@ impl Sandbox {
         self.0.https_port()
     }
 
+    /// The key of the root, as a DNSKEY record in the form of a zone file; it signs a world that has a `signed` line.
+    #[getter]
+    fn trust_anchor(&self) -> String {
+        self.0.trust_anchor()
+    }
+
     /// The connections to policy hosts of MTA-STS so far.
     #[getter]
     fn policy_fetches(&self) -> Vec<PolicyFetch> {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import pathlib
@@ -155,6 +156,19 @@ def test_the_dns_answers(sandbox: Sandbox) -> None:
         client.settimeout(10)
         client.sendto(query, (host, int(port)))
         assert client.recv(512).endswith(b"\x7f\x00\x00\x02")
+
+
+def test_a_signed_world_has_an_anchor() -> None:
+    # The keys of the root, with the DO bit.
+    query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x30\x00\x01\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00"
+    for world, signed in [("domain a.example\n signed", True), ("domain a.example", False)]:
+        with Sandbox(world) as sandbox, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            owner, ttl, _, record_type, flags, protocol, algorithm, key = sandbox.trust_anchor.split()
+            assert (owner, ttl, record_type, flags, protocol, algorithm) == (".", "0", "DNSKEY", "257", "3", "13")
+            client.settimeout(10)
+            host, port = sandbox.dns_server.split(":")
+            client.sendto(query, (host, int(port)))
+            assert (base64.b64decode(key) in client.recv(4096)) is signed
 
 
 def test_a_script_that_cannot_be_read() -> None:

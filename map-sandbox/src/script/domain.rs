@@ -7,7 +7,10 @@ use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
 use hickory_server::proto::rr::{RData, RecordType};
 
 use super::{Parsed, domain_name, duration, octets, one_word, split_word};
-use crate::world::{DnsFailure, DnsFault, Entry};
+use crate::world::{DnsFailure, DnsFault, Entry, Signed, Spoil};
+
+/// The records of a zone stand at its top, and an alias suffers no others beside it.
+const CNAME_AT_TOP: &str = "a name with a `cname` cannot be the top of a zone";
 
 impl Entry {
     pub(super) fn read_line(&mut self, word: &str, rest: &str) -> Parsed<()> {
@@ -42,6 +45,9 @@ impl Entry {
                 {
                     return Err("a name has one `cname` at most".to_owned());
                 }
+                if self.signed.is_some() {
+                    return Err(CNAME_AT_TOP.to_owned());
+                }
                 self.add(RData::CNAME(CNAME(domain_name(target)?)))
             }
             "delay" => {
@@ -59,6 +65,7 @@ impl Entry {
                     domain_name(one_word(word, exchange)?)?,
                 )))
             }
+            "signed" | "unsigned" => self.read_zone(word, rest),
             "ttl" => {
                 self.ttl = one_word(word, rest)?
                     .parse()
@@ -68,6 +75,9 @@ impl Entry {
             "txt" => self.add(RData::TXT(text_record(rest)?)),
             _ => {
                 let how = match word {
+                    "bogus" => DnsFailure::Spoil(Spoil::Bogus),
+                    "lapsed" => DnsFailure::Spoil(Spoil::Lapsed),
+                    "stripped" => DnsFailure::Spoil(Spoil::Stripped),
                     "formerr" => DnsFailure::Code(ResponseCode::FormErr),
                     "notimp" => DnsFailure::Code(ResponseCode::NotImp),
                     "nxdomain" => DnsFailure::Code(ResponseCode::NXDomain),
@@ -88,6 +98,26 @@ impl Entry {
                 Ok(())
             }
         }
+    }
+
+    /// The name is the top of a zone.
+    fn read_zone(&mut self, word: &str, rest: &str) -> Parsed<()> {
+        let signed = match (word, rest) {
+            ("unsigned", "") => Signed::No,
+            ("signed", "" | "nsec") => Signed::Nsec,
+            ("signed", "nsec3") => Signed::Nsec3,
+            _ => {
+                return Err(format!(
+                    "`{word} {rest}`: a zone is signed with `nsec` or `nsec3`"
+                ));
+            }
+        };
+        let is_alias = |record: &RData| matches!(record, RData::CNAME(_));
+        if self.records.iter().any(is_alias) {
+            return Err(CNAME_AT_TOP.to_owned());
+        }
+        self.signed = Some(signed);
+        Ok(())
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "every statement ends in it")]

@@ -183,6 +183,7 @@ fn tls(text: &str) -> Parsed<Tls> {
         words.remove(0);
     }
     let fault = match words.as_slice() {
+        [] => return Err("`tls` needs a certificate: `tls good`".to_owned()),
         [word] => tls_fault(word),
         _ => None,
     };

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,22 +25,25 @@ pub(crate) fn sandbox(script: &str) -> Sandbox {
     Sandbox::start(&world).expect("loopback has free ports")
 }
 
-/// One query by UDP, and all of its answer.
+/// One query by TCP, and all of its answer.
 pub(crate) fn ask(sandbox: &Sandbox, name: &str, record_type: RecordType, dnssec: bool) -> Message {
     let mut query = Message::query();
     query.add_query(Query::query(Name::from_ascii(name).expect("a name"), record_type));
     let mut edns = Edns::new();
-    edns.set_max_payload(4096).set_dnssec_ok(dnssec);
+    edns.set_dnssec_ok(dnssec);
     query.set_edns(edns);
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    socket.connect(sandbox.dns_server()).expect("loopback");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    socket
-        .send(&query.to_vec().expect("a query"))
+    let query = query.to_vec().expect("a query");
+    let mut stream = TcpStream::connect(sandbox.dns_server()).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
+    stream
+        .write_all(&[&length, query.as_slice()].concat())
         .expect("it is sent");
-    let mut buffer = [0; 4096];
-    let count = socket.recv(&mut buffer).expect("an answer");
-    Message::from_vec(&buffer[..count]).expect("a message")
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut answer = vec![0; u16::from_be_bytes(length).into()];
+    stream.read_exact(&mut answer).expect("an answer");
+    Message::from_vec(&answer).expect("a message")
 }
 
 /// The data of the answer's records of one type, as text.
@@ -150,6 +153,15 @@ impl Client {
         client.say("EHLO client.example");
         assert_eq!(client.say("STARTTLS"), "220 2.0.0 Ready to start TLS");
         client.secure(trusting(sandbox), name)
+    }
+
+    /// What the host showed of itself.
+    pub(crate) fn certificates(&self) -> Vec<Vec<u8>> {
+        let Stream::Tls(stream) = &self.stream else {
+            panic!("no TLS")
+        };
+        let shown = stream.conn.peer_certificates().unwrap_or_default();
+        shown.iter().map(|certificate| certificate.to_vec()).collect()
     }
 
     /// Ends TLS in good order.
