@@ -25,8 +25,8 @@ struct Broken {
 
 impl BrokenTls {
     pub(super) fn remember(&self, host: &Arc<str>) {
+        self.forget(host);
         let mut hosts = self.lock();
-        hosts.retain(|broken| broken.host != *host);
         if hosts.len() >= HOSTS {
             hosts.pop_front();
         }
@@ -34,6 +34,10 @@ impl BrokenTls {
             host: Arc::clone(host),
             since: Instant::now(),
         });
+    }
+
+    pub(super) fn forget(&self, host: &Arc<str>) {
+        self.lock().retain(|broken| broken.host != *host);
     }
 
     pub(super) fn knows(&self, host: &str) -> bool {

@@ -475,3 +475,66 @@ pub(super) fn worst(recipients: &[RecipientReport]) -> Option<&RecipientReport> 
     // The earliest of equals.
     recipients.iter().rev().max_by_key(|report| badness(report))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::{LookupError, RouteError};
+    use crate::smtp::{Loss, Outcome};
+
+    fn came_to(cause: Cause) -> RecipientReport {
+        let findings = Findings {
+            recipient: "bob@example.org".to_owned(),
+            domain: "example.org".to_owned(),
+            causes: &[(cause, None)],
+            untried: false,
+            relay: false,
+            content_begun: false,
+            port25: None,
+        };
+        findings.report(&[])
+    }
+
+    #[test]
+    fn the_worst_is_uncertain_then_failures_then_success_and_a_relay_s_is_one() {
+        let reply = || Arc::new(Reply::new(ReplyCode(250), vec![b"ok".to_vec()]));
+        let rising = [
+            came_to(Cause::Exchange(Outcome::Accepted(reply()))),
+            came_to(Cause::Relayed(reply())),
+            came_to(Cause::Route(LookupError::NoAnswer.into())),
+            came_to(Cause::Route(RouteError::NullMx)),
+            came_to(Cause::Exchange(Outcome::Uncertain(Loss::TimedOut))),
+        ];
+        let replies: Vec<MapReply> = rising.iter().map(|report| report.reply().clone()).collect();
+        assert_eq!(replies[..2], [MapReply::Success, MapReply::Success]);
+        for (place, report) in rising.iter().enumerate().skip(2) {
+            let among = [report.clone(), rising[place - 1].clone(), rising[0].clone()];
+            for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+                let mixed: Vec<_> = order.iter().map(|index| among[*index].clone()).collect();
+                let worst = worst(&mixed).expect("there are some");
+                assert_eq!(worst.reply(), report.reply(), "{place} {order:?}");
+                assert_eq!(worst.transient(), report.transient());
+            }
+        }
+    }
+
+    #[test]
+    fn without_any_cause_it_depends_on_whether_content_had_begun() {
+        for (content_begun, delivered) in [(false, Delivered::No), (true, Delivered::Unknown)] {
+            let findings = Findings {
+                recipient: String::new(),
+                domain: String::new(),
+                causes: &[],
+                untried: false,
+                relay: false,
+                content_begun,
+                port25: None,
+            };
+            let report = findings.report(&[]);
+            assert_eq!(
+                (report.reply(), report.delivered()),
+                (&MapReply::Internal, delivered)
+            );
+        }
+    }
+}

@@ -14,7 +14,7 @@ use super::{
     StsSource, TlsPolicy, deliver,
 };
 use crate::message::{Message, Options};
-use crate::net::tls::Verified;
+use crate::net::tls::{TlsSettings, Verified};
 use crate::net::{
     CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Port25, ProxyError, Transport,
 };
@@ -338,6 +338,7 @@ struct World {
     dane: bool,
     policy_host: Option<PolicyHost>,
     broken_tls: BrokenTls,
+    tls: TlsSettings,
     relay: Option<Relay>,
     recipient: &'static str,
 }
@@ -399,6 +400,7 @@ impl World {
             dane: true,
             policy_host: None,
             broken_tls: BrokenTls::default(),
+            tls: certificates::trusted(),
             relay: None,
             recipient: "bob@example.org",
         }
@@ -430,7 +432,7 @@ impl World {
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
             port25: self.port25,
-            tls: certificates::trusted(),
+            tls: self.tls,
             require_tls: self.require_tls,
             dane: self.dane,
             mta_sts: self.policy_host.map(|host| StsSource {

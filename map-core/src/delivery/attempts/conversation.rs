@@ -1,6 +1,7 @@
 //! One conversation with one host, and what follows from it.
 
-use super::{Attempted, Delivery, Host, Next, Opening, Trail};
+use super::ladder::{Attempted, Next, Opening};
+use super::{Delivery, Host, Trail};
 use crate::address::{ForwardPath, ReversePath};
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
@@ -153,6 +154,7 @@ impl Delivery<'_> {
             index,
             next,
             past_hello,
+            wants_tls: matches!(cause, Cause::TlsDemanded(_)),
             injected: matches!(
                 cause,
                 Cause::Exchange(Outcome::Lost {

@@ -543,6 +543,24 @@ async fn the_sentence_names_host_policy_and_what_is_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_that_trusts_no_authority_is_told_so_and_no_host_is_blamed() {
+    let mut world = World::of(offers("good")).requiring_tls();
+    world.tls = TlsSettings::default().without_platform_roots();
+    let sent = world.send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, false, Some("5.7.5"));
+    assert_eq!(sent.mails(), [0, 0]);
+    let advice = sent.report.summary().advice();
+    assert!(
+        advice.contains("this machine trusts no certificate authority") && !advice.contains("administrator"),
+        "{advice}"
+    );
+    // DANE needs none.
+    let mut world = World::of(offers("good")).with_tlsa(MX1, Ok(good()));
+    world.tls = TlsSettings::default().without_platform_roots();
+    assert_went(&world.send().await, DANE, Some(TlsPolicy::Dane), "no roots");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_dns_about_tlsa_records_is_not_asked_for_ever() {
     let hosts: [&[(&str, Peer)]; 7] = [&[(A, GOOD)]; 7];
     let mut world = World::new(&hosts);

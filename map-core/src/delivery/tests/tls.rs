@@ -214,7 +214,14 @@ async fn a_host_that_wants_tls_after_it_failed_is_left_for_the_next() {
     sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
     assert_eq!(sent.connected, [A, A, B]);
 
-    let sent = World::new(&[host]).send().await;
+    let broken_tls = BrokenTls::default();
+    let mut world = World::new(&[host]);
+    world.broken_tls = broken_tls.clone();
+    let sent = world.send().await;
+    assert!(
+        !broken_tls.knows("mx1.example.org"),
+        "the next mail has no other way than TLS"
+    );
     sent.assert("RE_BADREPLY: <530>.", Delivered::No, true, Some("4.7.5"));
     let summary = sent.report.summary();
     assert_eq!(
