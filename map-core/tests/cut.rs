@@ -7,8 +7,8 @@
 mod support;
 
 use bytes::Bytes;
-use map_core::smtp::{Abort, Hello};
-use support::{Harness, Mail, NAMES, Pieces, describe};
+use map_core::smtp::{Abort, Authentication, Config, Hello, SecretKind, TlsSession, TlsUse};
+use support::{Harness, Mail, NAMES, Pieces, config, describe};
 
 #[test]
 fn without_extensions() {
@@ -23,6 +23,17 @@ fn with_pipelining() {
 #[test]
 fn with_pipelining_and_an_eager_server() {
     cut_everywhere(&plans(Flight::PipelinedEager), 40_000);
+}
+
+#[test]
+fn through_tls_and_auth() {
+    cut_everywhere(&secured(Flight::Plain), 20_000);
+}
+
+#[test]
+fn through_tls_and_auth_with_pipelining() {
+    let plans = [secured(Flight::Pipelined), secured(Flight::PipelinedEager)].concat();
+    cut_everywhere(&plans, 30_000);
 }
 
 /// `at_least` so many cuts, or the plans have shrunk.
@@ -96,6 +107,22 @@ enum Session {
     /// EHLO is refused.
     Fallback,
     Helo,
+    /// Within TLS from the beginning, and with AUTH.
+    Implicit(Auth),
+    /// STARTTLS is refused, and the session goes on in the clear.
+    InTheClear,
+    /// STARTTLS, and with AUTH.
+    StartTls(Auth),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Auth {
+    Login,
+    None,
+    Plain,
+    Scram,
+    /// The server does not know the first mechanism that it offers.
+    SecondTry,
 }
 
 #[derive(Clone, Debug)]
@@ -212,12 +239,43 @@ fn plans(flight: Flight) -> Vec<Plan> {
     plans
 }
 
+/// Every way to a session that is more than EHLO.
+fn secured(flight: Flight) -> Vec<Plan> {
+    let sessions = [
+        Session::InTheClear,
+        Session::StartTls(Auth::None),
+        Session::StartTls(Auth::Login),
+        Session::StartTls(Auth::SecondTry),
+        Session::Implicit(Auth::None),
+        Session::Implicit(Auth::Plain),
+    ];
+    let plan = |session| Plan {
+        pipelining: flight != Flight::Plain,
+        eager: flight == Flight::PipelinedEager,
+        session,
+        mails: vec![mail(&[250, 550], 250), mail(&[250], 554)],
+    };
+    let mut plans: Vec<Plan> = sessions.into_iter().map(plan).collect();
+    if flight == Flight::Plain {
+        // Once, and with little behind it: every cut hashes the password some thousand times.
+        plans.push(Plan {
+            mails: vec![mail(&[250], 250)],
+            ..plan(Session::Implicit(Auth::Scram))
+        });
+    }
+    plans
+}
+
 /// What a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
     Greeting,
     Ehlo,
     Helo,
+    StartTls,
+    /// The handshake, which stands as one octet of the server's.
+    Tls,
+    Auth,
     /// With the transaction behind it, from 0, as all below.
     Rset(usize),
     Mail(usize),
@@ -234,6 +292,9 @@ impl Of {
             Self::Greeting => "greeting",
             Self::Ehlo => "EHLO",
             Self::Helo => "HELO",
+            Self::StartTls => "STARTTLS",
+            Self::Tls => "TLS",
+            Self::Auth => "AUTH",
             Self::Rset(_) => "RSET",
             Self::Mail(_) => "MAIL",
             Self::Rcpt(..) => "RCPT",
@@ -245,7 +306,13 @@ impl Of {
 
     fn transaction(self) -> Option<usize> {
         match self {
-            Self::Greeting | Self::Ehlo | Self::Helo | Self::Quit => None,
+            Self::Greeting
+            | Self::Ehlo
+            | Self::Helo
+            | Self::StartTls
+            | Self::Tls
+            | Self::Auth
+            | Self::Quit => None,
             Self::Rset(tx)
             | Self::Mail(tx)
             | Self::Rcpt(tx, _)
@@ -274,8 +341,15 @@ struct Dialogue {
 
 /// Octets of one side.
 struct Turn {
-    server: bool,
+    side: Side,
     octets: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Handshake,
+    Server,
 }
 
 impl Plan {
@@ -284,20 +358,7 @@ impl Plan {
             exchanges: Vec::new(),
             pipelining: self.pipelining,
         };
-        script.push(Of::Greeting, "", 220, false);
-        match self.session {
-            Session::Ehlo => {
-                script.push(Of::Ehlo, "EHLO client.example\r\n", 250, false);
-                let extension = if self.pipelining { "PIPELINING" } else { "HELP" };
-                let offer = format!("250-mx.example\r\n250-{extension}\r\n250 SIZE\r\n");
-                script.exchanges.last_mut().unwrap().reply = offer.into_bytes();
-            }
-            Session::Fallback => {
-                script.push(Of::Ehlo, "EHLO client.example\r\n", 500, false);
-                script.push(Of::Helo, "HELO client.example\r\n", 250, false);
-            }
-            Session::Helo => script.push(Of::Helo, "HELO client.example\r\n", 250, false),
-        }
+        script.open(self.session);
         let mut stale = false;
         for (tx, mail) in self.mails.iter().enumerate() {
             if stale {
@@ -353,6 +414,78 @@ impl Script {
         });
     }
 
+    /// With a reply of its own.
+    fn say(&mut self, of: Of, command: &str, code: u16, reply: &str) {
+        self.push(of, command, code, false);
+        self.exchanges.last_mut().unwrap().reply = reply.as_bytes().to_vec();
+    }
+
+    fn ehlo(&mut self, offer: &str) {
+        let extension = if self.pipelining { "PIPELINING" } else { "HELP" };
+        let reply = format!("250-mx.example\r\n250-{extension}\r\n{offer}250 SIZE\r\n");
+        self.say(Of::Ehlo, "EHLO client.example\r\n", 250, &reply);
+    }
+
+    /// Up to the first MAIL.
+    fn open(&mut self, session: Session) {
+        if let Session::Implicit(_) = session {
+            self.say(Of::Tls, "", 0, "~");
+        }
+        self.push(Of::Greeting, "", 220, false);
+        match session {
+            Session::Ehlo => self.ehlo(""),
+            Session::Fallback => {
+                self.push(Of::Ehlo, "EHLO client.example\r\n", 500, false);
+                self.push(Of::Helo, "HELO client.example\r\n", 250, false);
+            }
+            Session::Helo => self.push(Of::Helo, "HELO client.example\r\n", 250, false),
+            Session::Implicit(auth) => {
+                self.ehlo(auth.offer());
+                self.authenticate(auth);
+            }
+            Session::InTheClear => {
+                self.ehlo("250-STARTTLS\r\n");
+                self.push(Of::StartTls, "STARTTLS\r\n", 454, false);
+            }
+            Session::StartTls(auth) => {
+                self.ehlo("250-STARTTLS\r\n250-AUTH PLAIN\r\n");
+                self.push(Of::StartTls, "STARTTLS\r\n", 220, false);
+                self.say(Of::Tls, "", 0, "~");
+                self.ehlo(auth.offer());
+                self.authenticate(auth);
+            }
+        }
+    }
+
+    fn authenticate(&mut self, auth: Auth) {
+        const PLAIN: &str = "AUTH PLAIN AHVzZXIAcGVuY2ls\r\n";
+        const FIRST: &str = "AUTH SCRAM-SHA-256 biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8=\r\n";
+        match auth {
+            Auth::None => {}
+            Auth::Login => {
+                self.say(Of::Auth, "AUTH LOGIN\r\n", 334, "334 VXNlcm5hbWU6\r\n");
+                self.say(Of::Auth, "dXNlcg==\r\n", 334, "334 UGFzc3dvcmQ6\r\n");
+                self.push(Of::Auth, "cGVuY2ls\r\n", 235, false);
+            }
+            Auth::Plain => self.push(Of::Auth, PLAIN, 235, false),
+            Auth::SecondTry => {
+                self.push(Of::Auth, FIRST, 504, false);
+                self.push(Of::Auth, PLAIN, 235, false);
+            }
+            // RFC 7677 section 3.
+            Auth::Scram => {
+                let server_first = "334 cj1yT3ByTkdmd0ViZVJXZ2JORWtxTyVodllEcFdVYTJSYVRDQWZ1eEZJbGopaE5sRiRrMCxzPVcyMlphSjBTTlk3\
+                                    c29Fc1VFamI2Z1E9PSxpPTQwOTY=\r\n";
+                let client_final = "Yz1iaXdzLHI9ck9wck5HZndFYmVSV2diTkVrcU8laHZZRHBXVWEyUmFUQ0FmdXhGSWxqKWhObEYkazAscD1kSHpiWmFw\
+                                    V0lrNGpVaE4rVXRlOXl0YWc5empmTUhnc3FtbWl6N0FuZFZRPQ==\r\n";
+                let server_final = "334 dj02cnJpVFJCaTIzV3BSUi93dHVwK21NaFVaVW4vZEI1bkxUSlJzamw5NUc0PQ==\r\n";
+                self.say(Of::Auth, FIRST, 334, server_first);
+                self.say(Of::Auth, client_final, 334, server_final);
+                self.push(Of::Auth, "\r\n", 235, false);
+            }
+        }
+    }
+
     fn last(&self) -> Of {
         self.exchanges.last().unwrap().of
     }
@@ -392,6 +525,18 @@ impl Script {
     }
 }
 
+impl Auth {
+    fn offer(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Login => "250-AUTH LOGIN\r\n",
+            Self::Plain => "250-AUTH LOGIN PLAIN\r\n",
+            Self::Scram => "250-AUTH SCRAM-SHA-256\r\n",
+            Self::SecondTry => "250-AUTH PLAIN SCRAM-SHA-256\r\n",
+        }
+    }
+}
+
 impl Dialogue {
     fn turns(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
@@ -413,12 +558,16 @@ impl Dialogue {
             .flat_map(|exchange| exchange.command.clone())
             .collect();
         let replies = group.iter().flat_map(|exchange| exchange.reply.clone()).collect();
+        let answers = match group.first() {
+            Some(exchange) if exchange.of == Of::Tls => Side::Handshake,
+            _ => Side::Server,
+        };
         turns.push(Turn {
-            server: false,
+            side: Side::Client,
             octets: commands,
         });
         turns.push(Turn {
-            server: true,
+            side: answers,
             octets: replies,
         });
     }
@@ -441,13 +590,22 @@ fn cut(
         let now = left.min(turn.octets.len());
         left -= now;
         let octets = &turn.octets[..now];
-        if turn.server {
-            read += now;
-            harness.receive(octets);
-        } else {
-            written += now;
-            if let Err(error) = write(&mut harness, octets) {
-                return Some(Err(error));
+        match turn.side {
+            Side::Server => {
+                read += now;
+                harness.receive(octets);
+            }
+            Side::Handshake => {
+                read += now;
+                if !octets.is_empty() {
+                    harness.handle_tls(Ok(TlsSession { verified: true }));
+                }
+            }
+            Side::Client => {
+                written += now;
+                if let Err(error) = write(&mut harness, octets) {
+                    return Some(Err(error));
+                }
             }
         }
         if now < turn.octets.len() {
@@ -468,7 +626,24 @@ fn begin(plan: &Plan, pieces: Pieces) -> Harness {
     } else {
         Hello::Ehlo
     };
-    let mut harness = Harness::new(hello, pieces);
+    let (tls, auth) = match plan.session {
+        Session::Ehlo | Session::Fallback | Session::Helo => (TlsUse::Clear, Auth::None),
+        Session::Implicit(auth) => (TlsUse::Implicit, auth),
+        Session::InTheClear => (TlsUse::Opportunistic, Auth::None),
+        Session::StartTls(auth) => (TlsUse::Required, auth),
+    };
+    let login = Authentication {
+        user: "user".to_owned(),
+        secret: "pencil".into(),
+        kind: SecretKind::Password,
+        nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
+    };
+    let config = Config {
+        tls,
+        auth: (auth != Auth::None).then_some(login),
+        ..config(hello)
+    };
+    let mut harness = Harness::with(config, pieces);
     for (tx, mail) in plan.mails.iter().enumerate() {
         let content = Bytes::from_static(b"hi\r\n.x\r\n");
         harness.submit(Mail {
@@ -629,6 +804,7 @@ impl<'a> Seen<'a> {
             Ending::Cancel => "cancelled",
             Ending::Close => "closed",
             Ending::Deadline => "deadline",
+            Ending::Garbage | Ending::Shutdown if next.of == Of::Tls => "injected",
             Ending::Garbage => "not SMTP",
             Ending::Reset => "reset",
             Ending::Silence => "timed out",
@@ -652,7 +828,7 @@ impl<'a> Seen<'a> {
             return "refused at EHLO (500)".to_owned();
         }
         let stage = self.stage(tx, next, refused_for_parameters, shutdown);
-        if shutdown {
+        if shutdown && next.of != Of::Tls {
             format!("refused at {stage} (421)")
         } else {
             format!("lost at {stage} ({why})")

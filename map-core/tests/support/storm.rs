@@ -1,14 +1,17 @@
 //! Octets read as a storm: replies, writes, content, time, losses and commands in any order. Shared by the
 //! property tests and the fuzz targets.
 
-use super::{Harness, Mail, Pieces};
+use super::{Handshake, Harness, Mail, Pieces, config};
 use bytes::Bytes;
-use map_core::smtp::{Abort, Hello, Outcome, Reply, ReplyError, ReplyParser, TransactionId};
+use map_core::smtp::{
+    Abort, Authentication, Config, Hello, Outcome, Reply, ReplyError, ReplyParser, SecretKind, TlsSession,
+    TlsUse, TransactionId,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a server may say at the wrong time as well as at the right one.
-const REPLIES: [&[u8]; 16] = [
+const REPLIES: [&[u8]; 30] = [
     b"220 mx\r\n",
     b"250 ok\r\n",
     b"250-mx\r\n250-PIPELINING\r\n250 SIZE\r\n",
@@ -25,7 +28,41 @@ const REPLIES: [&[u8]; 16] = [
     b"650 what\r\n",
     b"250-",
     b"\n",
+    b"220 go ahead\r\n",
+    b"250-mx\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n",
+    b"250-mx\r\n250-AUTH SCRAM-SHA-256 LOGIN XOAUTH2\r\n250 PIPELINING\r\n",
+    b"250-mx\r\n250-AUTH=PLAIN\r\n250 SIZE 5\r\n",
+    b"250-mx\r\n250 XXXXXXXA\r\n",
+    b"220 go ahead\r\n250-mx\r\n250 AUTH PLAIN\r\n",
+    b"454 4.7.0 no TLS now\r\n",
+    b"235 welcome\r\n",
+    b"334 \r\n",
+    b"334 VXNlcm5hbWU6\r\n",
+    b"334-\r\n334 what\r\n",
+    b"504 no such mechanism\r\n",
+    b"535 no\r\n",
+    b"220 mx\r\n250-mx\r\n250 PIPELINING\r\n",
 ];
+
+/// Index in [`REPLIES`].
+const GREETING: usize = 0;
+const OK: usize = 1;
+const OFFER: usize = 2;
+const SMALL_OFFER: usize = 3;
+const START: usize = 4;
+const BYE: usize = 5;
+const GO_AHEAD: usize = 16;
+const OFFER_TLS: usize = 17;
+const OFFER_AUTH: usize = 18;
+const OFFER_PLAIN: usize = 19;
+const NO_TLS: usize = 22;
+const WELCOME: usize = 23;
+const CHALLENGE: usize = 24;
+const NO_MECHANISM: usize = 27;
+
+/// Of the sessions that have one; and all there can be of it in base64, wherever it stands.
+const SECRET: &str = "correct horse";
+const SECRET_IN_BASE64: [&str; 3] = ["Y29ycmVjdCBob3Jz", "NvcnJlY3QgaG9yc2", "jb3JyZWN0IGhvcnNl"];
 
 /// Runs the storm and checks what holds in any: one outcome for each recipient, `Finished` and `Closed` once and in
 /// order, nothing uncertain before the commit point, nothing accepted without it, no bare CR or LF on the wire.
@@ -96,36 +133,124 @@ struct Storm<'a> {
     /// Everything that was written.
     wire: Vec<u8>,
     server: Server,
+    /// Whether the peer of a handshake proves who it is.
+    verified: bool,
 }
 
 /// A server that would go on, if it were let: the replies it owes.
 struct Server {
     line: Vec<u8>,
-    within_content: bool,
+    reads: Reads,
     /// To EHLO.
     offer: &'static [u8],
+    /// To EHLO within TLS.
+    offer_within: &'static [u8],
+    /// To STARTTLS.
+    on_starttls: &'static [u8],
     replies: VecDeque<&'static [u8]>,
+}
+
+/// What a server takes the next line for.
+enum Reads {
+    Commands,
+    Content,
+    /// So many lines of an exchange.
+    Responses(usize),
+}
+
+/// What the first octet of a storm says of its session: the low half is an operation, too.
+struct Kind {
+    low: u8,
+    high: u8,
+}
+
+impl Kind {
+    fn hello(&self) -> Hello {
+        if self.low % 8 == 7 {
+            Hello::Helo
+        } else {
+            Hello::Ehlo
+        }
+    }
+
+    fn tls(&self) -> TlsUse {
+        match self.high {
+            0..=4 => TlsUse::Clear,
+            5 | 6 | 13 => TlsUse::Opportunistic,
+            7..=9 | 11 | 15 => TlsUse::Required,
+            _ => TlsUse::Implicit,
+        }
+    }
+
+    fn verified(&self) -> bool {
+        !matches!(self.high, 6 | 15)
+    }
+
+    fn auth(&self) -> Option<Authentication> {
+        let kind = match self.high {
+            11..=13 | 15 => SecretKind::Password,
+            14 => SecretKind::Token,
+            _ => return None,
+        };
+        Some(Authentication {
+            user: "user".to_owned(),
+            secret: SECRET.into(),
+            kind,
+            nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
+        })
+    }
+
+    fn config(&self) -> Config {
+        Config {
+            tls: self.tls(),
+            auth: self.auth(),
+            ..config(self.hello())
+        }
+    }
+
+    fn server(&self) -> Server {
+        let (offer, offer_within) = match (self.tls(), self.low % 8) {
+            (TlsUse::Clear, 6) => (SMALL_OFFER, SMALL_OFFER),
+            (TlsUse::Clear, _) | (TlsUse::Opportunistic | TlsUse::Required, 5) => (OFFER, OFFER),
+            (_, 6) => (OFFER_TLS, OFFER_PLAIN),
+            (_, 0..=3) => (OFFER_TLS, OFFER_AUTH),
+            _ => (OFFER_TLS, OFFER_TLS),
+        };
+        Server {
+            line: Vec::new(),
+            reads: Reads::Commands,
+            offer: REPLIES[if self.tls() == TlsUse::Implicit {
+                offer_within
+            } else {
+                offer
+            }],
+            offer_within: REPLIES[offer_within],
+            on_starttls: REPLIES[if self.low % 8 == 4 { NO_TLS } else { GO_AHEAD }],
+            replies: VecDeque::from([REPLIES[GREETING]]),
+        }
+    }
 }
 
 impl<'a> Storm<'a> {
     fn new(octets: &'a [u8]) -> Self {
-        let kind = octets.first().map_or(0, |octet| octet % 8);
-        let hello = if kind == 7 { Hello::Helo } else { Hello::Ehlo };
-        let mut harness = Harness::new(hello, Pieces::Whole);
-        harness.leave_content_alone();
-        let offer = if kind == 6 { REPLIES[3] } else { REPLIES[2] };
-        let replies = VecDeque::from([REPLIES[0]]);
-        let server = Server {
-            line: Vec::new(),
-            within_content: false,
-            offer,
-            replies,
+        let first = octets.first().copied().unwrap_or(0);
+        let kind = Kind {
+            low: first % 16,
+            high: first / 16,
         };
+        let mut harness = Harness::with(kind.config(), Pieces::Whole);
+        harness.leave_content_alone();
+        if kind.auth().is_some() {
+            let secrets = std::iter::once(SECRET).chain(SECRET_IN_BASE64);
+            harness.guard(secrets.map(str::to_owned).collect());
+        }
+        harness.take_events();
         Self {
             harness,
             octets,
             wire: Vec::new(),
-            server,
+            server: kind.server(),
+            verified: kind.verified(),
         }
     }
 
@@ -183,10 +308,20 @@ impl<'a> Storm<'a> {
             11 | 12 => self.content(),
             13 => self.pass_time(),
             14 => {
-                let error = [None, Some(std::io::ErrorKind::ConnectionReset)][self.number() % 2];
+                let what = self.number() % 4;
                 // Rare, or no storm would last.
-                if self.number() > 200 {
-                    self.harness.connection.handle_closed(error, self.harness.now);
+                let now = self.number() > 200;
+                match what {
+                    _ if !now => {}
+                    0 => self.harness.connection.handle_closed(None, self.harness.now),
+                    1 => {
+                        let error = Some(std::io::ErrorKind::ConnectionReset);
+                        self.harness.connection.handle_closed(error, self.harness.now);
+                    }
+                    2 if self.harness.handshake() == Handshake::Asked => {
+                        self.harness.handle_tls(Err("no shared cipher".into()));
+                    }
+                    _ => self.handshake_that_nobody_asked_for(),
                 }
             }
             _ => {
@@ -199,12 +334,23 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// Content that was asked for is given, and everything is written.
+    /// The handshake is made, content that was asked for is given, and everything is written.
     fn go_on(&mut self) {
+        if self.harness.handshake() == Handshake::Asked && !self.harness.is_closed() {
+            let verified = self.verified;
+            self.harness.handle_tls(Ok(TlsSession { verified }));
+        }
         if let Some(tx) = self.harness.wants_content() {
             self.harness.hand_over(tx);
         }
         self.write(usize::MAX);
+    }
+
+    fn handshake_that_nobody_asked_for(&mut self) {
+        if self.harness.handshake() != Handshake::Asked {
+            let session = TlsSession { verified: true };
+            self.harness.connection.handle_tls(Ok(session), self.harness.now);
+        }
     }
 
     fn write(&mut self, octets: usize) {
@@ -290,6 +436,7 @@ impl<'a> Storm<'a> {
         connection.handle_content(TransactionId(1), Bytes::new(), true, now);
         connection.handle_timeout(now + Duration::from_secs(10_000));
         connection.handle_closed(None, now);
+        connection.handle_tls(Ok(TlsSession { verified: true }), now);
         connection.transmitted(10, now);
         assert_eq!(connection.poll_event(), None);
         assert_eq!(connection.poll_deadline(), None);
@@ -309,20 +456,48 @@ impl Server {
     }
 
     fn answer(&mut self, line: &[u8]) {
-        let reply = match line.get(..4) {
-            _ if self.within_content && line != b".\r\n" => return,
-            _ if self.within_content => {
-                self.within_content = false;
-                REPLIES[1]
+        let reply = match (&mut self.reads, line.get(..4)) {
+            (Reads::Content, _) if line != b".\r\n" => return,
+            (Reads::Content, _) => {
+                self.reads = Reads::Commands;
+                OK
             }
-            Some(b"EHLO") => self.offer,
-            Some(b"DATA") => {
-                self.within_content = true;
-                REPLIES[4]
+            (Reads::Responses(0), _) => {
+                self.reads = Reads::Commands;
+                WELCOME
             }
-            Some(b"QUIT") => REPLIES[5],
-            _ => REPLIES[1],
+            (Reads::Responses(left), _) => {
+                *left -= 1;
+                CHALLENGE
+            }
+            (Reads::Commands, Some(b"EHLO")) => {
+                self.replies.push_back(self.offer);
+                return;
+            }
+            (Reads::Commands, Some(b"STAR")) => {
+                self.offer = self.offer_within;
+                self.replies.push_back(self.on_starttls);
+                return;
+            }
+            (Reads::Commands, Some(b"AUTH")) => self.begin_exchange(line),
+            (Reads::Commands, Some(b"DATA")) => {
+                self.reads = Reads::Content;
+                START
+            }
+            (Reads::Commands, Some(b"QUIT")) => BYE,
+            _ => OK,
         };
-        self.replies.push_back(reply);
+        self.replies.push_back(REPLIES[reply]);
+    }
+
+    fn begin_exchange(&mut self, line: &[u8]) -> usize {
+        match line.split(|octet| *octet == b' ').nth(1) {
+            Some(b"LOGIN\r\n") => {
+                self.reads = Reads::Responses(1);
+                CHALLENGE
+            }
+            Some(b"SCRAM-SHA-256") => NO_MECHANISM,
+            _ => WELCOME,
+        }
     }
 }
