@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Stage, TlsUse,
-    TransactionId,
+    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome,
+    SecretKind, Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -21,18 +21,32 @@ fn envelope(recipients: usize) -> Envelope {
     }
 }
 
+fn config() -> Config {
+    Config {
+        hello_name: "[192.0.2.1]".parse().unwrap(),
+        hello: Hello::Ehlo,
+        deadlines: Deadlines::default(),
+        tls: TlsUse::Clear,
+        auth: None,
+    }
+}
+
 fn connect(now: Instant) -> Connection {
-    let hello_name = "[192.0.2.1]".parse().unwrap();
-    Connection::new(
-        Config {
-            hello_name,
-            hello: Hello::Ehlo,
-            deadlines: Deadlines::default(),
-            tls: TlsUse::Clear,
-            auth: None,
-        },
-        now,
-    )
+    Connection::new(config(), now)
+}
+
+/// 220 to STARTTLS, and what is handed over with it.
+fn go_ahead(with: &[u8], now: Instant) -> Connection {
+    let tls = TlsUse::Opportunistic;
+    let mut connection = Connection::new(Config { tls, ..config() }, now);
+    connection.submit(TX, envelope(1), BodyInfo::default(), now);
+    connection.handle_bytes(b"220 mx\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250-mx\r\n250 STARTTLS\r\n", now);
+    assert_eq!(write_all(&mut connection, now), b"STARTTLS\r\n");
+    events(&mut connection);
+    connection.handle_bytes(&[b"220 go ahead\r\n", with].concat(), now);
+    connection
 }
 
 fn write_all(connection: &mut Connection, now: Instant) -> Vec<u8> {
@@ -230,4 +244,78 @@ fn an_idle_connection_has_no_deadline() {
     let later = now + Duration::from_secs(1000);
     connection.submit(TX, envelope(1), BodyInfo::default(), later);
     assert_eq!(connection.poll_deadline(), Some(later + Duration::from_secs(300)));
+}
+
+#[test]
+fn a_handshake_has_one_deadline_and_nothing_to_write() {
+    let start = Instant::now();
+    let after = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut connection = go_ahead(b"", start);
+    assert!(events(&mut connection).contains(&Event::StartTls));
+    connection.submit(TransactionId(2), envelope(1), BodyInfo::default(), after(3));
+    connection.quit(after(4));
+    connection.handle_bytes(b"", after(5));
+    assert_eq!(connection.poll_deadline(), Some(after(15)));
+    assert_eq!(write_all(&mut connection, after(6)), b"");
+    connection.handle_tls(Ok(TlsSession { verified: false }), after(14));
+    assert_eq!(write_all(&mut connection, after(14)), b"EHLO [192.0.2.1]\r\n");
+    assert_eq!(connection.poll_deadline(), Some(after(314)));
+}
+
+/// What a driver has not begun, it shall not begin.
+#[test]
+fn no_handshake_is_asked_for_when_something_stood_behind_the_220() {
+    let now = Instant::now();
+    let mut connection = go_ahead(b"2", now);
+    let events = events(&mut connection);
+    assert!(!events.contains(&Event::StartTls), "{events:?}");
+    assert_eq!(events.last(), Some(&Event::Closed));
+}
+
+#[test]
+fn a_handshake_that_comes_too_late_changes_nothing() {
+    let now = Instant::now();
+    let mut connection = go_ahead(b"", now);
+    connection.abort(Abort::Cancelled, now);
+    events(&mut connection);
+    connection.handle_tls(Ok(TlsSession { verified: true }), now);
+    assert_eq!(events(&mut connection), []);
+    assert_eq!(write_all(&mut connection, now), b"");
+}
+
+#[test]
+fn no_debug_prints_a_secret_in_the_queue_or_in_the_configuration() {
+    let now = Instant::now();
+    let auth = Authentication {
+        user: "somebody".to_owned(),
+        secret: "pencil-case".into(),
+        kind: SecretKind::Password,
+        nonce: "nonce".to_owned(),
+    };
+    let config = Config {
+        tls: TlsUse::Implicit,
+        auth: Some(auth),
+        ..config()
+    };
+    let hidden = |printed: &str| {
+        // In the clear, as octets, and in base64 of PLAIN's message.
+        !["pencil-case", "112, 101, 110, 99", "AHNvbWVib2R5AHBlbmNpbC1jYXNl"]
+            .iter()
+            .any(|secret| printed.contains(secret))
+    };
+    assert!(hidden(&format!("{config:?}")));
+    let mut connection = Connection::new(config, now);
+    connection.handle_tls(Ok(TlsSession { verified: true }), now);
+    connection.handle_bytes(b"220 mx\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250-mx\r\n250 AUTH PLAIN\r\n", now);
+    assert!(hidden(&format!("{connection:?}")), "{connection:?}");
+    connection.transmitted(20, now);
+    assert!(hidden(&format!("{connection:#?}")), "{connection:?}");
+    let written = String::from_utf8(write_all(&mut connection, now)).unwrap();
+    assert!(
+        written.contains("AHBlbmNpbC1jYXNl"),
+        "it was in the queue: {written}"
+    );
+    assert!(hidden(&format!("{:?}", events(&mut connection))));
 }

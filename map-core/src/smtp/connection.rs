@@ -27,7 +27,8 @@ use std::time::Instant;
 ///    say with [`transmitted`](Self::transmitted) how much the system took; wait for octets, for room to write
 ///    or for [`poll_deadline`](Self::poll_deadline), and hand over what came with
 ///    [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed) or
-///    [`handle_timeout`](Self::handle_timeout).
+///    [`handle_timeout`](Self::handle_timeout). At `StartTls` make the handshake instead, and say with
+///    [`handle_tls`](Self::handle_tls) how it ended.
 /// 3. `Closed` is the last event. Behind it every verb does nothing.
 ///
 /// `transmitted` has to be called before anything that was read after the write is handed over, and all that

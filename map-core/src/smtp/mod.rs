@@ -7,20 +7,38 @@
 //! clock and no thread, so every exchange there can be is also a text that a test can play.
 //!
 //! ```text
-//!               220             250                                       QUIT answered
-//! ExpectGreeting ──▶ ExpectEhloReply ──▶ Ready ───────────────────────────────────▶ Closed
-//!                 │         │ 5yz          ▲ │ └ nothing left to do: QUIT, still in Ready  ▲
-//!                 │         ▼         250  │ │                                             │
-//!                 └▶ ExpectHeloReply ──────┘ │ refused, unexpected, timed out              │
-//!                  Hello::Helo               ▼                                             │
-//!                              ExpectDataReply ──▶ ExpectQuitReply ────────────────────────┘
-//!                              (only if a DATA is owed)           from anywhere: closed, reset,
-//!                                                                 not SMTP, aborted, within content
+//!  TlsUse::Implicit
+//!      │
+//!      ▼   session               220                   250                        QUIT answered
+//!  ExpectTls ────▶ ExpectGreeting ──▶ ExpectEhloReply ─────▶ (AUTH) ──▶ Ready ───────────────────▶ Closed
+//!      ▲ │ session                     │ │   ▲ 5yz │             ▲        │ └ nothing left: QUIT,   ▲
+//!  220 │ └─────────────────────────────┼─┼───┘     ▼             │        │   still in Ready        │
+//!  ExpectStartTlsReply ◀── STARTTLS ───┘ │  ExpectHeloReply ─────┤        │ refused, unexpected,    │
+//!      │                                 │                  250  │        │ timed out               │
+//!      └─ 4yz or 5yz, not required ──────┼───────────────────────┘        ▼                         │
+//!                                        ▼                        ExpectLastReply ─▶ ExpectQuitReply ┘
+//!                                    refused …, as from Ready     (only if a DATA or AUTH is owed)
 //! ```
 //!
-//! Not built yet, and where they belong: STARTTLS and AUTH are phases between the answer to EHLO and `Ready`
-//! (after TLS the session begins anew with EHLO and what it offered is forgotten); BDAT is one more thing that
-//! can be owed, in the place of DATA and the end mark.
+//! What leads to [`Ready`](Event::Ready), phase by phase; all else ends the session:
+//!
+//! | phase | what comes | then |
+//! | --- | --- | --- |
+//! | `ExpectGreeting` | 2yz | EHLO, `ExpectEhloReply`; with [`Hello::Helo`] in the clear HELO, `ExpectHeloReply` |
+//! | `ExpectEhloReply` | 2yz, in the clear, STARTTLS wanted and offered | STARTTLS, `ExpectStartTlsReply` |
+//! | | 2yz otherwise, unless TLS is required and there is none | AUTH |
+//! | | 5yz, in the clear | HELO, `ExpectHeloReply` |
+//! | `ExpectHeloReply` | 2yz, unless TLS is required | AUTH |
+//! | `ExpectStartTlsReply` | 220 | [`Event::StartTls`], `ExpectTls` |
+//! | | 4yz, 5yz but 421, unless TLS is required | AUTH, in the clear |
+//! | `ExpectTls` | a session | what was said before is forgotten: EHLO, or with [`TlsUse::Implicit`] the greeting |
+//! | AUTH | not asked for | `Ready` |
+//! | | asked for, the peer verified, a mechanism in common | AUTH, `ExpectAuthReply` |
+//! | `ExpectAuthReply` | 334 that makes sense | a response, `ExpectAuthReply` |
+//! | | 504 or 534, and another mechanism in common | AUTH, `ExpectAuthReply` |
+//! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
+//!
+//! Not built yet, and where it belongs: BDAT is one more thing that can be owed, in the place of DATA and the end mark.
 //!
 //! In `Ready`, transactions stand in a queue. The first one is where replies go; the second, if there is one, is
 //! an envelope sent ahead with the first one's content.
@@ -47,15 +65,28 @@
 //! **Every recipient gets one outcome**, told once, as soon as it is known: at the refusal of its RCPT already.
 //! `Finished` follows the last of a transaction, though replies to what was sent ahead may still be owed.
 //!
+//! **What is not told to whom.** Where TLS is required, nothing but EHLO, HELO, STARTTLS and QUIT is said in the clear;
+//! `opening::greeted` is the one place that decides it. A secret is let go of in one place too,
+//! `opening::authenticate`: within TLS, to a peer that has proved its name. It is overwritten when AUTH is over, and so
+//! are the lines that carried it once they are sent. Nothing prints it: neither an event nor a `Debug`.
+//!
+//! **The clear ends at the 220** to STARTTLS. An octet that comes behind it before the handshake is done, be it in the
+//! same read, was put there to be taken for the server's first words within TLS: the session is lost.
+//!
 //! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
-//! where the server would not take it for a command: before the greeting, within content, behind a DATA whose
-//! reply is owed, when what it says is not SMTP, and when the driver gives up.
+//! where the server would not take it for a command: before the greeting, around a handshake, within content, behind a
+//! DATA or a line of AUTH whose reply is owed, when what it says is not SMTP, and when the driver gives up.
 //!
 //! **Choices** where the RFCs leave them open:
 //! - A negative reply that nobody asked for is taken as the answer to what is being sent, or would be next: it is
 //!   the server's no. A positive one fails the session.
 //! - A MAIL refused for its parameters, or an EHLO refused, stays the verdict if the second try is not answered.
 //! - A MAIL refused, a RCPT accepted and a 354: no dot alone is sent, since it might deliver an empty message.
+//! - STARTTLS is done by 220 and AUTH by 235 alone; with another 2yz the two sides would not agree where they are.
+//! - HELO is never said within TLS, not even with [`Hello::Helo`]: a server that makes TLS knows EHLO.
+//! - One mechanism is tried. Another one follows only a reply that says the first is not taken, never a refusal of the
+//!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
+//! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
 //! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 
 mod auth;
@@ -342,9 +373,11 @@ pub enum Event {
         /// The reply.
         reply: Arc<Reply>,
     },
-    /// EHLO or HELO was accepted.
+    /// The session is open: EHLO or HELO was accepted, and TLS and AUTH are done as asked. With what the server offers in
+    /// the state in which it is now.
     Ready(Capabilities),
-    /// Make the transport a TLS one and call [`Connection::handle_tls`]. Until then nothing is to be written.
+    /// Make the transport a TLS one and call [`Connection::handle_tls`]; once at most. Until then nothing is to be
+    /// written, and what is read in the clear is to be handed over, never kept for the time behind the handshake.
     StartTls,
     /// Call [`Connection::handle_content`] once.
     NeedContent(TransactionId),

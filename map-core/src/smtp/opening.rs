@@ -40,7 +40,9 @@ pub(super) struct ExpectHeloReply {
     ehlo: Option<Arc<Reply>>,
 }
 
-/// Nothing may be sent behind STARTTLS until there is TLS.
+/// RFC 3207 section 4, <https://www.rfc-editor.org/rfc/rfc3207#section-4>:
+/// > If the SMTP client is using pipelining as defined in RFC 2920, the STARTTLS command must be the last command in a
+/// > group.
 #[derive(Debug)]
 pub(super) struct ExpectStartTlsReply {
     /// What the server offers in the clear, should it stay there.
@@ -169,8 +171,8 @@ fn greeted(channel: Channel, capabilities: Capabilities, core: &mut Core, now: I
     }
 }
 
-/// AUTH, if that is asked for; then mail may move. This is the one place where a secret is let go of: only into TLS, and
-/// only to a server that has proved its name.
+/// AUTH, if that is asked for; then mail may move. This is the one place where a secret is let go of: only into TLS,
+/// and only to a server that has proved its name.
 fn authenticate(channel: Channel, capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
     // From here on the phase has it, and it is gone when AUTH is over.
     let Some(auth) = core.config.auth.take() else {
@@ -199,7 +201,7 @@ impl ExpectStartTlsReply {
             (ReplyCode::SERVICE_NOT_AVAILABLE, ..) => {
                 Phase::ExpectStartTlsReply(self).end(&Ending::Refused { stage, reply }, core, now)
             }
-            (_, severity, TlsUse::Opportunistic | TlsUse::Clear) if severity.is_negative() => {
+            (_, severity, TlsUse::Opportunistic) if severity.is_negative() => {
                 authenticate(Channel::Clear, self.capabilities, core, now)
             }
             (_, severity, _) if severity.is_negative() => {

@@ -23,7 +23,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// RFC 5321 section 4.5.3.1.4, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4>:
-/// > The maximum total length of a command line including the command word and the <CRLF> is 512 octets.
+/// > The maximum total length of a command line including the command word and the `<CRLF>` is 512 octets.
 ///
 /// RFC 4954 section 4 makes no exception for AUTH with an initial response; the lines behind it may be longer.
 const MAX_COMMAND_LINE: usize = 512;
