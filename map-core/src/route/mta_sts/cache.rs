@@ -65,12 +65,12 @@ pub(super) enum Step {
     Fetch(Arc<sync::Mutex<()>>),
 }
 
-/// Why a record led to no policy; a phrase about the domain.
+/// Why a record led to no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("has an MTA-STS policy that could not be fetched: {0}")]
+    #[error(transparent)]
     Fetch(#[from] FetchError),
-    #[error("has an MTA-STS policy that cannot be used: it {0}")]
+    #[error("what was fetched {0}")]
     Policy(#[from] StsPolicyError),
 }
 
@@ -105,7 +105,6 @@ impl Cache {
         match result {
             Ok(policy) => {
                 let policy = Arc::new(policy);
-                entry.failed = None;
                 entry.kept = Some(Kept {
                     policy: Arc::clone(&policy),
                     id,
@@ -115,7 +114,7 @@ impl Cache {
                 StsFinding::Policy(policy)
             }
             Err(failure) => {
-                let problem = format!("{domain} {failure}");
+                let problem = failure.to_string();
                 if !matches!(&failure, Failure::Fetch(error) if error.is_local()) {
                     entry.failed = Some(Failed {
                         id,
@@ -132,7 +131,7 @@ impl Cache {
     // https://www.rfc-editor.org/rfc/rfc8461#section-3.1
     // > the absence of a usable TXT record is not by itself sufficient to remove a sender's previously cached policy
     pub(super) fn without_record(&mut self, domain: &Domain, why: &RecordError, now: Instant) -> StsFinding {
-        let problem = format!("{domain} {why}");
+        let problem = why.to_string();
         match self.domains.get_mut(domain) {
             Some(entry) if entry.unexpired(now).is_some() => {
                 entry.used = now;

@@ -60,12 +60,12 @@ pub enum StsFinding {
     Kept {
         /// The policy.
         policy: Arc<StsPolicy>,
-        /// What kept the current one from being had: a phrase for a warning.
+        /// As [`StsFinding::problem`] gives it.
         problem: String,
     },
     /// There is no policy to go by.
     NoPolicy {
-        /// There may be one, and it could not be had: a phrase for a warning.
+        /// As [`StsFinding::problem`] gives it, where there may be a policy.
         problem: Option<String>,
     },
     /// The policy.
@@ -81,7 +81,8 @@ impl StsFinding {
         }
     }
 
-    /// Why the current policy could not be had, for a warning.
+    /// What kept the current policy from being had, for a warning: a phrase that goes behind "the MTA-STS policy of
+    /// example.org could not be had:".
     pub fn problem(&self) -> Option<&str> {
         match self {
             Self::Kept { problem, .. } => Some(problem),

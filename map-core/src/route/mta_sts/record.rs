@@ -18,20 +18,20 @@ impl StsId {
     }
 }
 
-/// Why there is no record to go by; a phrase about the domain.
+/// Why there is no record to go by; a phrase about the policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RecordError {
-    /// The domain does not take part.
-    #[error("has no MTA-STS record")]
+    /// The domain does not take part, or not any more: told only where it did.
+    #[error("it has no record any more")]
     Absent,
     /// Nobody knows.
-    #[error("could not be asked for its MTA-STS record: {0}")]
+    #[error("its record could not be looked up: {0}")]
     Lookup(LookupError),
     /// By the grammar it says nothing.
-    #[error("has an MTA-STS record that cannot be read")]
+    #[error("its record cannot be read")]
     Malformed,
     /// More than one, and none counts.
-    #[error("has more than one MTA-STS record, so that none counts")]
+    #[error("it has more than one record, so that none counts")]
     Several,
 }
 
