@@ -27,7 +27,8 @@ pub trait Observer: Send {
     /// Something happened. Never called with [`Event::NeedContent`], [`Event::StartTls`] or [`Event::Closed`].
     fn event(&mut self, event: Event);
 
-    /// A TLS handshake ended. Called before the machine learns of it.
+    /// A TLS handshake ended in a session, or in a failure that has a reason; not called where time ran out, the caller
+    /// gave up, or it was not begun. Called before the machine learns of it.
     fn tls(&mut self, handshake: &Result<TlsFacts, TlsError>) {
         let _ = handshake;
     }

@@ -41,7 +41,7 @@ pub enum Verification {
     Dane {
         /// The usable records; at least one.
         tlsa: Vec<Tlsa>,
-        /// The names of which a certificate under a trust anchor must carry one (RFC 7672 section 3.2.3).
+        /// The names of which a certificate under a trust anchor must carry one (RFC 7672 section 3.2.2).
         names: Vec<HostName>,
     },
     /// By certificate authorities, for the server's name.
@@ -263,6 +263,9 @@ fn facts(session: &ClientConnection, verified: Verified, problem: Option<String>
 fn blame(error: io::Error, refusal: Option<&str>) -> TlsError {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     match (cause, refusal) {
+        (None, _) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            TlsError::Lost(io::Error::new(error.kind(), "the server closed it"))
+        }
         (None, _) => TlsError::Lost(error),
         (Some(_), Some(words)) => TlsError::Certificate(words.to_owned()),
         (Some(cause), None) => TlsError::Handshake(words::of_handshake(cause)),

@@ -3,14 +3,14 @@
 use super::{TlsPeer, TlsSettings, Verification};
 use crate::route::{HostName, Tlsa};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
-    PublicKeyData, SigningKey, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, IsCa,
+    KeyPair, PublicKeyData, SigningKey, date_time_ymd,
 };
 use ring::digest;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SignatureScheme, SupportedProtocolVersion};
 use std::sync::{Arc, Mutex};
 use tokio_rustls::TlsAcceptor;
 
@@ -60,6 +60,7 @@ impl Contents {
     fn parameters(&self) -> CertificateParams {
         let names: Vec<String> = self.names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
+        params.distinguished_name = DistinguishedName::new();
         if let Some(name) = self.common_name {
             params.distinguished_name.push(DnType::CommonName, name);
         }
@@ -89,8 +90,8 @@ pub(in crate::net) struct Server {
     public_key: Vec<u8>,
     signing_key: KeyPair,
     versions: Vec<&'static SupportedProtocolVersion>,
-    /// The names that clients asked for.
-    pub(in crate::net) asked_for: Arc<Mutex<Vec<Option<String>>>>,
+    /// The names that clients asked for, and the signatures that they take.
+    pub(in crate::net) asked_for: Arc<Mutex<Vec<(Option<String>, Vec<SignatureScheme>)>>>,
 }
 
 impl Server {
@@ -153,19 +154,11 @@ impl Server {
     /// X.509 version 1: a common name, and no extensions.
     pub(in crate::net) fn self_signed_v1(common_name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
-        let algorithm = der(0x30, &[&der(0x06, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]])]);
-        let common_name = der(0x0c, &[common_name.as_bytes()]);
-        let attribute = der(0x30, &[&der(0x06, &[&[0x55, 4, 3]]), &common_name]);
-        let name = der(0x30, &[&der(0x31, &[&attribute])]);
-        let validity = [der(0x17, &[b"200101000000Z"]), der(0x18, &[b"20990101000000Z"])];
-        let validity = der(0x30, &[&validity[0], &validity[1]]);
-        let public_key = key.subject_public_key_info();
-        let serial = der(0x02, &[&[1]]);
-        let fields = der(0x30, &[&serial, &algorithm, &name, &validity, &name, &public_key]);
+        let fields = fields_v1(common_name, &key.subject_public_key_info());
         let signature = key.sign(&fields).expect("a signature");
-        let signature = der(0x03, &[&[0], &signature]);
-        let certificate = CertificateDer::from(der(0x30, &[&fields, &algorithm, &signature]));
-        Self::new((certificate.clone(), public_key), vec![certificate], key)
+        let certificate = certificate_of(&fields, &signature);
+        let known = (certificate.clone(), key.subject_public_key_info());
+        Self::new(known, vec![certificate], key)
     }
 
     pub(in crate::net) fn good() -> Self {
@@ -249,7 +242,43 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority")
 }
 
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+/// Shows this key, and is signed by nobody.
+pub(super) fn certificate_with_key(key: &[u8]) -> CertificateDer<'static> {
+    certificate_of(&fields_v1(HOST, key), &[7; 64])
+}
+
+/// Looks like an RSA key of that length.
+pub(super) fn rsa_key(bits: usize) -> Vec<u8> {
+    let algorithm = der(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]]);
+    let algorithm = der(0x30, &[&algorithm, &[5, 0]]);
+    // The zero in front keeps it positive.
+    let modulus = der(0x02, &[&[0], &vec![0xc1; bits / 8]]);
+    let key = der(0x30, &[&modulus, &[2, 3, 1, 0, 1]]);
+    der(0x30, &[&algorithm, &der(0x03, &[&[0], &key])])
+}
+
+fn fields_v1(common_name: &str, public_key: &[u8]) -> Vec<u8> {
+    let common_name = der(0x0c, &[common_name.as_bytes()]);
+    let attribute = der(0x30, &[&der(0x06, &[&[0x55, 4, 3]]), &common_name]);
+    let name = der(0x30, &[&der(0x31, &[&attribute])]);
+    let from = der(0x17, &[b"200101000000Z"]);
+    let until = der(0x18, &[b"20990101000000Z"]);
+    let validity = der(0x30, &[&from, &until]);
+    let serial = der(0x02, &[&[1]]);
+    der(0x30, &[&serial, &ecdsa(), &name, &validity, &name, public_key])
+}
+
+fn certificate_of(fields: &[u8], signature: &[u8]) -> CertificateDer<'static> {
+    let signature = der(0x03, &[&[0], signature]);
+    der(0x30, &[fields, &ecdsa(), &signature]).into()
+}
+
+/// `ecdsa-with-SHA256`
+fn ecdsa() -> Vec<u8> {
+    der(0x30, &[&der(0x06, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]])])
+}
+
+pub(super) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let contents = parts.concat();
     let length = u16::try_from(contents.len())
         .expect("a short element")
@@ -268,13 +297,14 @@ fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 #[derive(Debug)]
 struct Shows {
     certified: Arc<CertifiedKey>,
-    asked_for: Arc<Mutex<Vec<Option<String>>>>,
+    asked_for: Arc<Mutex<Vec<(Option<String>, Vec<SignatureScheme>)>>>,
 }
 
 impl ResolvesServerCert for Shows {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_owned);
-        self.asked_for.lock().expect("a name").push(name);
+        let schemes = hello.signature_schemes().to_vec();
+        self.asked_for.lock().expect("a name").push((name, schemes));
         assert!(hello.alpn().is_none(), "nothing but SMTP is meant");
         Some(Arc::clone(&self.certified))
     }

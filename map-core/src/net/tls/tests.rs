@@ -2,8 +2,8 @@
 
 use super::testing::{Contents, HOST, Server, dane};
 use super::*;
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{SignatureScheme, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 impl Server {
@@ -155,7 +155,28 @@ async fn names_are_asked_for_and_addresses_are_not() {
         met.expect("a session");
     }
     let asked_for = server.asked_for.lock().expect("names").clone();
-    assert_eq!(asked_for, [Some(HOST.to_owned()), None, None]);
+    let names: Vec<Option<&str>> = asked_for.iter().map(|(name, _)| name.as_deref()).collect();
+    assert_eq!(names, [Some(HOST), None, None]);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_verified_is_offered_to_be_shown_where_nothing_hangs_on_it() {
+    let server = Server::good();
+    let record = server.record(3, 1, 1);
+    for (verification, is_offered) in [
+        (Verification::Unverified, true),
+        (Verification::PkixObserved, true),
+        (Verification::Pkix, false),
+        (dane(vec![record]), false),
+    ] {
+        let met = server.meets(verification, &server.trusted()).await;
+        met.expect("a session");
+        let (_, schemes) = server.asked_for.lock().expect("names").pop().expect("a hello");
+        assert_eq!(
+            schemes.contains(&SignatureScheme::ECDSA_NISTP521_SHA512),
+            is_offered
+        );
+    }
 }
 
 #[tokio::test]
@@ -327,10 +348,14 @@ async fn authorities_vouch_for_name_and_date() {
             many,
             "is for a.example, b.example, c.example, 2 more, not for mx1.example.test",
         ),
-        // Certificate authorities must not rely on it (RFC 9525 section 6.3).
+        // RFC 9525 does not know it any more.
         (
             Contents::common_name_only(HOST),
             "is for mx1.example.test only by its common name, which does not count any more",
+        ),
+        (
+            Contents::named("192.0.2.1"),
+            "is for 192.0.2.1, not for mx1.example.test",
         ),
         (Contents::good().expired(), "expired on 2002-01-01"),
     ];
@@ -338,6 +363,19 @@ async fn authorities_vouch_for_name_and_date() {
         let judged = Server::issued(&contents).is_judged_by_authorities().await;
         assert_eq!(judged, Err(words.to_owned()));
     }
+}
+
+#[tokio::test]
+async fn an_address_is_vouched_for_as_one() {
+    let server = Server::issued(&Contents::named("192.0.2.1"));
+    let settings = server.trusted();
+    let met = server.meets_as("192.0.2.1", Verification::Pkix, &settings).await;
+    assert_eq!(met.expect("a session").verified, Verified::Pkix);
+    let error = server.meets_as("192.0.2.2", Verification::Pkix, &settings).await;
+    assert_eq!(
+        error.expect_err("another's").to_string(),
+        "its certificate is for 192.0.2.1, not for 192.0.2.2"
+    );
 }
 
 #[tokio::test]
@@ -504,10 +542,9 @@ async fn failures_are_told_apart() {
             format!("the TLS handshake failed: {words}")
         );
     }
-    let closed = answers(b"").await;
-    assert!(
-        closed.starts_with("the connection was lost in the TLS handshake"),
-        "{closed}"
+    assert_eq!(
+        answers(b"").await,
+        "the connection was lost in the TLS handshake: the server closed it"
     );
 }
 

@@ -134,7 +134,8 @@ pub(super) fn unreadable() -> String {
 }
 
 pub(super) fn wrong_name(certificate: &Certificate<'_>, expected: &str) -> String {
-    let names = certificate.host_names();
+    let mut names = certificate.host_names();
+    names.extend(certificate.addresses().iter().map(ToString::to_string));
     let mut list: Vec<String> = names.iter().take(MAX_NAMES).map(|name| shown(name)).collect();
     if names.len() > MAX_NAMES {
         list.push(format!("{} more", names.len() - MAX_NAMES));
@@ -164,4 +165,35 @@ fn day(time: UnixTime) -> String {
 
 fn shown(name: &str) -> String {
     name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Contents, Server, certificate_with_key, rsa_key};
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_stranger_does_no_harm_to_a_terminal() {
+        let server = Server::self_signed(&Contents::common_name_only("\u{1b}[2J\n."));
+        let read = Certificate::read(&server.chain[0]).expect("a certificate");
+        assert_eq!(
+            wrong_name(&read, "mx.example"),
+            "is for \\u{1b}[2J\\n., not for mx.example"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_too_short_is_not_called_stolen() {
+        let bad = Error::InvalidCertificate(CertificateError::BadSignature);
+        let short = certificate_with_key(&rsa_key(1024));
+        assert_eq!(
+            of_signature(&bad, &short),
+            "has a key that is too short to prove anything (RSA, 1024 bits)"
+        );
+        let long = certificate_with_key(&rsa_key(2048));
+        assert_eq!(
+            of_signature(&bad, &long),
+            "is not the server's own: the handshake was not signed with its key"
+        );
+    }
 }

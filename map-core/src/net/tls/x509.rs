@@ -6,6 +6,7 @@
 //! what stands there is allowed. Nothing here makes a certificate trusted.
 
 use rustls::pki_types::{CertificateDer, UnixTime};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The fields of a certificate, as DER.
@@ -38,6 +39,8 @@ mod tag {
     pub(super) const SET: u8 = 0x31;
     /// `dNSName` among the alternative names.
     pub(super) const DNS_NAME: u8 = 0x82;
+    /// `iPAddress` among them.
+    pub(super) const IP_ADDRESS: u8 = 0x87;
     /// `version`
     pub(super) const VERSION: u8 = 0xa0;
     /// `extensions`
@@ -85,21 +88,34 @@ impl<'a> Certificate<'a> {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc7672#section-3.2.3>: a common name counts only where there is no `dNSName`.
     pub(super) fn host_names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for extension in Reader(self.extensions) {
-            let mut parts = Reader(extension.contents);
-            if parts.expect(tag::OID) != Some(ALTERNATIVE_NAMES) {
-                continue;
-            }
-            let value = parts.find(|part| part.tag == tag::OCTET_STRING);
-            let alternatives = value.and_then(|value| Reader(value.contents).expect(tag::SEQUENCE));
-            let hosts = Reader(alternatives.unwrap_or_default()).filter(|name| name.tag == tag::DNS_NAME);
-            names.extend(hosts.map(|name| String::from_utf8_lossy(name.contents).into_owned()));
-        }
+        let hosts = self.alternative_names().filter(|name| name.tag == tag::DNS_NAME);
+        let mut names: Vec<String> = hosts.map(|name| text(name.contents)).collect();
         if names.is_empty() {
             names.extend(common_name(self.subject));
         }
         names
+    }
+
+    /// The addresses of hosts in it.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.alternative_names()
+            .filter(|name| name.tag == tag::IP_ADDRESS)
+            .filter_map(|name| match name.contents.len() {
+                4 => <[u8; 4]>::try_from(name.contents).map(IpAddr::from).ok(),
+                _ => <[u8; 16]>::try_from(name.contents).map(IpAddr::from).ok(),
+            })
+            .collect()
+    }
+
+    fn alternative_names(&self) -> impl Iterator<Item = Element<'a>> {
+        Reader(self.extensions)
+            .filter_map(|extension| {
+                let mut parts = Reader(extension.contents);
+                let is_ours = parts.expect(tag::OID) == Some(ALTERNATIVE_NAMES);
+                let value = parts.find(|part| is_ours && part.tag == tag::OCTET_STRING)?;
+                contents(value.contents)
+            })
+            .flat_map(Reader)
     }
 
     /// The common name of who issued it.
@@ -142,7 +158,11 @@ fn common_name(name: &[u8]) -> Option<String> {
             parts.next().filter(|value| is_common_name && is_text(value.tag))
         })
         .last()
-        .map(|value| String::from_utf8_lossy(value.contents).into_owned())
+        .map(|value| text(value.contents))
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
 }
 
 fn is_text(tag: u8) -> bool {
@@ -231,5 +251,109 @@ impl<'a> Iterator for Reader<'a> {
         let (whole, _) = start.split_at_checked(start.len().checked_sub(rest.len())?)?;
         self.0 = rest;
         Some(Element { tag, contents, whole })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Contents, HOST, Server, certificate_with_key, der, rsa_key};
+    use super::*;
+    use proptest::prelude::*;
+    use rustls::server::ParsedCertificate;
+
+    fn read(server: &Server) -> Certificate<'_> {
+        Certificate::read(&server.chain[0]).expect("a certificate")
+    }
+
+    #[test]
+    fn fields_are_found_where_a_verifier_finds_them() {
+        let server = Server::issued(&Contents::good());
+        let parsed = ParsedCertificate::try_from(&server.chain[0]).expect("a certificate");
+        let ours = read(&server);
+        assert_eq!(ours.key, &parsed.subject_public_key_info()[..]);
+        assert_eq!(ours.host_names(), [HOST]);
+        assert_eq!(ours.issuer_name().as_deref(), Some("Example Authority"));
+        assert!(!ours.is_self_issued());
+        let anchor = webpki::anchor_from_trusted_cert(&server.authority).expect("an anchor");
+        assert_eq!(ours.issuer, &anchor.subject[..]);
+    }
+
+    #[test]
+    fn a_common_name_counts_only_without_alternative_ones() {
+        let both = Contents {
+            common_name: Some("common.example"),
+            ..Contents::good()
+        };
+        assert_eq!(read(&Server::self_signed(&both)).host_names(), [HOST]);
+        let common = Server::self_signed(&Contents::common_name_only("common.example"));
+        assert_eq!(read(&common).host_names(), ["common.example"]);
+        let address = Server::self_signed(&Contents::named("192.0.2.1"));
+        let address = read(&address);
+        assert_eq!(
+            address.addresses(),
+            ["192.0.2.1".parse::<IpAddr>().expect("an address")]
+        );
+        let old = Server::self_signed_v1("old.example");
+        assert_eq!(read(&old).host_names(), ["old.example"]);
+        assert!(read(&old).is_self_issued());
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let seconds = |tag: u8, text: &str| {
+            let element = der(tag, &[text.as_bytes()]);
+            let element = Reader(&element).next().expect("an element");
+            time(&element).map(|time| time.as_secs())
+        };
+        assert_eq!(seconds(tag::UTC_TIME, "700101000001Z"), Some(1));
+        assert_eq!(seconds(tag::UTC_TIME, "490101000000Z"), Some(2_493_072_000));
+        assert_eq!(seconds(tag::UTC_TIME, "500101000000Z"), Some(0), "in 1950");
+        assert_eq!(
+            seconds(tag::GENERALIZED_TIME, "20500101000000Z"),
+            Some(2_524_608_000)
+        );
+        for (tag, text) in [
+            (tag::UTC_TIME, "260229000000Z"),
+            (tag::UTC_TIME, "2601010000Z"),
+            (tag::UTC_TIME, "260101000000"),
+            (tag::UTC_TIME, "+60101000000Z"),
+            (tag::GENERALIZED_TIME, "2026010100\u{e9}0Z"),
+            (tag::INTEGER, "260101000000Z"),
+        ] {
+            assert_eq!(seconds(tag, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_an_rsa_key_is_known() {
+        for bits in [1024, 2048, 4096] {
+            let certificate = certificate_with_key(&rsa_key(bits));
+            let read = Certificate::read(&certificate).expect("a certificate");
+            assert_eq!(read.rsa_bits(), Some(bits));
+        }
+        assert_eq!(read(&Server::good()).rsa_bits(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nonsense_is_no_certificate_and_does_no_harm(
+            position in any::<prop::sample::Index>(),
+            octet: u8,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let server = Server::self_signed_v1(HOST);
+            let good = Server::self_signed(&Contents::good());
+            for certificate in [&server.chain[0], &good.chain[0]] {
+                let mut octets = certificate.to_vec();
+                let position = position.index(octets.len());
+                octets[position] = octet;
+                for octets in [&octets[..], &octets[..cut.index(octets.len())]] {
+                    if let Some(read) = Certificate::read(&CertificateDer::from(octets)) {
+                        let _ = (read.host_names(), read.addresses(), read.issuer_name());
+                        let _ = (read.validity(), read.rsa_bits());
+                    }
+                }
+            }
+        }
     }
 }
