@@ -6,7 +6,11 @@ pub(super) fn recipe(role: &Role<'_>) -> Recipe {
     let mut recipe = Recipe {
         packages: &["postfix"],
         accounts: &["postfix", "postdrop"],
-        files: vec![("master.cf", services(role))],
+        files: vec![
+            ("master.cf", services(role)),
+            ("domains", "/\\.test$/ here\n".to_owned()),
+            ("mailboxes", "/^alice@/ alice/\n/^bob@/ bob/\n".to_owned()),
+        ],
         prepare: PREPARE.to_owned(),
         command: &["/mnt/server/usr/lib/postfix/sbin/master", "-c", "/mnt/etc", "-d"],
         log: "log",
@@ -70,9 +74,9 @@ inet_protocols = ipv4
 alias_maps =
 alias_database =
 biff = no
-virtual_mailbox_domains = example.test
+virtual_mailbox_domains = regexp:/mnt/etc/domains
 virtual_mailbox_base = /mnt/mail
-virtual_mailbox_maps = inline:{ {alice@example.test=alice/}, {bob@example.test=bob/} }
+virtual_mailbox_maps = regexp:/mnt/etc/mailboxes
 virtual_uid_maps = static:5000
 virtual_gid_maps = static:5000
 virtual_mailbox_limit = 0
