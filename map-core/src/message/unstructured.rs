@@ -6,7 +6,7 @@ use mail_builder::headers::raw::Raw;
 
 /// Writes a field for people, with its line ends: what does not fit into lines of 78 octets is encoded.
 pub(super) fn write_text(out: &mut Vec<u8>, name: &str, text: &str) {
-    if goes_as_it_stands(text) && longest_line(name, text) <= LINE {
+    if goes_as_it_stands(name, text) && longest_line(name, text) <= LINE {
         write_field(out, name, &Raw::new(text));
     } else {
         write_encoded(out, name, text);
@@ -16,7 +16,7 @@ pub(super) fn write_text(out: &mut Vec<u8>, name: &str, text: &str) {
 /// Writes a field that may be for programs: a long word (an address of the Web) stays whole, as long as a line can
 /// hold it.
 pub(super) fn write_field_of_words(out: &mut Vec<u8>, name: &str, text: &str) {
-    if goes_as_it_stands(text) && longest_line(name, text) <= MAX_LINE {
+    if goes_as_it_stands(name, text) && longest_line(name, text) <= MAX_LINE {
         write_field(out, name, &Raw::new(text));
     } else {
         write_encoded(out, name, text);
@@ -29,13 +29,15 @@ fn write_encoded(out: &mut Vec<u8>, name: &str, text: &str) {
     field.finish();
 }
 
-/// True when every reader gives back exactly this text.
-fn goes_as_it_stands(text: &str) -> bool {
+/// True when every reader gives back exactly this text, folded before blanks. Where a line begins, several blanks are
+/// one to some.
+fn goes_as_it_stands(name: &str, text: &str) -> bool {
     let printable = text
         .bytes()
         .all(|octet| octet == b' ' || octet.is_ascii_graphic());
     let outer_blanks = text.starts_with(' ') || text.ends_with(' ');
-    printable && !outer_blanks && !looks_encoded(text)
+    let on_one_line = name.len() + ": ".len() + text.len() <= LINE;
+    printable && !outer_blanks && !looks_encoded(text) && (on_one_line || !text.contains("  "))
 }
 
 /// The octets of the longest line when it is folded before blanks wherever 78 are exceeded.
@@ -109,8 +111,8 @@ mod tests {
             format!("Subject: {}\r\n {}\r\n", x(69), x(77))
         );
         assert_eq!(
-            field(&format!("{}   {}", x(69), x(75))),
-            format!("Subject: {}\r\n   {}\r\n", x(69), x(75))
+            field(&format!("a   {}", x(65))),
+            format!("Subject: a   {}\r\n", x(65))
         );
     }
 
@@ -130,6 +132,11 @@ mod tests {
             ("next\u{85}line", "=?utf-8?Q?next=C2=85line?="),
             ("\u{2028}a separator", "=?utf-8?Q?=E2=80=A8a_separator?="),
             ("\u{560a}\u{760d}", "=?utf-8?B?5ZiK55iN?="),
+            (
+                "several  blanks where the line might have to end, which is not where this would have to",
+                "=?utf-8?Q?several__blanks_where_the_line_might_have_to_end=2C_whi?=\r\n \
+                 =?utf-8?Q?ch_is_not_where_this_would_have_to?=",
+            ),
         ] {
             assert_eq!(field(text), format!("Subject: {encoded}\r\n"));
             assert_eq!(seen(&field(text)), text);
