@@ -164,17 +164,19 @@ const LINE_STARTS: &[&str] = &[
 ];
 
 /// Numbers that look drawn (the generator known as `SplitMix64`).
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
+    /// A number below `bound`; 0 if that is 0.
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) >> 32).map_or(0, |number| number % bound.max(1))
     }
 
-    fn piece(&mut self, pieces: &[&'static str]) -> &'static str {
+    /// One of the pieces.
+    pub fn piece(&mut self, pieces: &[&'static str]) -> &'static str {
         let drawn = self.below(pieces.len());
         pieces.get(drawn).copied().unwrap_or_default()
     }

@@ -102,6 +102,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Messages that are ready
+//!
+//! What has been signed, or written by another program, is a [`Raw`] message: it is looked through once and travels
+//! unchanged.
+//!
+//! ```
+//! use map_core::message::Raw;
+//!
+//! let signed = "From: anna@example.com\r\nTo: bob@example.net\r\nDate: Sun, 22 Nov 2026 01:40:00 +0100\r\n\r\nHi\r\n";
+//! let message = Raw::octets(signed).build()?;
+//! assert_eq!(message.recipients()[0].to_string(), "bob@example.net");
+//! # Ok::<(), map_core::message::RawError>(())
+//! ```
+//!
 //! # What a host must offer
 //!
 //! Left to itself a message has 7-bit lines, which every host takes. Who asks for 8-bit or binary bodies
@@ -126,6 +140,7 @@ mod origin;
 mod parameter;
 mod part;
 mod random;
+mod raw;
 mod resent;
 mod text;
 mod unstructured;
@@ -144,6 +159,7 @@ pub use multipart::Multipart;
 pub use needs::{LineTrouble, Needs, Reason, Unmet, Warning};
 pub use origin::SourceError;
 pub use part::{Disposition, Part};
+pub use raw::{BlindCopies, Raw, RawError};
 pub use resent::Resent;
 pub use text::{Content, Subject, TextError};
 

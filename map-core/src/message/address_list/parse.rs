@@ -57,6 +57,8 @@ struct Item {
     has_at: bool,
     /// Where it begins.
     start: usize,
+    /// Where what has been seen of it ends.
+    end: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -101,6 +103,7 @@ impl<'a> Parser<'a> {
                 '"' => {
                     let (raw, text) = self.quoted_string(position)?;
                     item.push(position, &raw, &text);
+                    item.end = self.taken;
                 }
                 '[' if item.addr_spec.ends_with('@') && !item.blank => {
                     let literal = self.literal(position)?;
@@ -160,7 +163,7 @@ impl<'a> Parser<'a> {
             None if !item.has_at => {
                 return Err(AddressListError::NoAddress {
                     name: item.name,
-                    position: self.taken.saturating_sub(1).max(item.start),
+                    position: item.end,
                 });
             }
             None => {
@@ -266,6 +269,7 @@ impl Item {
     /// Goes on with a piece, behind a blank if there was one.
     fn push(&mut self, position: usize, raw: &str, text: &str) {
         self.begin(position);
+        self.end = position;
         if std::mem::take(&mut self.blank) && !self.addr_spec.is_empty() {
             self.name.push(' ');
             self.addr_spec.push(' ');

@@ -88,7 +88,7 @@ fn what_is_wrong_is_said() {
         ("(Anna)", "there is no address"),
         (
             "Bob",
-            "\"Bob\", which ends at position 2, is a name without an address (a name with a comma in it needs \
+            "\"Bob\", which ends at position 3, is a name without an address (a name with a comma in it needs \
              quotation marks)",
         ),
         (

@@ -1,6 +1,7 @@
 //! Bodies that are not encoded at all, looked at on their way.
 
 use super::{MAX_LINE, TransferEncoding};
+use memchr::memchr3;
 use std::io::{self, Read};
 
 /// Why a body cannot go in the encoding that was asked for.
@@ -29,14 +30,14 @@ pub enum Unfit {
 // > No octets with decimal values greater than 127 are allowed and neither are NULs (octets with decimal value 0).
 // > CR (decimal value 13) and LF (decimal value 10) octets only occur as part of CRLF line separation sequences.
 #[derive(Debug)]
-pub(super) struct LineCheck {
+pub(in crate::message) struct LineCheck {
     eight_bit: bool,
     column: usize,
     after_cr: bool,
 }
 
 impl LineCheck {
-    pub(super) fn new(encoding: TransferEncoding) -> Self {
+    pub(in crate::message) fn new(encoding: TransferEncoding) -> Self {
         Self {
             eight_bit: encoding == TransferEncoding::EightBit,
             column: 0,
@@ -45,24 +46,32 @@ impl LineCheck {
     }
 
     pub(super) fn look(&mut self, octets: &[u8]) -> Result<(), Unfit> {
-        for &octet in octets {
-            if self.after_cr && octet != b'\n' {
-                return Err(Unfit::BareLineEnd);
-            }
-            match octet {
-                b'\n' if !self.after_cr => return Err(Unfit::BareLineEnd),
-                b'\n' => self.column = 0,
-                b'\r' => {}
-                0 => return Err(Unfit::Nul),
-                0x80.. if !self.eight_bit => return Err(Unfit::EightBit),
-                _ => {
-                    self.column += 1;
-                    if self.column > MAX_LINE {
-                        return Err(Unfit::LongLine);
-                    }
+        let mut rest = octets;
+        while let Some(first) = rest.first() {
+            if std::mem::take(&mut self.after_cr) {
+                if *first != b'\n' {
+                    return Err(Unfit::BareLineEnd);
                 }
+                self.column = 0;
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
             }
-            self.after_cr = octet == b'\r';
+            let length = memchr3(b'\r', b'\n', 0, rest).unwrap_or(rest.len());
+            let (piece, behind) = rest.split_at(length);
+            if !self.eight_bit && !piece.is_ascii() {
+                return Err(Unfit::EightBit);
+            }
+            self.column = self.column.saturating_add(length);
+            if self.column > MAX_LINE {
+                return Err(Unfit::LongLine);
+            }
+            match behind.first() {
+                Some(b'\r') => self.after_cr = true,
+                Some(b'\n') => return Err(Unfit::BareLineEnd),
+                Some(_) => return Err(Unfit::Nul),
+                None => {}
+            }
+            rest = behind.get(1..).unwrap_or_default();
         }
         Ok(())
     }
@@ -82,11 +91,11 @@ impl LineCheck {
 }
 
 /// Reads what `inner` gives, or fails at what the encoding does not allow.
-pub(super) struct Checked<R> {
-    pub(super) inner: R,
-    pub(super) check: LineCheck,
+pub(in crate::message) struct Checked<R> {
+    pub(in crate::message) inner: R,
+    pub(in crate::message) check: LineCheck,
     /// The end of the data is the end of the message.
-    pub(super) whole: bool,
+    pub(in crate::message) whole: bool,
 }
 
 impl<R: Read> Read for Checked<R> {

@@ -11,6 +11,7 @@ mod quoted_printable;
 mod quoted_printable_data;
 
 pub use self::as_it_stands::Unfit;
+pub(super) use self::as_it_stands::{Checked, LineCheck};
 use self::base64::Base64;
 pub(super) use self::data::DataBody;
 use self::line_ends::{LineEnds, lines};
@@ -251,7 +252,7 @@ fn unprintable(text: &[u8]) -> usize {
 }
 
 /// An encoder that works block by block.
-trait Encode {
+pub(super) trait Encode {
     /// Appends the next octets to `block`, or nothing at the end.
     fn encode(&mut self, block: &mut Vec<u8>) -> io::Result<()>;
 }
@@ -260,14 +261,14 @@ trait Encode {
 const BLOCK: usize = 8 * 1024;
 
 /// An encoder that can be read from.
-struct Blocks<E> {
+pub(super) struct Blocks<E> {
     encoder: E,
     block: Vec<u8>,
     taken: usize,
 }
 
 impl<E> Blocks<E> {
-    fn new(encoder: E) -> Self {
+    pub(super) fn new(encoder: E) -> Self {
         Self {
             encoder,
             block: Vec::new(),
