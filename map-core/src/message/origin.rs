@@ -52,10 +52,7 @@ impl Origin {
         let path = std::path::absolute(path)?;
         let metadata = std::fs::metadata(&path)?;
         if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                SourceError::NotAFile(path),
-            ));
+            return Err(not_a_file(&path));
         }
         Ok(Self::File {
             octets: metadata.len(),
@@ -74,6 +71,10 @@ impl Origin {
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         match self {
             Self::File { path, octets } => {
+                // Opening a pipe would wait for somebody who writes into it.
+                if !std::fs::metadata(path)?.is_file() {
+                    return Err(not_a_file(path));
+                }
                 let file = File::open(path)?;
                 let name = path.display().to_string();
                 // At once, where it can be seen before anything has been sent.
@@ -116,6 +117,13 @@ impl fmt::Debug for Origin {
                 .finish_non_exhaustive(),
         }
     }
+}
+
+fn not_a_file(path: &Path) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        SourceError::NotAFile(path.to_owned()),
+    )
 }
 
 fn changed(error: SourceError) -> io::Error {
@@ -258,7 +266,14 @@ mod tests {
             "it ends as if nothing had happened"
         );
 
+        let path = file.path().to_owned();
         drop(file);
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(
+            cause(&read(&origin).unwrap_err()),
+            SourceError::NotAFile(path.clone())
+        );
+        std::fs::remove_dir(&path).unwrap();
         assert_eq!(read(&origin).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 

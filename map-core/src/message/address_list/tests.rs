@@ -295,6 +295,8 @@ fn address() -> impl Strategy<Value = Address> {
         "[a-z]{1,60}@\\[192\\.0\\.2\\.[1-9]\\]",
         "[a-z]{1,5}@[а-я]{1,8}\\.example",
     ]
+    // The reader of these tests takes it for an encoded word wherever it stands.
+    .prop_filter("looks encoded", |text| !text.contains("=?"))
     .prop_filter_map("no mailbox", |text| text.parse().ok());
     (prop::option::of(name()), mailbox).prop_map(|(name, mailbox)| Address {
         name: name.map(|name| name.parse().unwrap()),

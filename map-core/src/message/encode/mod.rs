@@ -265,6 +265,8 @@ pub(super) struct Blocks<E> {
     encoder: E,
     block: Vec<u8>,
     taken: usize,
+    /// What the encoder had read was lost with an error: nothing that follows can be right.
+    failed: bool,
 }
 
 impl<E> Blocks<E> {
@@ -273,6 +275,7 @@ impl<E> Blocks<E> {
             encoder,
             block: Vec::new(),
             taken: 0,
+            failed: false,
         }
     }
 }
@@ -282,7 +285,12 @@ impl<E: Encode> Read for Blocks<E> {
         if self.taken == self.block.len() && !out.is_empty() {
             self.block.clear();
             self.taken = 0;
+            if self.failed {
+                return Err(io::Error::other("the encoder has failed before"));
+            }
+            self.failed = true;
             self.encoder.encode(&mut self.block)?;
+            self.failed = false;
         }
         let read = self.block[self.taken..].as_ref().read(out)?;
         self.taken += read;

@@ -233,6 +233,30 @@ fn a_reader_without_room_reads_nothing_and_goes_on() {
 }
 
 #[test]
+fn after_an_error_it_does_not_go_on() {
+    /// Gives something, fails once, and gives something again.
+    struct Broken(u8);
+    impl Read for Broken {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                2 => Err(io::Error::other("broken")),
+                4.. => Ok(0),
+                _ => {
+                    out[0] = b'x';
+                    Ok(1)
+                }
+            }
+        }
+    }
+    let mut reader = Blocks::new(Base64::new(Broken(0)));
+    let mut block = [0; 100];
+    assert_eq!(reader.read(&mut block).unwrap_err().to_string(), "broken");
+    assert!(reader.read(&mut block).is_err());
+    assert!(reader.read(&mut block).is_err());
+}
+
+#[test]
 fn every_octet_at_every_place_is_counted_right() {
     for octet in 0..=u8::MAX {
         let expected = usize::from(!(b' '..=b'~').contains(&octet));

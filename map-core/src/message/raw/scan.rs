@@ -3,7 +3,7 @@
 use super::super::encode::{BodyType, MAX_LINE};
 use super::super::needs::{LineTrouble, Reason};
 use super::RawError;
-use memchr::memchr3;
+use memchr::{memchr2, memchr3};
 
 /// More than this is no header of a message. It is the most that is held of a message at a time.
 pub(super) const MAX_HEADER: usize = 1024 * 1024;
@@ -21,6 +21,8 @@ pub(super) struct Scan {
     column: usize,
     after_cr: bool,
     octets: u64,
+    /// A NUL has been seen, and there is nothing worse: more of them are not looked for.
+    has_nul: bool,
     body: Option<(BodyType, Reason)>,
 }
 
@@ -41,7 +43,12 @@ impl Scan {
         let mut rest = octets;
         while !rest.is_empty() {
             // A piece of a line, or what ends or troubles one.
-            let length = match memchr3(b'\r', b'\n', 0, rest) {
+            let found = if self.has_nul {
+                memchr2(b'\r', b'\n', rest)
+            } else {
+                memchr3(b'\r', b'\n', 0, rest)
+            };
+            let length = match found {
                 Some(0) => 1,
                 Some(length) => length,
                 None => rest.len(),
@@ -90,7 +97,10 @@ impl Scan {
         }
         match piece {
             b"\r" => return Ok(()),
-            b"\0" => self.trouble(LineTrouble::Nul)?,
+            b"\0" => {
+                self.has_nul = true;
+                self.trouble(LineTrouble::Nul)?;
+            }
             _ if !piece.is_ascii() && self.in_body => self.trouble(LineTrouble::EightBit)?,
             _ => {}
         }
