@@ -24,6 +24,16 @@
 //!   on connection 1 rcpt reply 451 4.7.1 Greylisted, come again
 //!   on data delay 50ms then answer
 //!   on content 2 close
+//!
+//! domain safe.example
+//!   signed
+//!   mx 10 mx.safe.example
+//!   mta-sts enforce
+//! host mx.safe.example 127.0.0.3
+//!   tls good
+//!   tlsa 3 1 1
+//!   auth ann s3cret
+//!   on connection 2 starttls reply 454 4.7.0 Not now
 //! # ";
 //! # script.parse::<map_sandbox::World>()?;
 //! # Ok::<(), map_sandbox::WorldError>(())
@@ -54,7 +64,7 @@
 //!
 //! mta-sts    = "mta-sts" ( MODE *policy-item / "raw" TEXT / 1*policy-item )    ; later lines add to the first
 //! MODE       = "enforce" / "testing" / "none"
-//! policy-item = "max_age" SECONDS / "mx" PATTERN      ; 86400, and the domain's MX hosts, if not said
+//! policy-item = "max_age" SECONDS / "mx" PATTERN      ; 86400, and the domain's mail hosts, if not said
 //!            / "id" ID                                ; of the TXT record; follows the policy if not said
 //!            / "certificate" 1*( "expired" / "self-signed" / "untrusted" / "wrong-name" )
 //!            / "down"                                 ; connections are refused
@@ -110,8 +120,8 @@
 //!
 //! **TLSA.** A `tlsa` record is made from the certificate that the host shows (or its authority's, for the usages 0 and
 //! 2), of a host without TLS from the one it would show; `wrong` changes it. It stands at `_PORT._tcp` below the name,
-//! without a `port` at 25 and at [`Sandbox::smtp_port`]; below a domain whose own name begins with `_` or `*` just there. A
-//! fault of the type TLSA holds for the services below its name, too: `servfail TLSA` of a host.
+//! without a `port` at 25 and at [`Sandbox::smtp_port`]; that of a domain whose name begins with `_` or `*` at just that
+//! name. A fault of the type TLSA holds for the services below its name, too: `servfail TLSA` of a host.
 //!
 //! **MTA-STS.** A domain with an `mta-sts` line has the TXT record `_mta-sts` and a policy host `mta-sts` below it,
 //! unless the script writes these names by hand. All policy hosts are one HTTPS server on 127.0.0.1 at

@@ -115,6 +115,18 @@ fn the_id_follows_the_policy_or_the_script() {
 }
 
 #[test]
+fn without_mx_records_the_domain_is_its_own_host() {
+    for (record, mx) in [("a 192.0.2.1", "mx: example.com\r\n"), ("mx 0 .", "")] {
+        let sandbox = sandbox(&format!("domain example.com\n {record}\n mta-sts enforce"));
+        let (_, body) = get(&sandbox, HOST, PATH).expect("a good certificate");
+        assert_eq!(
+            body,
+            format!("version: STSv1\r\nmode: enforce\r\n{mx}max_age: 86400\r\n")
+        );
+    }
+}
+
+#[test]
 fn what_the_script_writes_by_hand_stays() {
     let sandbox = world(
         "mta-sts enforce\ndomain _mta-sts.example.com\n txt v=STSv1; id=1; x=y\n\

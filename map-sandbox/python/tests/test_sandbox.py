@@ -160,7 +160,10 @@ def test_the_dns_answers(sandbox: Sandbox) -> None:
 
 def test_a_signed_world_has_an_anchor() -> None:
     # The keys of the root, with the DO bit.
-    query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x30\x00\x01\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00"
+    query = (
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x30\x00\x01"
+        b"\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00"
+    )
     for world, signed in [("domain a.example\n signed", True), ("domain a.example", False)]:
         with Sandbox(world) as sandbox, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             owner, ttl, _, record_type, flags, protocol, algorithm, key = sandbox.trust_anchor.split()

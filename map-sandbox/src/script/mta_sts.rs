@@ -77,7 +77,7 @@ impl World {
                 continue;
             };
             if policy.mx.is_empty() {
-                policy.mx = exchanges(&entry);
+                policy.mx = exchanges(&domain, &entry);
             }
             let text = format!("v=STSv1; id={};", policy.id());
             self.publish(&domain, "_mta-sts", entry.ttl, RData::TXT(TXT::new(vec![text])));
@@ -112,12 +112,17 @@ impl World {
 }
 
 /// The hosts of the domain's MX records, or the domain itself.
-fn exchanges(entry: &Entry) -> Vec<String> {
+fn exchanges(domain: &LowerName, entry: &Entry) -> Vec<String> {
     let exchanges = entry.records.iter().filter_map(|record| match record {
-        RData::MX(mx) => Some(plain(&LowerName::new(&mx.exchange))),
+        RData::MX(mx) => Some(LowerName::new(&mx.exchange)),
         _ => None,
     });
-    exchanges.collect()
+    let mut exchanges: Vec<_> = exchanges.collect();
+    if exchanges.is_empty() {
+        exchanges.push(domain.clone());
+    }
+    exchanges.retain(|exchange| !exchange.is_root());
+    exchanges.iter().map(plain).collect()
 }
 
 /// Without the dot at its end.
