@@ -16,6 +16,12 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 
+LICENCES = ("LICENSE-APACHE", "LICENSE-MIT")
+
+# Such an interpreter has no stable ABI: a wheel is for its own version, and the extension is named for it.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+THIS_PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
+
 # The appendix's A.3, which needs no network: the package imports, and its core answers.
 PROGRAM = """
 import mapagent
@@ -45,8 +51,8 @@ def wheel() -> Path:
 
 def test_the_tag(wheel: Path) -> None:
     name, version, python, abi, platform = wheel.stem.split("-")
-    assert (name, python) == ("mapagent", "cp310")
-    assert abi == ("cp310t" if sysconfig.get_config_var("Py_GIL_DISABLED") else "abi3")
+    assert name == "mapagent"
+    assert (python, abi) == ((THIS_PYTHON, f"{THIS_PYTHON}t") if FREE_THREADED else ("cp310", "abi3"))
     assert platform.split("_")[0] in {"linux", "manylinux", "musllinux", "macosx", "win"}
     assert version in wheel.name
 
@@ -57,11 +63,21 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
         (metadata,) = (archive.read(name).decode() for name in names if name.endswith("/METADATA"))
         (entry_points,) = (archive.read(name).decode() for name in names if name.endswith("/entry_points.txt"))
     assert {"mapagent/__init__.py", "mapagent/__main__.py", "mapagent/_native.pyi", "mapagent/py.typed"} <= set(names)
-    assert "mapagent/_native.abi3.so" in names or sys.platform == "win32"
+    extension = sysconfig.get_config_var("EXT_SUFFIX") if FREE_THREADED else ".abi3.so"
+    assert f"mapagent/_native{extension}" in names or sys.platform == "win32"
     assert not [name for name in names if name.startswith(("tests/", "mapagent/tests/"))]
     assert "Requires-Python: >=3.10" in metadata
     assert "Provides-Extra: sandbox" in metadata
     assert "mapagent=mapagent.__main__:main" in entry_points.replace(" ", "")
+
+
+def test_the_wheel_has_the_licences_and_nothing_of_this_machine(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        about = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" in name}
+    for licence in LICENCES:
+        (text,) = (about[name] for name in about if name.endswith(f".dist-info/licenses/{licence}"))
+        assert text == (CHECKOUT / licence).read_bytes()
+    assert not [name for name, text in about.items() if os.fsencode(CHECKOUT) in text]
 
 
 def pythons() -> list[str]:
@@ -74,6 +90,7 @@ def works(name: str) -> bool:
     return subprocess.run([name, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.skipif(FREE_THREADED, reason="there is no wheel for every free-threaded Python")
 @pytest.mark.parametrize("name", pythons())
 def test_one_wheel_for_every_python_of_this_machine(wheel: Path, tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -88,7 +105,7 @@ def test_the_source_distribution(tmp_path: Path) -> None:
     (sdist,) = tmp_path.glob("mapagent-*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "Cargo.lock", "map-core/src/lib.rs", "map-py/src/lib.rs"} <= names
+    assert {"pyproject.toml", "Cargo.lock", "map-core/src/lib.rs", "map-py/src/lib.rs", *LICENCES} <= names
     assert not [name for name in names if name.startswith(("map-ffi/", "map-sandbox/"))]
 
     venv.create(tmp_path / "venv", with_pip=True)

@@ -37,6 +37,10 @@ def test_the_wheel_has_the_types_and_the_plugin(wheel: pathlib.Path) -> None:
         (entries,) = [name for name in names if name.endswith(".dist-info/entry_points.txt")]
         plugin = archive.read(entries).decode()
     assert {"mapagent_sandbox/py.typed", "mapagent_sandbox/_native.pyi"} <= set(names)
+    for licence in ("LICENSE-APACHE", "LICENSE-MIT"):
+        assert [name for name in names if name.endswith(f".dist-info/licenses/{licence}")]
+    # It would name the folders of this machine.
+    assert not [name for name in names if "sbom" in name]
     assert "[pytest11]" in plugin
     assert "mapagent_sandbox=mapagent_sandbox.pytest_plugin" in plugin.replace(" ", "")
 
