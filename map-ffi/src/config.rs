@@ -315,3 +315,6 @@ fn unless_empty(text: &str) -> Option<&str> {
 fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', ' ', '\t']).filter(|item| !item.is_empty())
 }
+
+#[cfg(test)]
+mod tests;
