@@ -20,6 +20,7 @@ static void taken(const map_agent *agent)
     text = map_report_server_text(report, MAP_SUMMARY, &length);
     CHECK(text != NULL && length == strlen(text) && strstr(text, "queued as 4711") != NULL);
     CHECK(map_report_stage(report, MAP_SUMMARY) == MAP_STAGE_CONTENT);
+    CHECK(map_report_tls_version(report, MAP_SUMMARY) == NULL);
     CHECK_TEXT(map_report_host(report, MAP_SUMMARY), "mx.taken.example");
     CHECK_TEXT(map_report_address(report, MAP_SUMMARY), "127.0.0.2");
     CHECK(strstr(map_report_message_id(report), "@sender.example") != NULL);
@@ -30,6 +31,28 @@ static void taken(const map_agent *agent)
     CHECK(map_report_attempt_stage(report, 0) == MAP_STAGE_CONTENT);
     CHECK(map_report_attempt_duration_ms(report, 0) < 120 * 1000);
     CHECK(strlen(map_report_attempt_detail(report, 0)) > 0);
+    map_report_free(report);
+}
+
+static void sealed(const map_agent *agent)
+{
+    map_report *report;
+    const char *suite;
+
+    CHECK(map_agent_send(agent, "alice@sender.example", "bob@sealed.example", "s", "c", &report) == RE_SUCCESS);
+    CHECK_TEXT(map_report_tls_version(report, MAP_SUMMARY), "TLSv1.3");
+    CHECK_TEXT(map_report_tls_version(report, 0), "TLSv1.3");
+    CHECK_TEXT(map_report_attempt_tls_version(report, 0), "TLSv1.3");
+    suite = map_report_tls_cipher_suite(report, MAP_SUMMARY);
+    CHECK(suite != NULL && strncmp(suite, "TLS_", 4) == 0);
+    CHECK_TEXT(map_report_attempt_tls_cipher_suite(report, 0), suite);
+    /* Nobody asked for a proof, and none was looked at. */
+    CHECK(map_report_tls_verified(report, MAP_SUMMARY) == MAP_VERIFIED_NONE);
+    CHECK(map_report_attempt_tls_verified(report, 0) == MAP_VERIFIED_NONE);
+    CHECK(map_report_tls_policy(report, MAP_SUMMARY) == MAP_TLS_POLICY_NONE);
+    CHECK(map_report_attempt_tls_policy(report, 0) == MAP_TLS_POLICY_NONE);
+    CHECK(map_report_tls_problem(report, MAP_SUMMARY) == NULL);
+    CHECK(!map_report_is_relayed(report, MAP_SUMMARY));
     map_report_free(report);
 }
 
@@ -96,6 +119,7 @@ int main(int argc, char **argv)
     CHECK(agent != NULL);
     map_config_free(config);
     taken(agent);
+    sealed(agent);
     refused(agent);
     postponed(agent);
     unanswered(agent);

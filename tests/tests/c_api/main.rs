@@ -2,6 +2,7 @@
 
 mod install;
 mod programs;
+mod secrets;
 mod tools;
 
 use map_sandbox::{Sandbox, World};

@@ -202,6 +202,12 @@ fn the_examples_compile_and_say_what_happened() -> TestResult {
         assert_eq!(program.run([""; 0])?.status.code(), Some(2));
     }
 
+    let relay = library.c(&[&example("c/relay.c")]).shared()?;
+    assert_eq!(
+        relay.run([""; 0])?.status.code(),
+        Some(MapReplyCode::Misuse as i32)
+    );
+
     let report = library.c(&[&example("c/report.c")]).shared()?;
     let options = [
         "-d",
@@ -233,6 +239,44 @@ fn the_examples_compile_and_say_what_happened() -> TestResult {
         "{printed}"
     );
     assert_eq!(output.status.code(), Some(MapReplyCode::BadReply as i32));
+    Ok(())
+}
+
+#[test]
+fn the_example_of_a_relay_hands_over_a_mail() -> TestResult {
+    let example = project().join("examples/c/relay.c").display().to_string();
+    let relay = library()?.c(&[&example]).shared()?;
+    let world = RunningWorld::start(
+        "host relay.example 127.0.0.2\n  tls good\n  auth alice s3cret-0f-alice\n  require auth\n",
+    )?;
+    let [dns, port] = world.arguments();
+    let scratch = tempfile::TempDir::new()?;
+    let authority = scratch.path().join("authority.pem");
+    fs::write(&authority, world.sandbox.certificate_authority())?;
+    let authority = authority.display().to_string();
+    let mail = [
+        "alice@sender.example",
+        "bob@elsewhere.example",
+        "by a relay",
+        "content",
+    ];
+    let arguments = ["-d", &dns, "-c", &authority, "relay.example", &port, "alice"];
+    for (secret, reply, sentence) in [
+        (
+            "s3cret-0f-alice",
+            MapReplyCode::Success,
+            "The relay passes it on.",
+        ),
+        ("wrong", MapReplyCode::ServiceDenied, "RE_SERVICE_DENIED."),
+    ] {
+        let environment = format!("MAPAGENT_RELAY_SECRET={secret}");
+        let output = relay.run_under(&["env", &environment], arguments.iter().chain(&mail))?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(reply as i32), "{printed}");
+        assert!(printed.lines().any(|line| line == sentence), "{printed}");
+        assert!(printed.contains(", verified by pkix"), "{printed}");
+    }
+    assert_eq!(world.subjects(), ["by a relay"]);
     Ok(())
 }
 
