@@ -114,6 +114,8 @@ def test_transcript(mail_world: World) -> None:
         ["send", "--relay=mail.example.net", "--relay-user=alice", "a", "b", "c", "d"],
         ["send", "--relay=mail.example.net", "--relay-user=a", "--relay-secret-file=/nowhere", "a", "b", "c", "d"],
         ["send", "--relay-user=alice", "a", "b", "c", "d"],
+        ["send", "--relay=mail.example.net", "--relay-token", "a", "b", "c", "d"],
+        ["send", "--relay=mail.example.net", "--relay-secret-file=/dev/null", "a", "b", "c", "d"],
         ["send", "--proxy=http://proxy.example.net", "a", "b", "c", "d"],
         ["send", "--source-address=mail.example.net", "a", "b", "c", "d"],
         ["send", "--tls-roots=/nowhere", "a", "b", "c", "d"],

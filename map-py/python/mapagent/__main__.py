@@ -207,27 +207,28 @@ def _proxy(options: argparse.Namespace) -> str | None:
     if proxy is not None and "@" in proxy:
         parser: _Parser = options.parser
         parser.error(f"--proxy can be seen by others: put a URL with a password into {_PROXY_VARIABLE}")
-    return os.environ.get(_PROXY_VARIABLE) if proxy is None else proxy
+    return (os.environ.get(_PROXY_VARIABLE) or None) if proxy is None else proxy
 
 
 def _relay(options: argparse.Namespace) -> Relay | None:
     parser: _Parser = options.parser
+    user: str | None = options.relay_user
+    if user is None and (options.relay_token or options.relay_secret_file is not None):
+        parser.error("a secret is for a user: name him by --relay-user")
     if options.relay is None:
-        if options.relay_user is not None:
+        if user is not None:
             parser.error("--relay-user is for a relay: name it by --relay")
         return None
     host, port = options.relay
     port = _RELAY_PORTS[options.relay_security] if port is None else port
-    relay = Relay(host, port, options.relay_security)
-    if options.relay_user is None:
-        return relay
+    if user is None:
+        return Relay(host, port, options.relay_security)
     kind = "token" if options.relay_token else "password"
-    return Relay(
-        host, port, options.relay_security, user=options.relay_user, **{kind: _relay_secret(options, relay, kind)}
-    )
+    secret = _relay_secret(options, f"{kind} of {user} at {host}")
+    return Relay(host, port, options.relay_security, user=user, **{kind: secret})
 
 
-def _relay_secret(options: argparse.Namespace, relay: Relay, kind: str) -> str:
+def _relay_secret(options: argparse.Namespace, what: str) -> str:
     if options.relay_secret_file is not None:
         # An editor ends the line, and the secret does not.
         return (_read(options, options.relay_secret_file) or "").removesuffix("\n").removesuffix("\r")
@@ -236,8 +237,8 @@ def _relay_secret(options: argparse.Namespace, relay: Relay, kind: str) -> str:
         return secret
     if sys.stdin is None or not sys.stdin.isatty():
         parser: _Parser = options.parser
-        parser.error(f"there is no {kind}: set {_SECRET_VARIABLE}, or name a file by --relay-secret-file")
-    return getpass.getpass(f"{kind} of {options.relay_user} at {relay}: ")
+        parser.error(f"there is no {what}: set {_SECRET_VARIABLE}, or name a file by --relay-secret-file")
+    return getpass.getpass(f"{what}: ")
 
 
 def _read(options: argparse.Namespace, path: str | None) -> str | None:

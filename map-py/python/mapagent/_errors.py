@@ -49,6 +49,10 @@ class PortBlockedError(UnreachableError):
     """Outgoing port 25 is blocked here or by the provider."""
 
 
+class InsecureError(UnreachableError, smtplib.SMTPNotSupportedError):
+    """The mail host, or the relay, does not offer the protection that was demanded: verified TLS, or a log-in."""
+
+
 class RefusedError(MapError, smtplib.SMTPException):
     """The server refused, or gave a reply code that was not the expected one."""
 
@@ -135,6 +139,8 @@ _RESPONSE_BY_STAGE: dict[str, type[RefusedError]] = {
 def error_for(report: Report) -> MapError:
     """The exception of a report that is not a success."""
     error = _BY_REPLY.get(report.reply)
+    if error is UnreachableError and _is_about_security(report):
+        return InsecureError(report)
     if error is not None:
         return error(report)
     refused = _RESPONSE_BY_STAGE.get(report.stage, RefusedError)(report)
@@ -151,3 +157,8 @@ def error_for(report: Report) -> MapError:
             if one.reply is not Reply.RE_SUCCESS
         }
     return refused
+
+
+def _is_about_security(report: Report) -> bool:
+    # RFC 3463 section 3.8: security or policy status.
+    return report.enhanced is not None and report.enhanced.split(".")[1] == "7"
