@@ -80,6 +80,13 @@ impl Contents {
     }
 }
 
+/// What a client asked for.
+#[derive(Clone, Debug)]
+pub(in crate::net) struct Asked {
+    pub(in crate::net) name: Option<String>,
+    pub(in crate::net) schemes: Vec<SignatureScheme>,
+}
+
 /// A server: what it shows, and what it can sign with.
 #[derive(Debug)]
 pub(in crate::net) struct Server {
@@ -90,8 +97,7 @@ pub(in crate::net) struct Server {
     public_key: Vec<u8>,
     signing_key: KeyPair,
     versions: Vec<&'static SupportedProtocolVersion>,
-    /// The names that clients asked for, and the signatures that they take.
-    pub(in crate::net) asked_for: Arc<Mutex<Vec<(Option<String>, Vec<SignatureScheme>)>>>,
+    pub(in crate::net) asked_for: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
@@ -297,14 +303,15 @@ pub(super) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 #[derive(Debug)]
 struct Shows {
     certified: Arc<CertifiedKey>,
-    asked_for: Arc<Mutex<Vec<(Option<String>, Vec<SignatureScheme>)>>>,
+    asked_for: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl ResolvesServerCert for Shows {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_owned);
         let schemes = hello.signature_schemes().to_vec();
-        self.asked_for.lock().expect("a name").push((name, schemes));
+        let asked = Asked { name, schemes };
+        self.asked_for.lock().expect("a client").push(asked);
         assert!(hello.alpn().is_none(), "nothing but SMTP is meant");
         Some(Arc::clone(&self.certified))
     }

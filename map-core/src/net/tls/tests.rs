@@ -155,7 +155,7 @@ async fn names_are_asked_for_and_addresses_are_not() {
         met.expect("a session");
     }
     let asked_for = server.asked_for.lock().expect("names").clone();
-    let names: Vec<Option<&str>> = asked_for.iter().map(|(name, _)| name.as_deref()).collect();
+    let names: Vec<Option<&str>> = asked_for.iter().map(|asked| asked.name.as_deref()).collect();
     assert_eq!(names, [Some(HOST), None, None]);
 }
 
@@ -171,9 +171,9 @@ async fn a_key_that_cannot_be_verified_is_offered_to_be_shown_where_nothing_hang
     ] {
         let met = server.meets(verification, &server.trusted()).await;
         met.expect("a session");
-        let (_, schemes) = server.asked_for.lock().expect("names").pop().expect("a hello");
+        let asked = server.asked_for.lock().expect("clients").pop().expect("a client");
         assert_eq!(
-            schemes.contains(&SignatureScheme::ECDSA_NISTP521_SHA512),
+            asked.schemes.contains(&SignatureScheme::ECDSA_NISTP521_SHA512),
             is_offered
         );
     }
