@@ -1,7 +1,7 @@
 //! Fetching an MTA-STS policy over HTTPS ([RFC 8461 section 3.3]).
 //!
-//! One GET on a connection of its own, made by the connector that mails go through. HTTP/1.1 is hyper's; in here is what the
-//! RFC adds: the certificate must be verified, only a 200 counts, nothing is followed, remembered or kept open.
+//! One GET on a connection of its own, made by the connector that mails go through. HTTP/1.1 is hyper's; in here is
+//! what the RFC adds: the certificate must be verified, only a 200 counts, nothing is followed, remembered or kept open.
 //!
 //! [RFC 8461 section 3.3]: https://www.rfc-editor.org/rfc/rfc8461#section-3.3
 
@@ -128,12 +128,11 @@ impl FetchPolicy for HttpsFetcher {
 }
 
 fn blame_connect(error: &ConnectError) -> FetchError {
-    let told = error.to_string();
     match error {
+        ConnectError::Later(error) => FetchError::Connect(error.kind().to_string()),
         ConnectError::Immediate(_) | ConnectError::Proxy(_) | ConnectError::SourceAddress { .. } => {
-            FetchError::Local(told)
+            FetchError::Local(error.to_string())
         }
-        ConnectError::Later(_) => FetchError::Connect(told),
     }
 }
 

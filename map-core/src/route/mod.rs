@@ -2,8 +2,8 @@
 //!
 //! [`find`] asks the DNS for the mail exchangers of a domain and gives a [`Route`]: the hosts to try, in order.
 //! [`addresses`] does the same for one of those hosts. Both see the DNS through the trait [`Resolver`], so that the
-//! rules are tested without a network; [`HickoryResolver`] is the real one. [`mta_sts`] is what a domain says of the TLS of its
-//! hosts.
+//! rules are tested without a network; [`HickoryResolver`] is the real one. [`mta_sts`] is what a domain says
+//! of the TLS of its hosts.
 //!
 //! What the DNS says falls into three: it answered and there is something to try; it answered and there is nothing
 //! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The

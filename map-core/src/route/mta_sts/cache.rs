@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 /// Domains that are remembered; of more, those that were not asked about for longest go.
 const MAX_DOMAINS: usize = 1_000;
-/// What all policies may take in memory, in octets. Real ones take a few hundred each; one of 64 KiB that names hosts of
-/// one letter takes a million.
+/// What all policies may take in memory, in octets. Real ones take a few hundred each; one of 64 KiB that names hosts
+/// of one letter takes nearly a million.
 const MAX_WEIGHT: usize = 4 * 1024 * 1024;
 
 // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
@@ -161,8 +161,8 @@ impl Cache {
     fn shrink(&mut self, current: &Domain, domains: usize, now: Instant) {
         while self.domains.len() > domains || self.weight() > MAX_WEIGHT {
             let others = self.domains.iter().filter(|(domain, _)| *domain != current);
-            // A policy is protection, and a failure is none: whoever makes up domains to have policies forgotten must at
-            // least publish as many.
+            // A policy is protection, and a failure is none: whoever makes up domains to have policies forgotten must
+            // at least publish as many.
             let Some((least, _)) = others.min_by_key(|(_, entry)| (entry.is_worth_keeping(now), entry.used))
             else {
                 return;
@@ -186,11 +186,12 @@ impl Entry {
 
     /// What to go by when the current policy could not be had.
     // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
-    // > if no "live" policy can be discovered via DNS or fetched via HTTPS, but a valid (non-expired) policy exists in the
-    // > sender's cache, the sender MUST apply that cached policy.
+    // > if no "live" policy can be discovered via DNS or fetched via HTTPS, but a valid (non-expired) policy exists in
+    // > the sender's cache, the sender MUST apply that cached policy.
     fn instead(&self, problem: &str, now: Instant) -> StsFinding {
         match self.unexpired(now) {
-            // > MTAs SHOULD alert administrators [...] when such attempts fail, unless the cached policy mode is "none".
+            // > MTAs SHOULD alert administrators [...] when such attempts fail, unless the cached policy mode is
+            // > "none".
             Some(policy) if policy.mode == StsMode::None => StsFinding::Policy(Arc::clone(policy)),
             Some(policy) => StsFinding::Kept {
                 policy: Arc::clone(policy),

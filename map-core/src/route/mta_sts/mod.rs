@@ -13,11 +13,11 @@
 //!
 //! Where DANE applies to a host, MTA-STS is not asked about it.
 //!
-//! A policy is remembered for as long as it says (`max_age`), so that an attacker who can suppress the TXT record or the
-//! HTTPS answer must have done so since before the first mail to the domain. It is remembered **in memory only**: an
-//! agent keeps no file, and a new process starts without knowledge. A program that lives long is protected better than one that
-//! sends a single mail; DANE has no such gap. A policy that is in use is fetched again once a day, or when half of its
-//! time is over, before it ends.
+//! A policy is remembered for as long as it says (`max_age`), so that an attacker who can suppress the TXT record or
+//! the HTTPS answer must have done so since before the first mail to the domain. It is remembered **in memory only**:
+//! an agent keeps no file, and a new process starts without knowledge. A program that lives long is protected better
+//! than one that sends a single mail; DANE has no such gap. A policy that is in use is fetched again before it ends:
+//! once a day, or when half of its time is over if that is sooner.
 //!
 //! A policy that cannot be had, where none is remembered, is as no policy: the RFC demands it, and a web server that is
 //! down must not stop a domain's mail. [`StsFinding::problem`] then says so, for a warning.

@@ -114,7 +114,9 @@ async fn what_the_dns_says() {
 proptest! {
     /// No octets are too strange, and what is taken is a version.
     #[test]
-    fn any_octets_are_judged(rest in prop::collection::vec(prop_oneof![any::<u8>(), Just(b';'), Just(b'='), Just(b' ')], 0..40)) {
+    fn any_octets_are_judged(
+        rest in prop::collection::vec(prop_oneof![any::<u8>(), Just(b';'), Just(b'='), Just(b' ')], 0..40),
+    ) {
         let text = [b"v=STSv1; id=", rest.as_slice()].concat();
         for text in [rest, text] {
             if let Ok(StsId(id)) = choose(&[&text]) {
