@@ -12,7 +12,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
-from email.message import EmailMessage, Message
+from email.message import MIMEPart
 from typing import Any, BinaryIO
 
 
@@ -34,7 +34,7 @@ def unfolded(text: str) -> str:
     return text.replace("\r\n", "").replace("\n", "")
 
 
-def addresses(message: EmailMessage, old: Message, name: str, found: list[str]) -> list[list[str]]:
+def addresses(message: MIMEPart, old: Any, name: str, found: list[str]) -> list[list[str]]:
     field = message[name]
     if field is None:
         return []
@@ -60,7 +60,7 @@ def identifiers(value: Any) -> list[str]:
     return [word.strip("<>") for word in str(value or "").split()]
 
 
-def header(message: EmailMessage, old: Message, found: list[str]) -> dict[str, Any]:
+def header(message: MIMEPart, old: Any, found: list[str]) -> dict[str, Any]:
     if message["Date"].datetime is None or message["Date"].datetime.tzinfo is None:
         found.append(f"the date is {message['Date']}")
     if message["MIME-Version"] != "1.0":
@@ -81,7 +81,7 @@ def header(message: EmailMessage, old: Message, found: list[str]) -> dict[str, A
     return fields
 
 
-def part(message: EmailMessage, old: Message, found: list[str]) -> dict[str, Any]:
+def part(message: MIMEPart, old: Any, found: list[str]) -> dict[str, Any]:
     found += [repr(defect) for defect in message.defects]
     # Every look at a header parses it.
     fields = message.items()
@@ -129,7 +129,7 @@ def part(message: EmailMessage, old: Message, found: list[str]) -> dict[str, Any
     return seen
 
 
-def whole(message: EmailMessage, old: Message, found: list[str]) -> dict[str, Any]:
+def whole(message: MIMEPart, old: Any, found: list[str]) -> dict[str, Any]:
     return {**header(message, old, found), "body": part(message, old, found)}
 
 

@@ -68,7 +68,7 @@ fn plain(name: &str, value: &str) -> Option<Parameter> {
 
 /// `name*=UTF-8''…`, or where that is too long `name*0*=UTF-8''…; name*1*=…`, each of whole characters.
 // https://www.rfc-editor.org/rfc/rfc2231#section-4.1
-// > The mechanism for providing character set information […] is compatible with continuations.
+// > Character set and language information may be combined with the parameter continuation mechanism.
 fn sections(name: &str, value: &str) -> Vec<String> {
     const CHARSET: &str = "UTF-8''";
     let whole = format!("{name}*={CHARSET}{}", percent(value));

@@ -284,8 +284,8 @@ impl Part {
     fn compose_message(&self, message: &Message, way: Way) -> Composed {
         let form = message.form_for(way.body_type);
         let needs = form.demands.needs();
-        // https://www.rfc-editor.org/rfc/rfc6532#section-3.7
-        // > it allows a content-transfer-encoding to be applied to the "message/global" media type
+        // https://www.rfc-editor.org/rfc/rfc6532#section-3.5
+        // > it allows content-transfer-encoding for message/global
         let (media_type, encoding) = if needs.smtputf8 {
             ("message/global", TransferEncoding::Base64)
         } else {

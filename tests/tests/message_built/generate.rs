@@ -205,7 +205,7 @@ impl Generator {
                     builder = builder.text(text.parse().unwrap());
                 }
                 let mut formatted = None;
-                if way >= 2 && way < 5 {
+                if (2..5).contains(&way) {
                     builder = builder.html(html.parse().unwrap());
                     let mut parts = vec![text_seen("text/html", &html)];
                     for number in 0..self.draw.below(3) {

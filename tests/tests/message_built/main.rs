@@ -88,7 +88,7 @@ fn python_sees_what_was_put_in() {
     let seen = read_by_python(&forms);
     assert_eq!(seen.len(), forms.len());
     let mut differences = Vec::new();
-    for ((number, octets), seen) in forms.iter().zip(seen) {
+    for ((number, _), seen) in forms.iter().zip(seen) {
         for found in seen["found"].as_array().unwrap() {
             differences.push(format!("message {number}: {found}"));
         }

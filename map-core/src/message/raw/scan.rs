@@ -111,9 +111,7 @@ impl Scan {
         Ok(())
     }
 
-    /// In a header it is an error, in a body something to ask of the host.
-    // https://www.rfc-editor.org/rfc/rfc3030#section-3
-    // > the sending of binary messages without conversion is permitted
+    /// In a header it is an error, in a body something to ask of the host (RFC 6152, RFC 3030).
     fn trouble(&mut self, trouble: LineTrouble) -> Result<(), RawError> {
         let line = self.lines + 1;
         if !self.in_body {
