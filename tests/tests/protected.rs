@@ -28,6 +28,17 @@ domain enforced.example
 host mx.enforced.example 127.0.0.5
   tls expired
 
+domain signed.example
+  signed
+  mx 10 mx.signed.example
+  mx 20 mx2.signed.example
+host mx.signed.example 127.0.0.7
+  tls self-signed
+  tlsa 3 1 1 wrong
+host mx2.signed.example 127.0.0.8
+  tls self-signed
+  tlsa 3 1 1
+
 host relay.example 127.0.0.6
   tls good
   auth ann s3cret
@@ -50,6 +61,7 @@ impl Lab {
         config.set_allow_loopback(true);
         config.set_platform_roots(false);
         config.add_tls_roots(sandbox.certificate_authority()).unwrap();
+        config.set_dns_trust_anchor(&sandbox.trust_anchor()).unwrap();
         Self { sandbox, config }
     }
 
@@ -127,6 +139,29 @@ fn a_policy_is_fetched_and_followed_unless_that_is_switched_off() {
     let report = lab.send("bob@enforced.example");
     assert_came_to(&report, "RE_SUCCESS.", Some(Verified::No), None);
     assert_eq!(lab.sandbox.policy_fetches().len(), 1);
+}
+
+#[test]
+fn a_signed_domain_is_verified_by_its_records_unless_that_is_switched_off() {
+    let mut lab = Lab::start();
+    let report = lab.send("bob@signed.example");
+    assert_came_to(
+        &report,
+        "RE_SUCCESS.",
+        Some(Verified::Dane),
+        Some(TlsPolicy::Dane),
+    );
+    assert_eq!(report.summary().host(), Some("mx2.signed.example"));
+    assert_eq!(
+        report.attempts().len(),
+        2,
+        "the first has another certificate than its record says"
+    );
+    assert_eq!(report.warnings(), [""; 0]);
+    lab.config.set_dane(false);
+    let report = lab.send("bob@signed.example");
+    assert_came_to(&report, "RE_SUCCESS.", Some(Verified::No), None);
+    assert_eq!(report.summary().host(), Some("mx.signed.example"));
 }
 
 #[test]

@@ -134,10 +134,8 @@ pub(super) async fn directions(
     // A domain without hosts needs no policy for them.
     let (route, finding) = try_join(find, async { Ok(sts_finding(environment, domain).await) }).await?;
     let mut warnings = Vec::new();
-    if let Some(problem) = finding.as_ref().and_then(StsFinding::problem) {
-        warnings.push(format!(
-            "the MTA-STS policy of {domain} could not be had: {problem}"
-        ));
+    if let Some(finding) = &finding {
+        warnings.extend(sts_warning(finding, domain));
     }
     let mut names = Vec::new();
     if let MailboxDomain::Domain(domain) = domain {
@@ -183,6 +181,17 @@ async fn sts_finding(environment: &Environment, domain: &MailboxDomain) -> Optio
         }
         _ => None,
     }
+}
+
+fn sts_warning(finding: &StsFinding, domain: &MailboxDomain) -> Option<String> {
+    let problem = finding.problem()?;
+    Some(if finding.policy().is_some() {
+        format!(
+            "the remembered MTA-STS policy of {domain} was followed, the current one could not be had: {problem}"
+        )
+    } else {
+        format!("the MTA-STS policy of {domain} could not be had: {problem}")
+    })
 }
 
 /// A world of loopback has a DNS of its own, which knows no root as a rule; nobody needs to hear that with each mail.

@@ -1,6 +1,8 @@
 //! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
 
 mod certificates;
+#[cfg(feature = "tracing")]
+mod events;
 mod limits;
 mod policies;
 mod port25;
@@ -337,6 +339,7 @@ struct World {
     require_tls: bool,
     dane: bool,
     policy_host: Option<PolicyHost>,
+    known_policies: Arc<MtaSts>,
     broken_tls: BrokenTls,
     tls: TlsSettings,
     relay: Option<Relay>,
@@ -399,6 +402,7 @@ impl World {
             require_tls: false,
             dane: true,
             policy_host: None,
+            known_policies: Arc::new(MtaSts::new()),
             broken_tls: BrokenTls::default(),
             tls: certificates::trusted(),
             relay: None,
@@ -436,7 +440,7 @@ impl World {
             require_tls: self.require_tls,
             dane: self.dane,
             mta_sts: self.policy_host.map(|host| StsSource {
-                known: Arc::new(MtaSts::new()),
+                known: self.known_policies,
                 fetcher: Arc::new(host),
             }),
             broken_tls: self.broken_tls,

@@ -34,6 +34,12 @@ impl World {
         self
     }
 
+    /// Shares what is known of policies.
+    fn knowing(mut self, known: &Arc<MtaSts>) -> Self {
+        self.known_policies = Arc::clone(known);
+        self
+    }
+
     /// All that could be demanded of this host or of the recipient's domain.
     pub(super) fn with_all_demands(self, host: &str) -> Self {
         let world = self.with_policy(Ok(ENFORCE)).requiring_tls();
@@ -558,6 +564,39 @@ async fn a_machine_that_trusts_no_authority_is_told_so_and_no_host_is_blamed() {
     let mut world = World::of(offers("good")).with_tlsa(MX1, Ok(good()));
     world.tls = TlsSettings::default().without_platform_roots();
     assert_went(&world.send().await, DANE, Some(TlsPolicy::Dane), "no roots");
+}
+
+/// What is skipped was not connected to, and says nothing of the port.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_ruled_out_does_not_keep_port_25_from_being_asked_about() {
+    let refused = Peer::Later(io::ErrorKind::ConnectionRefused);
+    let sent = World::new(&[&[(A, offers("good"))], &[(B, refused)]])
+        .with_tlsa(MX1, Err(LookupError::Failed("SERVFAIL".to_owned())))
+        .send()
+        .await;
+    assert_eq!(sent.connected, [B]);
+    assert!(sent.report.port25().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_is_remembered_holds_while_the_current_one_cannot_be_had() {
+    let known = Arc::new(MtaSts::new());
+    let first = World::of(offers("good")).with_policy(Ok(ENFORCE)).knowing(&known);
+    assert_went(&first.send().await, PKIX, Some(TlsPolicy::MtaSts), "first");
+    let mut second = World::of(host(NOT_OFFERED))
+        .with_policy(Err(FetchError::TimedOut))
+        .knowing(&known);
+    let newer = Record::Txt(b"v=STSv1; id=2;".to_vec());
+    second
+        .zone
+        .insert("_mta-sts.example.org", RecordType::Txt, Ok(vec![newer]));
+    let sent = second.send().await;
+    assert_went(&sent, Went::Not, Some(TlsPolicy::MtaSts), "second");
+    let warnings = sent.report.warnings();
+    assert!(
+        warnings[0].starts_with("the remembered MTA-STS policy of example.org was followed"),
+        "{warnings:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ const SECRET: &str = "s3cret-and-more";
 const PORT: u16 = 587;
 
 /// A world where all mail goes to a relay that behaves so.
-fn world(security: RelaySecurity, peers: &[Peer]) -> World {
+pub(super) fn world(security: RelaySecurity, peers: &[Peer]) -> World {
     // The recipient's own host takes nobody's mail.
     let mut world = World::new(&[&[(B, Peer::Says(&["554 go away"]))]]);
     let address = Record::Address(A.parse().expect("an address"));
@@ -25,14 +25,14 @@ fn world(security: RelaySecurity, peers: &[Peer]) -> World {
     world
 }
 
-fn with_login(mut world: World, kind: SecretKind) -> World {
+pub(super) fn with_login(mut world: World, kind: SecretKind) -> World {
     let relay = world.relay.take().expect("a relay");
     world.relay = Some(relay.with_login(USER, SECRET, kind).expect("a log-in"));
     world
 }
 
 /// A relay that takes the log-in by these lines, and then the mail.
-fn logs_in(security: RelaySecurity, offer: &'static str, auth: &[&'static str]) -> Peer {
+pub(super) fn logs_in(security: RelaySecurity, offer: &'static str, auth: &[&'static str]) -> Peer {
     let mut says = match security {
         RelaySecurity::Implicit => vec!["tls good", "220 r"],
         _ => vec!["220 r", "250-h|250 STARTTLS", "220 go", "tls good"],
@@ -47,12 +47,12 @@ fn logs_in(security: RelaySecurity, offer: &'static str, auth: &[&'static str]) 
     Peer::Says(says.leak())
 }
 
-const PLAIN: &str = "250-h|250 AUTH PLAIN";
+pub(super) const PLAIN: &str = "250-h|250 AUTH PLAIN";
 const LOGIN: &str = "250-h|250 AUTH LOGIN";
 const XOAUTH2: &str = "250-h|250 AUTH XOAUTH2";
 
 /// The secret, and each form it goes over the wire in.
-fn forms() -> Vec<String> {
+pub(super) fn forms() -> Vec<String> {
     let mut forms = vec![SECRET.to_owned()];
     let texts = [
         SECRET.to_owned(),
