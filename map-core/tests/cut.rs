@@ -3,6 +3,8 @@
 //!
 //! The oracle knows nothing of the machine. It looks at the dialogue as it was up to the cut: which replies were
 //! read whole, and which commands and contents were given to the system whole.
+//!
+//! One long file, since the plans, the dialogue they make and the oracle that reads it are one argument.
 
 mod support;
 
