@@ -44,7 +44,12 @@ def test_it_is_configured(mail_sandbox):
     projects_own, call = mapagent.calls
     assert projects_own == {"deadline": 5}
     assert call == {
-        "dns_servers": [mail_sandbox.dns_server], "smtp_port": mail_sandbox.smtp_port, "allow_loopback": True
+        "dns_servers": [mail_sandbox.dns_server],
+        "dns_trust_anchor": mail_sandbox.trust_anchor,
+        "smtp_port": mail_sandbox.smtp_port,
+        "tls_roots": mail_sandbox.certificate_authority,
+        "https_port": mail_sandbox.https_port,
+        "allow_loopback": True,
     }
 
 def test_it_was_put_back():

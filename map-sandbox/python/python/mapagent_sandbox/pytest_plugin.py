@@ -30,7 +30,14 @@ def mail_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
         # What the project's own conftest configured must not give way to the real world behind this test.
         saved = saved_default()
-        mapagent.configure(dns_servers=[sandbox.dns_server], smtp_port=sandbox.smtp_port, allow_loopback=True)
+        mapagent.configure(
+            dns_servers=[sandbox.dns_server],
+            dns_trust_anchor=sandbox.trust_anchor,
+            smtp_port=sandbox.smtp_port,
+            tls_roots=sandbox.certificate_authority,
+            https_port=sandbox.https_port,
+            allow_loopback=True,
+        )
         try:
             yield sandbox
         finally:
