@@ -2,6 +2,8 @@
 //!
 //! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped.
 
+#[cfg(test)]
+mod guide_tests;
 mod secure;
 
 use super::protection::{Skip, TlsPolicy};
@@ -430,7 +432,27 @@ fn exchange_detail(outcome: &Outcome) -> String {
 }
 
 fn lost(stage: smtp::Stage, why: &Loss) -> String {
-    secure::session_loss(stage, why).unwrap_or_else(|| format!("{} {}", loss_detail(why), awaiting(stage)))
+    secure::session_loss(stage, why).unwrap_or_else(|| loss_at(stage, why))
+}
+
+/// What the host did, and where, as a verb.
+fn loss_at(stage: smtp::Stage, why: &Loss) -> String {
+    let command = awaiting(stage).strip_prefix("to ");
+    match (why, command) {
+        (Loss::TimedOut, None) if stage == smtp::Stage::Greeting => "sent no greeting in time".to_owned(),
+        (Loss::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
+        (Loss::TimedOut, Some(command)) => format!("did not answer {command} in time"),
+        (Loss::Closed | Loss::Reset(_), None) if stage == smtp::Stage::Greeting => {
+            format!("{} before its greeting", loss_detail(why))
+        }
+        (Loss::Closed | Loss::Reset(_), Some("the content")) => {
+            format!("{} while the content was being sent", loss_detail(why))
+        }
+        (Loss::Closed | Loss::Reset(_), Some(command)) => {
+            format!("{} before it answered {command}", loss_detail(why))
+        }
+        _ => format!("{} {}", loss_detail(why), awaiting(stage)),
+    }
 }
 
 /// Why there is no TLS session, where a handshake was begun: a remark for the transcript.

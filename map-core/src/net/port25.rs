@@ -309,6 +309,17 @@ pub struct Port25Evidence {
 }
 
 impl Port25Evidence {
+    /// A finding, and nothing that it rests on.
+    #[cfg(test)]
+    pub(crate) fn with_finding(finding: Port25Finding) -> Self {
+        Self {
+            finding,
+            families: Vec::new(),
+            testimonies: Vec::new(),
+            age: Duration::ZERO,
+        }
+    }
+
     /// The question could not be asked.
     pub(crate) fn not_asked(why: NotAsked) -> Self {
         Self {

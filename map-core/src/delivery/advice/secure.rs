@@ -1,6 +1,6 @@
 //! Sentences about TLS and who demands it, about relays and logging in to them.
 
-use super::{Case, awaiting, connect_detail, host, loss_detail, quoted};
+use super::{Case, connect_detail, host, loss_at, loss_detail, quoted};
 use crate::delivery::protection::Skip;
 use crate::delivery::protection::TlsPolicy;
 use crate::delivery::transcript::one_line;
@@ -213,9 +213,7 @@ pub(super) fn session_loss(stage: smtp::Stage, why: &Loss) -> Option<String> {
         (_, Loss::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => None,
         // They say where themselves.
         (smtp::Stage::Tls, Loss::Injected | Loss::Tls(_)) => Some(loss_detail(why)),
-        (smtp::Stage::StartTls | smtp::Stage::Tls, _) => {
-            Some(format!("{} {}", loss_detail(why), awaiting(stage)))
-        }
+        (smtp::Stage::StartTls | smtp::Stage::Tls, _) => Some(loss_at(stage, why)),
         _ => None,
     }
 }
