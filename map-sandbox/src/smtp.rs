@@ -4,11 +4,11 @@
 //! has an answer of its own. The script may put another in its place; whichever is sent, its code decides how
 //! the session goes on, as it does for the client.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+mod login;
+
 use memchr::memmem;
 
-use crate::auth::{Account, Awaited, Mechanism, Step};
+use crate::auth::{Account, Awaited, Mechanism};
 use crate::input::{Arrival, Content, Input};
 use crate::log::{Authentication, Mail};
 use crate::world::Host;
@@ -74,16 +74,6 @@ pub(crate) fn render(code: &str, lines: &[&str]) -> Vec<u8> {
         rendered.push_str("\r\n");
     }
     rendered.into_bytes()
-}
-
-/// A challenge of AUTH, as it stands on the wire.
-fn challenge_reply(challenge: &[u8]) -> Vec<u8> {
-    // > continue-req    = "334" SP [base64] CRLF
-    // https://www.rfc-editor.org/rfc/rfc4954#section-8
-    let mut reply = b"334 ".to_vec();
-    reply.extend(STANDARD.encode(challenge).into_bytes());
-    reply.extend(b"\r\n");
-    reply
 }
 
 /// What arrived, and what the host itself has to say to it.
@@ -443,110 +433,6 @@ impl Smtp {
             "AUTH" if !self.accounts.is_empty() => self.auth(stage, argument),
             _ => stage_turn("502", "5.5.1", "Command not implemented"),
         }
-    }
-
-    /// <https://www.rfc-editor.org/rfc/rfc4954#section-4>
-    fn auth(&self, stage: Stage, argument: &str) -> Turn {
-        let (name, initial) = match argument.split_once(' ') {
-            Some((name, initial)) => (name, Some(initial)),
-            None => (argument, None),
-        };
-        let login = |user, next| Login {
-            mechanism: name.to_ascii_uppercase(),
-            user,
-            next,
-        };
-        let refuse = |code, enhanced, text: &str| Turn {
-            effect: Effect::Auth(login(None, None)),
-            ..self.turn(stage, argument, code, enhanced, text)
-        };
-        if self.user.is_some() || self.transaction.is_some() || self.hello.is_none() {
-            return refuse("503", "5.5.1", "No AUTH now");
-        }
-        let known: Vec<_> = self
-            .accounts
-            .iter()
-            .flat_map(|account| &account.mechanisms)
-            .collect();
-        let mechanism = Mechanism::from_name(name).filter(|mechanism| known.contains(&mechanism));
-        let Some(mechanism) = mechanism else {
-            return refuse("504", "5.5.4", "No such mechanism");
-        };
-        if !self.mechanisms().contains(&mechanism) {
-            return refuse("538", "5.7.11", "Encryption required for this mechanism");
-        }
-        let (awaited, challenge) = Awaited::first(mechanism);
-        let Some(initial) = initial else {
-            return Turn {
-                stage,
-                argument: argument.to_owned(),
-                answer: challenge_reply(challenge),
-                effect: Effect::Auth(login(None, Some(awaited))),
-            };
-        };
-        // > If the client is transmitting an initial response of zero length, it MUST instead transmit the response as
-        // > a single equals sign ("=").
-        // https://www.rfc-editor.org/rfc/rfc4954#section-4
-        let initial = if initial == "=" { "" } else { initial };
-        self.step(stage, argument, login(None, Some(awaited)), initial)
-    }
-
-    fn response(&self, exchange: Login, line: &[u8]) -> Turn {
-        let line = String::from_utf8_lossy(line);
-        self.step(Stage::Response, &line, exchange, &line)
-    }
-
-    fn step(&self, stage: Stage, argument: &str, mut login: Login, line: &str) -> Turn {
-        let awaited = login.next.take().unwrap_or(Awaited::Lost);
-        let accounts: Vec<_> = self.usable_accounts().collect();
-        let (code, enhanced, text) = match awaited.line(line, &accounts) {
-            Step::Challenge { challenge, next } => {
-                if let Some(user) = next.user() {
-                    login.user = Some(user.to_owned());
-                }
-                login.next = Some(next);
-                return Turn {
-                    stage,
-                    argument: argument.to_owned(),
-                    answer: challenge_reply(&challenge),
-                    effect: Effect::Auth(login),
-                };
-            }
-            Step::Accepted { user } => {
-                login.user = Some(user);
-                ("235", "2.7.0", "Authentication succeeded")
-            }
-            Step::Denied { user } => {
-                login.user = login.user.or(Some(user).filter(|user| !user.is_empty()));
-                ("535", "5.7.8", "Authentication credentials invalid")
-            }
-            Step::Cancelled => ("501", "5.7.0", "Authentication cancelled"),
-            Step::Malformed => ("501", "5.5.2", "Cannot decode the response"),
-            Step::Unavailable => ("454", "4.7.0", "Temporary authentication failure"),
-        };
-        Turn {
-            effect: Effect::Auth(login),
-            ..self.turn(stage, argument, code, enhanced, text)
-        }
-    }
-
-    /// The accounts that may be used now.
-    fn usable_accounts(&self) -> impl Iterator<Item = &Account> {
-        let is_secure = self.tls.is_some();
-        self.accounts
-            .iter()
-            .filter(move |account| is_secure || account.in_clear)
-    }
-
-    /// The mechanisms that may be used now.
-    fn mechanisms(&self) -> Vec<Mechanism> {
-        let mut mechanisms: Vec<_> = self
-            .usable_accounts()
-            .flat_map(|account| account.mechanisms.iter().copied())
-            .collect();
-        mechanisms.sort_unstable();
-        mechanisms.dedup();
-        mechanisms
     }
 
     fn hello(&self, stage: Stage, name: &str) -> Turn {
