@@ -34,6 +34,12 @@ fn every_part_of_a_report_can_be_read() -> TestResult {
 }
 
 #[test]
+fn a_report_tells_how_a_session_was_protected() -> TestResult {
+    delivers("c/sealed.c")?;
+    Ok(())
+}
+
+#[test]
 fn threads_send_at_once() -> TestResult {
     let world = delivers("c/threads.c")?;
     let mut expected: Vec<_> = (0..32)

@@ -8,6 +8,7 @@ fn valgrind_finds_no_error_and_no_leak() -> TestResult {
     let leaks = "--leak-check=full";
     // What the parent's worker held is lost to a child, which has no such thread: nothing can free it there.
     let no_leaks = "--leak-check=no";
+    // No TLS: valgrind takes the tags that ring's assembly computes for uninitialised, though the peer finds them right.
     let programs = [
         ("c/arguments.c", leaks),
         ("c/report.c", leaks),
@@ -49,6 +50,7 @@ fn sanitizers_find_no_error_and_no_leak() -> TestResult {
     for source in [
         "c/arguments.c",
         "c/report.c",
+        "c/sealed.c",
         "c/session.c",
         "c/threads.c",
         "c/manners.c",
