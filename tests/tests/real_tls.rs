@@ -1,4 +1,4 @@
-//! TLS with Postfix (OpenSSL) and Exim (GnuTLS), DANE by a really signed zone, and a relay that Dovecot logs in to.
+//! TLS with Postfix (OpenSSL) and Exim (`GnuTLS`), DANE by a really signed zone, and a relay that Dovecot logs in to.
 
 use map_core::delivery::{AttemptOutcome, Delivered, Report, Stage};
 use map_core::net::tls::Verified;
