@@ -1,7 +1,15 @@
 """A mail world on loopback for tests: the package `mapagent_sandbox` by its other name."""
 
 try:
-    from mapagent_sandbox import EXAMPLE_WORLD, Mail, Sandbox, Session, WorldError
+    from mapagent_sandbox import (
+        EXAMPLE_WORLD,
+        Authentication,
+        Mail,
+        PolicyFetch,
+        Sandbox,
+        Session,
+        WorldError,
+    )
 except ModuleNotFoundError as _error:
     if _error.name != "mapagent_sandbox":
         raise
@@ -9,4 +17,4 @@ except ModuleNotFoundError as _error:
         "the sandbox is a package of its own: pip install mapagent[sandbox]", name="mapagent_sandbox"
     ) from None
 
-__all__ = ["EXAMPLE_WORLD", "Mail", "Sandbox", "Session", "WorldError"]
+__all__ = ["EXAMPLE_WORLD", "Authentication", "Mail", "PolicyFetch", "Sandbox", "Session", "WorldError"]
