@@ -170,15 +170,12 @@ pub(super) async fn directions(
 
 async fn sts_finding(environment: &Environment, domain: &MailboxDomain) -> Option<StsFinding> {
     match (&environment.mta_sts, domain) {
-        (Some(source), MailboxDomain::Domain(domain)) => {
-            let resolver = environment.resolver.as_ref();
-            Some(
-                source
-                    .known
-                    .policy(resolver, source.fetcher.as_ref(), domain)
-                    .await,
-            )
-        }
+        (Some(source), MailboxDomain::Domain(domain)) => Some(
+            source
+                .known
+                .policy(&environment.resolver, &source.fetcher, domain)
+                .await,
+        ),
         _ => None,
     }
 }

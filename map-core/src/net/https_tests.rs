@@ -7,7 +7,7 @@ use super::{
 };
 use crate::route::fake::FakeResolver;
 use crate::route::mta_sts::{FetchError, FetchPolicy, MtaSts, StsFinding};
-use crate::route::{HostName, LookupError, Policy};
+use crate::route::{HostName, LookupError, Policy, Resolver};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::future::pending;
@@ -593,13 +593,14 @@ async fn a_server_that_takes_its_time_is_left() {
     ];
     for (number, way) in sites.into_iter().enumerate() {
         let records = FakeResolver::new().with("_mta-sts.example.test", "TXT v=STSv1; id=1");
-        let fetcher = HttpsFetcher::new(
+        let records: Arc<dyn Resolver> = Arc::new(records);
+        let fetcher: Arc<dyn FetchPolicy> = Arc::new(HttpsFetcher::new(
             resolver(&["A 192.0.2.1"]),
             Arc::new(Net::new([("192.0.2.1", way)])),
             Policy::default(),
             server.trusted(),
             443,
-        );
+        ));
         let domain = "example.test".parse().expect("a domain");
         let started = Instant::now();
         let finding = MtaSts::new().policy(&records, &fetcher, &domain).await;

@@ -2,16 +2,17 @@
 
 use super::{Answer, Lookup, LookupError, Proof, Record, RecordType, Resolver, Tlsa};
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Answers from what it was given; NXDOMAIN for names it was not given, NODATA for their other types.
-#[derive(Debug, Default)]
+/// Its clones share what they were asked.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FakeResolver {
     table: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
     aliases: HashMap<String, String>,
     secure: HashSet<String>,
-    asked: Mutex<Vec<(String, RecordType)>>,
+    asked: Arc<Mutex<Vec<(String, RecordType)>>>,
 }
 
 impl FakeResolver {

@@ -6,7 +6,6 @@ use crate::address::Domain;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync;
 use tokio::time::Instant;
 
 /// Domains that are remembered; of more, those that were not asked about for longest go.
@@ -35,8 +34,6 @@ pub(super) struct Cache {
 struct Entry {
     kept: Option<Kept>,
     failed: Option<Failed>,
-    /// Held by the delivery that fetches.
-    flight: Arc<sync::Mutex<()>>,
     used: Instant,
 }
 
@@ -56,15 +53,6 @@ struct Failed {
     problem: String,
 }
 
-/// What to do for a domain that has a record.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// It is known.
-    Answer(StsFinding),
-    /// Take this, ask again, and fetch then; so that no two fetch the same.
-    Fetch(Arc<sync::Mutex<()>>),
-}
-
 /// Why a record led to no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
@@ -75,22 +63,18 @@ pub(super) enum Failure {
 }
 
 impl Cache {
-    /// What to do for a domain whose record says `id`, for a delivery that began to ask at `began`.
-    pub(super) fn step(&mut self, domain: &Domain, id: &StsId, began: Instant, now: Instant) -> Step {
-        let entry = self.entry(domain, now);
+    /// What is known of a domain whose record says `id`; nothing if the policy is to be fetched.
+    pub(super) fn known(&mut self, domain: &Domain, id: &StsId, now: Instant) -> Option<StsFinding> {
+        let entry = self.domains.get_mut(domain)?;
+        entry.used = now;
         if let Some(kept) = &entry.kept
-            // Fetched while this one was waiting: good for it even where it may not be remembered at all.
-            && (kept.fetched >= began || now < kept.fetched + refresh_after(&kept.policy))
+            && now < kept.fetched + refresh_after(&kept.policy)
             && kept.id == *id
         {
-            return Step::Answer(StsFinding::Policy(Arc::clone(&kept.policy)));
+            return Some(StsFinding::Policy(Arc::clone(&kept.policy)));
         }
-        match &entry.failed {
-            Some(failed) if failed.id == *id && now < failed.at + RETRY_AFTER => {
-                Step::Answer(entry.instead(&failed.problem, now))
-            }
-            _ => Step::Fetch(Arc::clone(&entry.flight)),
-        }
+        let failed = entry.failed.as_ref()?;
+        (failed.id == *id && now < failed.at + RETRY_AFTER).then(|| entry.instead(&failed.problem, now))
     }
 
     /// Remembers what a fetch came to, and tells what to go by.
@@ -128,17 +112,26 @@ impl Cache {
     }
 
     /// What to go by for a domain without a record to go by.
+    pub(super) fn without_record(&mut self, domain: &Domain, why: &RecordError, now: Instant) -> StsFinding {
+        match self.instead(domain, &why.to_string(), now) {
+            StsFinding::NoPolicy { .. } if *why == RecordError::Absent => {
+                StsFinding::NoPolicy { problem: None }
+            }
+            finding => finding,
+        }
+    }
+
+    /// What to go by when a domain was not asked to the end.
     // https://www.rfc-editor.org/rfc/rfc8461#section-3.1
     // > the absence of a usable TXT record is not by itself sufficient to remove a sender's previously cached policy
-    pub(super) fn without_record(&mut self, domain: &Domain, why: &RecordError, now: Instant) -> StsFinding {
-        let problem = why.to_string();
+    pub(super) fn instead(&mut self, domain: &Domain, problem: &str, now: Instant) -> StsFinding {
         match self.domains.get_mut(domain) {
             Some(entry) if entry.unexpired(now).is_some() => {
                 entry.used = now;
-                entry.instead(&problem, now)
+                entry.instead(problem, now)
             }
             _ => StsFinding::NoPolicy {
-                problem: Some(problem).filter(|_| *why != RecordError::Absent),
+                problem: Some(problem.to_owned()),
             },
         }
     }
@@ -150,7 +143,6 @@ impl Cache {
         let entry = self.domains.entry(domain.clone()).or_insert_with(|| Entry {
             kept: None,
             failed: None,
-            flight: Arc::default(),
             used: now,
         });
         entry.used = now;
@@ -163,7 +155,8 @@ impl Cache {
             let others = self.domains.iter().filter(|(domain, _)| *domain != current);
             // A policy is protection, and a failure is none: whoever makes up domains to have policies forgotten must
             // at least publish as many.
-            let Some((least, _)) = others.min_by_key(|(_, entry)| (entry.is_worth_keeping(now), entry.used))
+            let Some((least, _)) =
+                others.min_by_key(|(_, entry)| (entry.unexpired(now).is_some(), entry.used))
             else {
                 return;
             };
@@ -201,11 +194,6 @@ impl Entry {
                 problem: Some(problem.to_owned()),
             },
         }
-    }
-
-    /// It holds a policy, or somebody is about to get one.
-    fn is_worth_keeping(&self, now: Instant) -> bool {
-        self.unexpired(now).is_some() || self.flight.try_lock().is_err()
     }
 }
 

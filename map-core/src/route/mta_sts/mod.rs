@@ -33,12 +33,14 @@ pub use policy::{MxPattern, StsMode, StsPolicy, StsPolicyError};
 use super::{HostName, LookupError, Resolver};
 use crate::address::Domain;
 use bytes::Bytes;
-use cache::{Cache, Failure, Step};
+use cache::{Cache, Failure};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// How long the TXT record may take.
@@ -162,8 +164,12 @@ impl FetchError {
 /// use map_core::address::Domain;
 /// use map_core::route::mta_sts::{FetchPolicy, MtaSts, StsMode};
 /// use map_core::route::{HostName, Resolver};
+/// use std::sync::Arc;
 ///
-/// # async fn example(resolver: &dyn Resolver, fetcher: &dyn FetchPolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example(
+/// #     resolver: &Arc<dyn Resolver>,
+/// #     fetcher: &Arc<dyn FetchPolicy>,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// let known = MtaSts::new();
 /// let domain: Domain = "example.org".parse()?;
 /// let finding = known.policy(resolver, fetcher, &domain).await;
@@ -175,7 +181,22 @@ impl FetchError {
 /// ```
 #[derive(Debug, Default)]
 pub struct MtaSts {
+    shared: Arc<Shared>,
+}
+
+/// What deliveries share with the look-ups that they began.
+#[derive(Debug, Default)]
+struct Shared {
     cache: Mutex<Cache>,
+    /// The look-ups under way, by domain.
+    flights: Mutex<HashMap<Domain, watch::Receiver<Option<StsFinding>>>>,
+}
+
+/// The names of a domain that MTA-STS knows of.
+#[derive(Debug)]
+struct Names {
+    record: HostName,
+    policy_host: HostName,
 }
 
 impl MtaSts {
@@ -186,44 +207,102 @@ impl MtaSts {
 
     /// The policy of a domain, remembered or fetched.
     ///
-    /// It takes at most 15 seconds for the record and 15 for the policy, and as long again where another delivery that
-    /// was fetching the same policy gave up. Dropping the future is safe: what was not fetched is fetched by the next.
+    /// It takes at most 15 seconds for the record and 15 for the policy. Deliveries that ask at the same time share one
+    /// look-up and what it comes to. It is a task of its own: it goes on when this future is dropped, so that a caller
+    /// without patience leaves the answer to the next, and the next does not begin to wait from the start.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     pub async fn policy(
         &self,
-        resolver: &dyn Resolver,
-        fetcher: &dyn FetchPolicy,
+        resolver: &Arc<dyn Resolver>,
+        fetcher: &Arc<dyn FetchPolicy>,
         domain: &Domain,
     ) -> StsFinding {
-        // A name too long for the DNS has no records.
-        let below = |label: &str| HostName::parse(&format!("{label}.{}", domain.as_ascii()));
-        let (Ok(record), Ok(policy_host)) = (below("_mta-sts"), below("mta-sts")) else {
+        let Some(names) = Names::of(domain) else {
             return StsFinding::NoPolicy { problem: None };
         };
-        let began = Instant::now();
-        let looked_up = timeout(RECORD_TIME, record::find(resolver, &record)).await;
-        let id = match looked_up.unwrap_or(Err(LookupError::NoAnswer.into())) {
-            Ok(id) => id,
-            Err(why) => return self.cache().without_record(domain, &why, Instant::now()),
-        };
-        let step = self.cache().step(domain, &id, began, Instant::now());
-        let flight = match step {
-            Step::Answer(finding) => return finding,
-            Step::Fetch(flight) => flight,
-        };
-        let _alone = flight.lock().await;
-        // Another delivery may have fetched it meanwhile.
-        let step = self.cache().step(domain, &id, began, Instant::now());
-        if let Step::Answer(finding) = step {
-            return finding;
-        }
-        let policy = fetch(fetcher, &policy_host).await;
-        self.cache().fetched(domain, id, policy, Instant::now())
+        let mut flight = self.flight(resolver, fetcher, domain, names);
+        let landed = flight.wait_for(Option::is_some).await;
+        let finding = landed.ok().and_then(|finding| finding.clone());
+        finding.unwrap_or_else(|| self.without_answer(domain, "its look-up was broken off"))
     }
 
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        // Nothing is left half done by a panic in there.
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What to go by for a domain that there is no time to ask, and why there is none: as [`StsFinding::problem`].
+    pub(crate) fn without_answer(&self, domain: &Domain, problem: &str) -> StsFinding {
+        lock(&self.shared.cache).instead(domain, problem, Instant::now())
     }
+
+    /// Joins the look-up that is under way, or begins one.
+    fn flight(
+        &self,
+        resolver: &Arc<dyn Resolver>,
+        fetcher: &Arc<dyn FetchPolicy>,
+        domain: &Domain,
+        names: Names,
+    ) -> watch::Receiver<Option<StsFinding>> {
+        let mut flights = lock(&self.shared.flights);
+        if let Some(flight) = flights.get(domain) {
+            return flight.clone();
+        }
+        let (finding, flight) = watch::channel(None);
+        flights.insert(domain.clone(), flight.clone());
+        let landing = Landing {
+            shared: Arc::clone(&self.shared),
+            domain: domain.clone(),
+        };
+        let (resolver, fetcher) = (Arc::clone(resolver), Arc::clone(fetcher));
+        tokio::spawn(async move {
+            let found = landing.look_up(resolver.as_ref(), fetcher.as_ref(), &names).await;
+            finding.send_replace(Some(found));
+        });
+        flight
+    }
+}
+
+impl Names {
+    /// A name too long for the DNS has no records.
+    fn of(domain: &Domain) -> Option<Self> {
+        let below = |label: &str| HostName::parse(&format!("{label}.{}", domain.as_ascii())).ok();
+        Some(Self {
+            record: below("_mta-sts")?,
+            policy_host: below("mta-sts")?,
+        })
+    }
+}
+
+/// A look-up that is under way until this is dropped, however it ends.
+struct Landing {
+    shared: Arc<Shared>,
+    domain: Domain,
+}
+
+impl Landing {
+    async fn look_up(&self, resolver: &dyn Resolver, fetcher: &dyn FetchPolicy, names: &Names) -> StsFinding {
+        let cache = || lock(&self.shared.cache);
+        let looked_up = timeout(RECORD_TIME, record::find(resolver, &names.record)).await;
+        let id = match looked_up.unwrap_or(Err(LookupError::NoAnswer.into())) {
+            Ok(id) => id,
+            Err(why) => return cache().without_record(&self.domain, &why, Instant::now()),
+        };
+        let known = cache().known(&self.domain, &id, Instant::now());
+        if let Some(finding) = known {
+            return finding;
+        }
+        let policy = fetch(fetcher, &names.policy_host).await;
+        cache().fetched(&self.domain, id, policy, Instant::now())
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        lock(&self.shared.flights).remove(&self.domain);
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half done by a panic in there.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn fetch(fetcher: &dyn FetchPolicy, policy_host: &HostName) -> Result<StsPolicy, Failure> {

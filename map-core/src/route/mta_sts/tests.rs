@@ -40,10 +40,10 @@ fn record(record: &str) -> FakeResolver {
 }
 
 /// Gives one answer after another, each after this time, and fails the test when there is none left.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Answers {
-    left: Mutex<VecDeque<(Duration, Result<String, FetchError>)>>,
-    hosts: Mutex<Vec<String>>,
+    left: Arc<Mutex<VecDeque<(Duration, Result<String, FetchError>)>>>,
+    hosts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Answers {
@@ -78,7 +78,7 @@ impl FetchPolicy for Answers {
 }
 
 /// A DNS that does not answer at all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Mute;
 
 impl Resolver for Mute {
@@ -90,8 +90,19 @@ impl Resolver for Mute {
 struct Known(MtaSts);
 
 impl Known {
-    async fn ask(&self, resolver: &dyn Resolver, answers: &Answers) -> StsFinding {
-        self.0.policy(resolver, answers, &domain(DOMAIN)).await
+    async fn ask(&self, resolver: &(impl Resolver + Clone + 'static), answers: &Answers) -> StsFinding {
+        self.ask_for(DOMAIN, resolver, answers).await
+    }
+
+    async fn ask_for(
+        &self,
+        name: &str,
+        resolver: &(impl Resolver + Clone + 'static),
+        answers: &Answers,
+    ) -> StsFinding {
+        let resolver: Arc<dyn Resolver> = Arc::new(resolver.clone());
+        let answers: Arc<dyn FetchPolicy> = Arc::new(answers.clone());
+        self.0.policy(&resolver, &answers, &domain(name)).await
     }
 
     /// With a policy of version 1.
@@ -123,10 +134,11 @@ const FAILED_404: &str = "the policy host answered 404";
 #[tokio::test(start_paused = true)]
 async fn the_policy_host_is_asked_for_a_domain_with_a_record() {
     let policy = text("enforce", "mx.example.com", HOUR);
-    let domain = domain("bücher.example");
     let resolver = FakeResolver::new().with("_mta-sts.xn--bcher-kva.example", "TXT v=STSv1; id=1");
     let answers = Answers::new().then(Ok(policy.clone()));
-    let finding = MtaSts::new().policy(&resolver, &answers, &domain).await;
+    let finding = Known(MtaSts::new())
+        .ask_for("bücher.example", &resolver, &answers)
+        .await;
     assert_eq!(finding, StsFinding::Policy(parsed(&policy)));
     assert_eq!(*answers.hosts.lock().unwrap(), ["mta-sts.xn--bcher-kva.example"]);
     assert_eq!(resolver.asked().len(), 1);
@@ -161,12 +173,11 @@ async fn a_domain_too_long_for_a_record_is_not_asked_for() {
     let label = "a".repeat(60);
     let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
     assert_eq!("_mta-sts.".len() + longest.len(), 253);
-    let finding = MtaSts::new()
-        .policy(&Mute, &Answers::new(), &domain(&longest))
-        .await;
+    let known = Known(MtaSts::new());
+    let finding = known.ask_for(&longest, &Mute, &Answers::new()).await;
     assert_ne!(finding, NOTHING, "it is asked for, and nobody answers");
     for name in [format!("a{longest}"), format!("{longest}.example")] {
-        let finding = MtaSts::new().policy(&Mute, &Answers::new(), &domain(&name)).await;
+        let finding = known.ask_for(&name, &Mute, &Answers::new()).await;
         assert_eq!(finding, NOTHING, "{name}");
     }
 }
@@ -352,22 +363,61 @@ async fn a_policy_that_must_not_be_remembered_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_gives_up_leaves_the_fetch_to_the_next() {
+async fn a_failure_of_this_machine_is_shared_by_those_who_wait() {
+    let known = Known(MtaSts::new());
+    let local = FetchError::Local("the proxy did not answer".to_owned());
+    let answers = Answers::new().after(10 * SECOND, Err(local.clone()));
+    let resolver = says("1");
+    let started = Instant::now();
+    let asking = (0..10).map(|_| known.ask(&resolver, &answers));
+    let findings = futures_util::future::join_all(asking).await;
+    assert_eq!(started.elapsed(), 10 * SECOND);
+    assert_eq!(findings, vec![none(&local.to_string()); 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_gives_up_leaves_its_fetch_to_the_next() {
     let policy = text("enforce", "mx.example.com", HOUR);
     let known = Known(MtaSts::new());
-    let answers = Answers::new()
-        .after(10 * MINUTE, Err(FetchError::Status(404)))
-        .then(Ok(policy.clone()));
+    let answers = Answers::new().after(10 * SECOND, Ok(policy.clone()));
     let resolver = says("1");
-    let (first, second) = tokio::join!(
-        timeout(Duration::from_secs(2), known.ask(&resolver, &answers)),
-        async {
-            tokio::time::sleep(SECOND).await;
-            known.ask(&resolver, &answers).await
-        }
-    );
+    let started = Instant::now();
+    let (first, second) = tokio::join!(timeout(2 * SECOND, known.ask(&resolver, &answers)), async {
+        tokio::time::sleep(SECOND).await;
+        known.ask(&resolver, &answers).await
+    });
     assert!(first.is_err());
     assert_eq!(second, StsFinding::Policy(parsed(&policy)));
+    assert_eq!(started.elapsed(), 10 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_remembered_though_nobody_waited_for_it() {
+    let known = Known(MtaSts::new());
+    let answers = Answers::new().after(10 * MINUTE, Err(FetchError::Status(404)));
+    let resolver = says("1");
+    assert!(timeout(2 * SECOND, known.ask(&resolver, &answers)).await.is_err());
+    tokio::time::sleep(FETCH_TIME).await;
+    let started = Instant::now();
+    let problem = "the policy host did not answer in time";
+    assert_eq!(known.ask(&resolver, &answers).await, none(problem));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// A fault of a resolver or fetcher must neither hang those who wait nor those who come.
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_is_broken_off_leaves_what_is_remembered() {
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let broken_off = "its look-up was broken off";
+    let panics = Answers::new();
+    let known = Known(MtaSts::new());
+    for _ in 0..2 {
+        assert_eq!(known.ask(&says("1"), &panics).await, none(broken_off));
+    }
+    let known = Known::with(&policy).await;
+    for _ in 0..2 {
+        assert_eq!(known.ask(&says("2"), &panics).await, kept(&policy, broken_off));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,11 +428,10 @@ async fn domains_do_not_wait_for_each_other() {
     let other_dns = FakeResolver::new().with("_mta-sts.example.org", "TXT v=STSv1; id=1");
     let started = Instant::now();
     let resolver = says("1");
-    let other_domain = domain("example.org");
     let (_, took) = tokio::join!(known.ask(&resolver, &slow), async {
         tokio::task::yield_now().await;
         assert_eq!(slow.left(), 0, "the other one is being fetched");
-        let finding = known.0.policy(&other_dns, &quick, &other_domain).await;
+        let finding = known.ask_for("example.org", &other_dns, &quick).await;
         assert!(matches!(finding, StsFinding::Policy(_)));
         started.elapsed()
     });
