@@ -342,7 +342,13 @@ fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
         && match stage {
             // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
             // A refused RSET says nothing of the mail that waits for its turn on the connection.
-            smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo | smtp::Stage::Rset => false,
+            // A refusal of STARTTLS itself is `NoTls`: what is left is one that nobody asked for, which anybody on the
+            // way can write behind the answer to EHLO, in the clear.
+            smtp::Stage::Greeting
+            | smtp::Stage::Ehlo
+            | smtp::Stage::Helo
+            | smtp::Stage::Rset
+            | smtp::Stage::StartTls => false,
             _ => true,
         };
     let map_reply = if is_denial(reply) {
