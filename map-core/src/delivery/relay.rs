@@ -51,9 +51,11 @@ pub enum RelaySecurity {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// Neither a domain name nor an IP address.
-    #[error("{0:?} is not a relay: write its domain name or its IP address")]
-    Host(String),
+    /// Neither a domain name nor an IP address; it is not shown, since a URL may hold a secret.
+    #[error(
+        "that is not a relay: write its domain name or its IP address alone, without a user name or a port"
+    )]
+    Host,
     /// Empty, or with control characters, which no mechanism of AUTH can carry.
     #[error("the user name or the secret for the relay is empty or holds control characters")]
     Login,
@@ -82,7 +84,7 @@ impl Relay {
     /// # Errors
     /// [`RelayError::Host`], [`RelayError::Port`].
     pub fn new(host: &str, port: u16, security: RelaySecurity) -> Result<Self, RelayError> {
-        let target = target(host.trim()).ok_or_else(|| RelayError::Host(host.to_owned()))?;
+        let target = target(host.trim()).ok_or(RelayError::Host)?;
         if port == 0 {
             return Err(RelayError::Port);
         }
@@ -228,11 +230,13 @@ mod tests {
         ];
         for (host, shown) in cases {
             let relay = Relay::new(host, 587, RelaySecurity::StartTls);
-            let expected = shown
-                .map(str::to_owned)
-                .ok_or_else(|| RelayError::Host(host.to_owned()));
+            let expected = shown.map(str::to_owned).ok_or(RelayError::Host);
             assert_eq!(relay.map(|relay| relay.to_string()), expected, "{host:?}");
         }
+        let url = "smtps://alice:s3cret@mail.example.net";
+        let error = Relay::new(url, 465, RelaySecurity::Implicit).expect_err("a URL");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("alice"), "{shown}");
         let error = Relay::new("mail.example.net", 0, RelaySecurity::Clear).expect_err("no port");
         assert_eq!(error, RelayError::Port);
     }
