@@ -2,6 +2,10 @@
 
 use super::{Answer, HostName, LookupError, Proof, Record, RecordType, Resolver, Tlsa};
 
+/// How many usable TLSA records of one host are looked at. Real hosts have a handful; a hostile zone may have hundreds,
+/// and each would cost time in the handshake.
+const MAX_RECORDS: usize = 32;
+
 /// What DANE asks of a mail host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dane {
@@ -11,7 +15,7 @@ pub enum Dane {
     NotApplicable,
     /// TLS, and a certificate that matches one of the records.
     Records {
-        /// Those that are usable ([`Tlsa::is_usable`]); at least one.
+        /// Those that are usable ([`Tlsa::is_usable`]), no more than the first 32 of them; at least one.
         tlsa: Vec<Tlsa>,
         /// The names one of which a certificate must have where a record of usage 2 (DANE-TA) is matched, the TLSA
         /// base domain first; at least one. If the MX set was proved too, the recipient's domain is another
@@ -91,7 +95,8 @@ fn base_domains(host: &HostName, address: &Answer) -> Vec<HostName> {
 }
 
 fn demand(answer: &Answer, base: &HostName, host: &HostName) -> Dane {
-    let tlsa: Vec<Tlsa> = answer.records.iter().filter_map(usable).cloned().collect();
+    let usable = answer.records.iter().filter_map(usable);
+    let tlsa: Vec<Tlsa> = usable.take(MAX_RECORDS).cloned().collect();
     if tlsa.is_empty() {
         return Dane::UnusableOnly;
     }

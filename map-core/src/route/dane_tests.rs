@@ -68,6 +68,22 @@ async fn unusable_records_are_left_out_and_alone_demand_tls() {
 }
 
 #[tokio::test]
+async fn no_more_than_so_many_usable_records_are_looked_at() {
+    let mut dns = signed();
+    for octet in 0..100 {
+        dns = dns.with(TLSA, &format!("TLSA 1 1 1 {octet}"));
+    }
+    for octet in 0..100 {
+        dns = dns.with(TLSA, &format!("TLSA 2 0 1 {octet}"));
+    }
+    let Dane::Records { tlsa, .. } = ask(&dns).await else {
+        panic!("no records");
+    };
+    assert_eq!(tlsa.len(), MAX_RECORDS);
+    assert!(tlsa.iter().all(Tlsa::is_usable), "{tlsa:?}");
+}
+
+#[tokio::test]
 async fn no_records_no_demand() {
     assert_eq!(ask(&signed()).await, Dane::NotApplicable);
     let no_data = signed().with(TLSA, "TLSA nodata");

@@ -11,6 +11,12 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use webpki::anchor_from_trusted_cert;
 
+/// How many of the certificates that a server shows besides its own are looked at. A chain has two or three.
+const MAX_INTERMEDIATES: usize = 16;
+
+/// How many anchors a path is looked for to. A host has one record of usage 2 as a rule, or two while it changes.
+const MAX_ANCHORS: usize = 32;
+
 /// What the DNS says of a server.
 #[derive(Debug)]
 pub(super) struct Dane {
@@ -38,39 +44,36 @@ impl Dane {
 
     /// One record that vouches for the server is enough.
     ///
+    /// All anchors are looked for by one search, which gives up after so many signatures: one search for each record
+    /// and each certificate would let a hostile host, with a zone of its own, keep this machine busy for minutes.
+    ///
     /// # Errors
     /// Why none does, as a person should read it behind "its certificate".
     pub(super) fn judge(&self, shown: Shown<'_>) -> Result<(), String> {
-        let mut why = None;
-        for record in &self.tlsa {
-            match (record.usage, self.judge_by(record, shown)) {
-                (_, Some(Ok(()))) => return Ok(()),
-                (_, Some(Err(words))) => why = Some(words),
-                (_, None) => {}
-            }
+        let intermediates = shown.intermediates;
+        let shown = Shown {
+            intermediates: intermediates.get(..MAX_INTERMEDIATES).unwrap_or(intermediates),
+            ..shown
+        };
+        // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1: neither the names in the certificate nor its dates
+        // count. The record binds the key to the host, as long as its signature in the DNS is valid.
+        if self.of_usage(3).any(|record| matches(record, shown.end_entity)) {
+            return Ok(());
         }
-        Err(why.unwrap_or_else(|| "fits none of the TLSA records of the host".to_owned()))
+        let (itself, others): (Vec<&Tlsa>, Vec<&Tlsa>) = self
+            .of_usage(2)
+            .partition(|record| matches(record, shown.end_entity));
+        let as_anchor = (!itself.is_empty()).then(|| self.judge_as_anchor(shown));
+        if let Some(Ok(())) = as_anchor {
+            return Ok(());
+        }
+        self.judge_path(anchors(&others, shown), shown)
+            .or(as_anchor)
+            .unwrap_or_else(|| Err("fits none of the TLSA records of the host".to_owned()))
     }
 
-    /// What one record says; `None` if it speaks of another certificate.
-    fn judge_by(&self, record: &Tlsa, shown: Shown<'_>) -> Option<Result<(), String>> {
-        match record.usage {
-            // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1: neither the names in the certificate nor its
-            // dates count. The record binds the key to the host, as long as its signature in the DNS is valid.
-            3 => matches(record, shown.end_entity).then_some(Ok(())),
-            2 => self.judge_by_anchor(record, shown),
-            _ => None,
-        }
-    }
-
-    fn judge_by_anchor(&self, record: &Tlsa, shown: Shown<'_>) -> Option<Result<(), String>> {
-        if matches(record, shown.end_entity) {
-            return Some(self.judge_as_anchor(shown));
-        }
-        anchors(record, shown)
-            .into_iter()
-            .filter_map(|anchor| self.judge_path(anchor, shown))
-            .reduce(|one, other| if one.is_ok() { one } else { other })
+    fn of_usage(&self, usage: u8) -> impl Iterator<Item = &Tlsa> {
+        self.tlsa.iter().filter(move |record| record.usage == usage)
     }
 
     /// The server shows the anchor itself: the path is empty, and what would be checked of its end remains.
@@ -80,9 +83,13 @@ impl Dane {
         self.judge_names(&certificate)
     }
 
-    /// What the path from the server's certificate to the anchor is worth; `None` if there is none.
-    fn judge_path(&self, anchor: TrustAnchor<'static>, shown: Shown<'_>) -> Option<Result<(), String>> {
-        let roots = RootCertStore { roots: vec![anchor] };
+    /// What the path from the server's certificate to one of the anchors is worth; `None` if there is none.
+    fn judge_path(&self, anchors: Vec<TrustAnchor<'static>>, shown: Shown<'_>) -> Option<Result<(), String>> {
+        // Without an anchor to look for, what else is wrong with the certificate is nobody's concern.
+        if anchors.is_empty() {
+            return None;
+        }
+        let roots = RootCertStore { roots: anchors };
         let path = ParsedCertificate::try_from(shown.end_entity).and_then(|parsed| {
             verify_server_cert_signed_by_trust_anchor(
                 &parsed,
@@ -128,12 +135,28 @@ fn covers(presented: &str, host: &str) -> bool {
     }
 }
 
+/// The anchors that records of usage 2 name, each once, and no more than [`MAX_ANCHORS`].
+fn anchors(records: &[&Tlsa], shown: Shown<'_>) -> Vec<TrustAnchor<'static>> {
+    let mut anchors = Vec::new();
+    for record in records {
+        for anchor in anchors_of(record, shown) {
+            if anchors.len() == MAX_ANCHORS {
+                return anchors;
+            }
+            if !anchors.contains(&anchor) {
+                anchors.push(anchor);
+            }
+        }
+    }
+    anchors
+}
+
 /// The anchors that a record of usage 2 names.
 ///
 /// One that only its digest is known of must be shown by the server. One that is in the record whole need not be
 /// (RFC 7671 section 5.2), be it a certificate or a bare key. A key has no name that a path could end in, so it stands
 /// in for every issuer in the chain: its signature decides.
-fn anchors(record: &Tlsa, shown: Shown<'_>) -> Vec<TrustAnchor<'static>> {
+fn anchors_of(record: &Tlsa, shown: Shown<'_>) -> Vec<TrustAnchor<'static>> {
     let shown_anchors = shown
         .intermediates
         .iter()
@@ -179,3 +202,7 @@ fn matches(record: &Tlsa, certificate: &CertificateDer<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "dane_tests.rs"]
+mod tests;
