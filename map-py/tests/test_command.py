@@ -37,7 +37,13 @@ def mail_world(world: WorldMaker) -> World:
 
 def run(*arguments: str | bytes, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "mapagent", *arguments], input=stdin, capture_output=True, timeout=LONG, check=False
+        [sys.executable, "-m", "mapagent", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=LONG,
+        check=False,
+        # No /dev/tty, so that nothing is asked for there.
+        start_new_session=True,
     )
 
 

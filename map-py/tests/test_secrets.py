@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import traceback
@@ -182,6 +183,43 @@ def test_the_command_asks_on_a_terminal(world: WorldMaker, tmp_path: Path) -> No
     assert (child.returncode, out) == (0, b"RE_SUCCESS.\n"), err
     assert not shown(err)
     assert log_ins(mail_world) == [("PLAIN", True)]
+
+
+# Runs what follows with a terminal of its own as /dev/tty, and with the standard input that it got itself.
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+def test_the_command_asks_on_a_terminal_though_its_input_is_a_file() -> None:
+    keyboard, terminal = os.openpty()
+    command = ["-m", "mapagent", "send", "--relay=relay.example", "--relay-user=alice", "a", "b", "c"]
+    child = subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, str(terminal), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[terminal],
+        start_new_session=True,
+    )
+    try:
+        prompt, shown_there = b"password of alice at relay.example: ", b""
+        while not shown_there.endswith(prompt):
+            assert select.select([keyboard], [], [], LONG)[0], child.poll()
+            shown_there += os.read(keyboard, 4096)
+        # Ctrl-D: nothing is given.
+        os.write(keyboard, b"\x04")
+        out, err = child.communicate(timeout=LONG)
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(terminal)
+        os.close(keyboard)
+    assert (child.returncode, out) == (mapagent.RE_MISUSE, b""), err
+    assert b"no password of alice at relay.example was given" in err
+    assert b"Traceback" not in err
 
 
 def test_the_command_takes_no_proxy_password_from_its_arguments() -> None:

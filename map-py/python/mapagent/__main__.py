@@ -235,10 +235,22 @@ def _relay_secret(options: argparse.Namespace, what: str) -> str:
     secret = os.environ.get(_SECRET_VARIABLE)
     if secret is not None:
         return secret
-    if sys.stdin is None or not sys.stdin.isatty():
-        parser: _Parser = options.parser
+    parser: _Parser = options.parser
+    if not _can_ask():
         parser.error(f"there is no {what}: set {_SECRET_VARIABLE}, or name a file by --relay-secret-file")
-    return getpass.getpass(f"{what}: ")
+    try:
+        return getpass.getpass(f"{what}: ")
+    except EOFError:
+        # The prompt is still on its line.
+        _print([""], sys.stderr)
+        parser.error(f"no {what} was given")
+
+
+def _can_ask() -> bool:
+    """Whether there is a terminal, where getpass looks for one. Without, it would echo what is typed."""
+    with contextlib.suppress(OSError), open("/dev/tty", "r+b", buffering=0):
+        return True
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _read(options: argparse.Namespace, path: str | None) -> str | None:
@@ -339,7 +351,8 @@ def _add_relay(group: argparse._ArgumentGroup) -> None:
         "--relay",
         metavar="HOST[:PORT]",
         type=_host_and_port,
-        help="hand the mail to this server instead of the recipient's own; the port is 587, or 465 with implicit TLS",
+        help="hand the mail to this server instead of the recipient's own; the port is 587, 465 with "
+        "--relay-security implicit, 25 with opportunistic and clear",
     )
     group.add_argument(
         "--relay-security",
@@ -351,7 +364,7 @@ def _add_relay(group: argparse._ArgumentGroup) -> None:
         "--relay-user",
         metavar="USER",
         help=f"log in; the secret is taken from --relay-secret-file, from the environment variable {_SECRET_VARIABLE}, "
-        "or asked for",
+        "or asked for at the terminal",
     )
     group.add_argument("--relay-secret-file", metavar="FILE", help="the secret is what is in this file")
     group.add_argument("--relay-token", action="store_true", help="the secret is an OAuth 2.0 access token")
