@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// source_address: the address of this machine that connections come from, or one of each family; the system's choice
 ///     when None.
 /// proxy: a SOCKS5 proxy: `"socks5://user:password@host:1080"`, which is given addresses, or `"socks5h://..."`, which is
-///     given names and looks them up.
+///     given names and looks them up; none when None or empty.
 /// relay: a Relay that all mail is handed to instead of the recipients' own mail hosts.
 /// allow_loopback: take mail hosts on loopback: tests and the sandbox.
 /// public_only: refuse mail hosts in private networks.

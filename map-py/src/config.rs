@@ -61,7 +61,8 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
             config.set_port25_witnesses(unless_none(value).map(witnesses).transpose()?);
         }
         "proxy" => {
-            let proxy = unless_none(value).map(text).transpose()?.map(str::parse);
+            let url = unless_none(value).map(text).transpose()?;
+            let proxy = url.filter(|url| !url.is_empty()).map(str::parse);
             config.set_proxy(proxy.transpose().map_err(value_error)?);
         }
         "public_only" => config.set_public_only(flag(value)?),

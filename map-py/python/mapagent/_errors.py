@@ -50,7 +50,10 @@ class PortBlockedError(UnreachableError):
 
 
 class InsecureError(UnreachableError, smtplib.SMTPNotSupportedError):
-    """The mail host, or the relay, does not offer the protection that was demanded: verified TLS, or a log-in."""
+    """The protection that was demanded could not be had or proved: verified TLS, a log-in.
+
+    The report's enhanced status code is X.7.Z.
+    """
 
 
 class RefusedError(MapError, smtplib.SMTPException):
