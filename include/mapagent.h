@@ -354,7 +354,7 @@ enum map_port25
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Nobody was asked, or nobody could say.
+     * There was no reason to ask, nobody could be asked, or nobody could say; map_report_port25_text() has the reason.
      */
     MAP_PORT25_NOT_ASKED = 0,
     /**
@@ -1411,7 +1411,8 @@ MAP_API const char *map_tls_policy_name(int32_t policy);
  * hosts, when no address of theirs could be connected to and loopback is not allowed.
  *
  * @param report NULL has nothing to say.
- * @return MAP_PORT25_NOT_ASKED, too, when there was no reason to ask.
+ * @return MAP_PORT25_NOT_ASKED, too, when there was no reason to ask: map_report_port25_text() is NULL then, and has the
+ *         reason else.
  */
 MAP_API
 map_port25 map_report_port25(const map_report *report);
@@ -1423,6 +1424,14 @@ map_port25 map_report_port25(const map_report *report);
  * @return NULL when there was no reason to ask. Borrowed until the report is freed.
  */
 MAP_API const char *map_report_port25_text(const map_report *report);
+
+/**
+ * How old the answer was when it was used: an agent keeps one for ten minutes.
+ *
+ * @param report NULL has none.
+ * @return milliseconds; 0 when it was asked for this mail, and when there was no reason to ask.
+ */
+MAP_API uint64_t map_report_port25_age_ms(const map_report *report);
 
 /**
  * How many hosts were asked about port 25.

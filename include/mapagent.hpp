@@ -60,6 +60,12 @@ inline std::optional<std::string_view> maybe(const char *string) noexcept
     return string == nullptr ? std::nullopt : std::optional<std::string_view>(string);
 }
 
+/* The string, or NULL, which is refused, if it has a NUL inside: C would take that for the end. */
+inline const char *c_str(const std::string &string) noexcept
+{
+    return string.find('\0') == std::string::npos ? string.c_str() : nullptr;
+}
+
 inline std::uint64_t milliseconds(std::chrono::milliseconds duration) noexcept
 {
     /* A negative duration becomes one that is too long, and is refused. */
@@ -93,19 +99,20 @@ inline void require(map_reply reply)
 
 #endif
 
-/* How an agent delivers. The setters return RE_SUCCESS, or RE_MISUSE and change nothing. */
+/* How an agent delivers. The setters return RE_SUCCESS, or RE_MISUSE and change nothing. A string with a NUL inside is
+ * refused as NULL is in C. */
 class config {
 public:
     config() : handle_(map_config_new()) {}
 
     [[nodiscard]] map_reply set_dns_servers(const std::string &servers)
     {
-        return map_config_set_dns_servers(get(), servers.c_str());
+        return map_config_set_dns_servers(get(), detail::c_str(servers));
     }
     [[nodiscard]] map_reply set_smtp_port(std::int32_t port) { return map_config_set_smtp_port(get(), port); }
     [[nodiscard]] map_reply set_hello_name(const std::string &name)
     {
-        return map_config_set_hello_name(get(), name.c_str());
+        return map_config_set_hello_name(get(), detail::c_str(name));
     }
     /* Zero for no deadline in all. */
     [[nodiscard]] map_reply set_deadline(std::chrono::milliseconds deadline)
@@ -122,17 +129,17 @@ public:
     /* An address of each family, or one, or an empty string. */
     [[nodiscard]] map_reply set_source_address(const std::string &addresses)
     {
-        return map_config_set_source_address(get(), addresses.c_str());
+        return map_config_set_source_address(get(), detail::c_str(addresses));
     }
-    [[nodiscard]] map_reply set_proxy(const std::string &url) { return map_config_set_proxy(get(), url.c_str()); }
+    [[nodiscard]] map_reply set_proxy(const std::string &url) { return map_config_set_proxy(get(), detail::c_str(url)); }
     [[nodiscard]] map_reply set_port25_check(bool on) { return map_config_set_port25_check(get(), on); }
     [[nodiscard]] map_reply set_port25_witnesses(const std::string &mail, const std::string &web)
     {
-        return map_config_set_port25_witnesses(get(), mail.c_str(), web.c_str());
+        return map_config_set_port25_witnesses(get(), detail::c_str(mail), detail::c_str(web));
     }
     [[nodiscard]] map_reply set_dns_trust_anchor(const std::string &records)
     {
-        return map_config_set_dns_trust_anchor(get(), records.c_str());
+        return map_config_set_dns_trust_anchor(get(), detail::c_str(records));
     }
     [[nodiscard]] map_reply set_https_port(std::int32_t port) { return map_config_set_https_port(get(), port); }
     [[nodiscard]] map_reply set_require_tls(bool require) { return map_config_set_require_tls(get(), require); }
@@ -140,18 +147,18 @@ public:
     [[nodiscard]] map_reply set_mta_sts(bool on) { return map_config_set_mta_sts(get(), on); }
     [[nodiscard]] map_reply add_tls_roots(const std::string &pem)
     {
-        return map_config_add_tls_roots(get(), pem.c_str());
+        return map_config_add_tls_roots(get(), detail::c_str(pem));
     }
     [[nodiscard]] map_reply set_platform_roots(bool trust) { return map_config_set_platform_roots(get(), trust); }
     [[nodiscard]] map_reply set_relay(const std::string &host, std::int32_t port, std::int32_t security)
     {
-        return map_config_set_relay(get(), host.c_str(), port, security);
+        return map_config_set_relay(get(), detail::c_str(host), port, security);
     }
     /* Back to the recipients' own mail hosts. */
     [[nodiscard]] map_reply set_no_relay() { return map_config_set_relay(get(), "", 0, 0); }
     [[nodiscard]] map_reply set_relay_login(const std::string &user, const std::string &secret, std::int32_t kind)
     {
-        return map_config_set_relay_login(get(), user.c_str(), secret.c_str(), kind);
+        return map_config_set_relay_login(get(), detail::c_str(user), detail::c_str(secret), kind);
     }
 
     map_config *get() const noexcept { return handle_.get(); }
@@ -271,6 +278,10 @@ public:
     std::optional<std::string_view> port25_text() const noexcept
     {
         return detail::maybe(map_report_port25_text(get()));
+    }
+    std::chrono::milliseconds port25_age() const noexcept
+    {
+        return std::chrono::milliseconds(map_report_port25_age_ms(get()));
     }
     std::size_t port25_testimonies() const noexcept { return map_report_port25_testimony_count(get()); }
     std::string_view port25_testimony(std::size_t testimony) const noexcept

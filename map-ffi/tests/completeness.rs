@@ -137,18 +137,27 @@ const OF_REPORT: Answers<'_> = &[
     ("transcript", "map_report_transcript", "transcript"),
 ];
 
+const OF_PORT25: Answers<'_> = &[
+    ("finding", "map_report_port25", "finding"),
+    // The text names them.
+    ("families", "map_report_port25_text", "__str__"),
+    ("testimonies", "map_report_port25_testimony_count", "testimonies"),
+    ("age", "map_report_port25_age_ms", "age"),
+];
+
 #[test]
 fn every_answer_of_a_report_has_its_doors() -> TestResult {
-    let core = read("map-core/src/delivery/report.rs")?;
+    let core = read("map-core/src/delivery/report.rs")? + &read("map-core/src/net/port25.rs")?;
     let header = read("include/mapagent.h")?;
     let stubs = read("map-py/python/mapagent/_native.pyi")?;
     for (name, answers) in [
         ("RecipientReport", OF_RECIPIENT),
         ("Attempt", OF_ATTEMPT),
         ("Report", OF_REPORT),
+        ("Port25Evidence", OF_PORT25),
     ] {
         let asked = methods(&core, name, "&self");
-        assert!(asked.len() >= 8, "{name} was not read: {asked:?}");
+        assert!(asked.len() >= 4, "{name} was not read: {asked:?}");
         for question in asked {
             let (_, c, python) = answers
                 .iter()
@@ -163,10 +172,32 @@ fn every_answer_of_a_report_has_its_doors() -> TestResult {
             // What recipients and the whole have in common is in a class of its own.
             let in_class = |name: &str| class(&stubs, name).contains(&format!("def {python}(self)"));
             assert!(
-                in_class(name) || (name != "Attempt" && in_class("Outcome")),
+                in_class(name)
+                    || python.starts_with("__")
+                    || (name.ends_with("Report") && in_class("Outcome")),
                 "Python has no {name}::{question}"
             );
         }
+    }
+    Ok(())
+}
+
+/// C++ reads attempts by the functions of C.
+#[test]
+fn every_function_of_a_report_is_in_cpp() -> TestResult {
+    let (header, cpp) = (read("include/mapagent.h")?, read("include/mapagent.hpp")?);
+    let functions: Vec<_> = header
+        .split("map_report_")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("(const map_report *")?.0.into())
+        .filter(|name| !name.contains(char::is_whitespace) && !name.starts_with("attempt_"))
+        .collect();
+    assert!(functions.len() > 20, "the header was not read: {functions:?}");
+    for name in functions {
+        assert!(
+            cpp.contains(&format!("map_report_{name}(get()")),
+            "C++ has no map_report_{name}"
+        );
     }
     Ok(())
 }

@@ -311,6 +311,7 @@ static void handles_that_are_not_there(void)
     CHECK(map_report_attempt_tls_policy(NULL, 0) == MAP_TLS_POLICY_NONE);
     CHECK(map_report_port25(NULL) == MAP_PORT25_NOT_ASKED);
     CHECK(map_report_port25_text(NULL) == NULL);
+    CHECK(map_report_port25_age_ms(NULL) == 0);
     CHECK(map_report_port25_testimony_count(NULL) == 0);
     CHECK(map_report_port25_testimony(NULL, 0) == NULL);
 }

@@ -55,6 +55,20 @@ int main(int argc, char **argv)
     CHECK(config.set_platform_roots(true) == RE_SUCCESS);
     CHECK(config.set_relay("mail.example.net", 465, MAP_RELAY_IMPLICIT_TLS) == RE_SUCCESS);
     CHECK(config.set_relay_login("alice", "s3cret", MAP_SECRET_PASSWORD) == RE_SUCCESS);
+    // Not "s3cret", nor no relay.
+    const std::string cut("s3cret\0word", 11), nothing(1, '\0');
+    CHECK(config.set_relay_login("alice", cut, MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(mapagent::last_reply() == "RE_MISUSE: <secret is NULL>.");
+    CHECK(config.set_relay_login(cut, "s3cret", MAP_SECRET_PASSWORD) == RE_MISUSE);
+    CHECK(config.set_relay(nothing, 465, MAP_RELAY_IMPLICIT_TLS) == RE_MISUSE);
+    CHECK(config.set_dns_servers(nothing) == RE_MISUSE && config.set_hello_name(nothing) == RE_MISUSE);
+    CHECK(config.set_source_address(nothing) == RE_MISUSE && config.set_proxy(nothing) == RE_MISUSE);
+    CHECK(config.set_port25_witnesses(nothing, "192.0.2.1") == RE_MISUSE);
+    CHECK(config.set_port25_witnesses("mx.witness.example", nothing) == RE_MISUSE);
+    CHECK(config.set_dns_trust_anchor(nothing) == RE_MISUSE);
+    CHECK(mapagent::last_reply().find("is NULL") != std::string::npos);
+    CHECK(config.add_tls_roots(nothing) == RE_MISUSE);
+    CHECK(mapagent::last_reply().find("is NULL") != std::string::npos);
     CHECK(config.set_no_relay() == RE_SUCCESS);
 
     mapagent::agent first(config);
@@ -67,6 +81,7 @@ int main(int argc, char **argv)
     CHECK(!report.is_relayed() && !report.tls_version() && !report.tls_cipher_suite());
     CHECK(report.tls_verified() == MAP_VERIFIED_NONE && report.tls_policy() == MAP_TLS_POLICY_NONE);
     CHECK(report.port25() == MAP_PORT25_NOT_ASKED && !report.port25_text() && report.port25_testimonies() == 0);
+    CHECK(report.port25_age() == std::chrono::milliseconds(0));
     CHECK(report.recipients() == 1 && report.recipient(0) == "bob@taken.example");
     CHECK(report.server_text()->find("queued as 4711") != std::string_view::npos);
     CHECK(report.transcript().find("S: RE_SUCCESS.\n") != std::string_view::npos && report.message_id());

@@ -1,6 +1,6 @@
 //! What was found when it was asked whether outgoing port 25 is blocked.
 
-use super::{map_report, of_report};
+use super::{map_report, milliseconds, of_report};
 use crate::text::{c_text, pointer_or_null};
 use map_core::net::{Port25Evidence, Port25Finding};
 use std::ffi::{CString, c_char};
@@ -30,7 +30,7 @@ impl Port25Texts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum map_port25 {
-    /// Nobody was asked, or nobody could say.
+    /// There was no reason to ask, nobody could be asked, or nobody could say; map_report_port25_text() has the reason.
     MAP_PORT25_NOT_ASKED = 0,
     /// It is open: it is the recipient's host that cannot be reached.
     MAP_PORT25_OPEN = 1,
@@ -62,7 +62,8 @@ impl From<Port25Finding> for map_port25 {
 /// hosts, when no address of theirs could be connected to and loopback is not allowed.
 ///
 /// @param report NULL has nothing to say.
-/// @return MAP_PORT25_NOT_ASKED, too, when there was no reason to ask.
+/// @return MAP_PORT25_NOT_ASKED, too, when there was no reason to ask: map_report_port25_text() is NULL then, and has the
+///         reason else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_report_port25(report: *const map_report) -> map_port25 {
     // SAFETY: NULL or a report that is not freed meanwhile.
@@ -88,6 +89,23 @@ pub unsafe extern "C" fn map_report_port25_text(report: *const map_report) -> *c
     unsafe {
         of_report(report, ptr::null(), |report| {
             pointer_or_null(report.port25.as_ref().map(|texts| &texts.all))
+        })
+    }
+}
+
+/// How old the answer was when it was used: an agent keeps one for ten minutes.
+///
+/// @param report NULL has none.
+/// @return milliseconds; 0 when it was asked for this mail, and when there was no reason to ask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_report_port25_age_ms(report: *const map_report) -> u64 {
+    // SAFETY: NULL or a report that is not freed meanwhile.
+    unsafe {
+        of_report(report, 0, |report| {
+            report
+                .report
+                .port25()
+                .map_or(0, |evidence| milliseconds(evidence.age()))
         })
     }
 }
