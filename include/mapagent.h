@@ -94,7 +94,8 @@ enum map_reply
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * The recipient's server accepted the mail. In other calls: done.
+     * The recipient's server accepted the mail; or, where map_config_set_relay() was called, the relay did: see
+     * map_report_is_relayed(). In other calls: done.
      */
     RE_SUCCESS = 0,
     /**
@@ -110,7 +111,8 @@ enum map_reply
      */
     RE_DNS_FAIL = 3,
     /**
-     * There is nobody to talk to: no answer, refused, lost before the content was sent.
+     * There is nobody to talk to: no answer, refused, lost before the content was sent; or TLS was demanded and not to
+     * be had.
      */
     RE_SERVER_UNREACH = 4,
     /**
@@ -558,8 +560,8 @@ extern "C" {
  * @param to      the recipient's address.
  * @param subject one line.
  * @param content plain text, with any line ends.
- * @return RE_SUCCESS when the recipient's server has accepted the mail. Else why not; map_last_reply() prints the reply
- *         with what it carries, map_last_advice() says what to do.
+ * @return RE_SUCCESS when the recipient's server, or the relay of map_config_set_relay(), has accepted the mail. Else
+ *         why not; map_last_reply() prints the reply with what it carries, map_last_advice() says what to do.
  */
 MAP_API
 map_reply map_send(const char *from,

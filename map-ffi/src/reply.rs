@@ -11,7 +11,8 @@ use std::ffi::{CStr, c_char};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum map_reply {
-    /// The recipient's server accepted the mail. In other calls: done.
+    /// The recipient's server accepted the mail; or, where map_config_set_relay() was called, the relay did: see
+    /// map_report_is_relayed(). In other calls: done.
     RE_SUCCESS = 0,
     /// Fields are empty; map_last_reply() names them all.
     RE_NO_EMPTY = 1,
@@ -19,7 +20,8 @@ pub enum map_reply {
     RE_INVALID_FORMAT = 2,
     /// The recipient's domain takes no mail, or its DNS is out of order.
     RE_DNS_FAIL = 3,
-    /// There is nobody to talk to: no answer, refused, lost before the content was sent.
+    /// There is nobody to talk to: no answer, refused, lost before the content was sent; or TLS was demanded and not to
+    /// be had.
     RE_SERVER_UNREACH = 4,
     /// Outgoing port 25 is blocked here or by the provider.
     RE_PORT_BLOCKED = 5,
@@ -167,7 +169,7 @@ static ALL: [Known; 12] = [
     Known {
         code: MapReplyCode::Success,
         name: c"RE_SUCCESS",
-        text: c"The recipient's mail server accepted the message.",
+        text: c"The recipient's mail server, or the relay that was set, accepted the message.",
     },
     Known {
         code: MapReplyCode::NoEmpty,

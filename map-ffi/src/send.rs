@@ -20,8 +20,8 @@ use std::ffi::c_char;
 /// @param to      the recipient's address.
 /// @param subject one line.
 /// @param content plain text, with any line ends.
-/// @return RE_SUCCESS when the recipient's server has accepted the mail. Else why not; map_last_reply() prints the reply
-///         with what it carries, map_last_advice() says what to do.
+/// @return RE_SUCCESS when the recipient's server, or the relay of map_config_set_relay(), has accepted the mail. Else
+///         why not; map_last_reply() prints the reply with what it carries, map_last_advice() says what to do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_send(
     from: *const c_char,

@@ -62,7 +62,7 @@
 //!            / "unsigned"                             ; the top of one that is not signed
 //! tlsa       = "tlsa" [ "port" N ] USAGE SELECTOR MATCHING ( [ "wrong" ] "of" HOST / HEX )
 //!
-//! mta-sts    = "mta-sts" ( MODE *policy-item / "raw" TEXT / 1*policy-item )    ; later lines add to the first
+//! mta-sts    = "mta-sts" ( MODE *policy-item / "raw" TEXT / 1*policy-item )    ; later items add to the first
 //! MODE       = "enforce" / "testing" / "none"
 //! policy-item = "max_age" SECONDS / "mx" PATTERN      ; 86400, and the domain's mail hosts, if not said
 //!            / "id" ID                                ; of the TXT record; follows the policy if not said

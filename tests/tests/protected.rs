@@ -5,7 +5,6 @@ use map_core::net::tls::Verified;
 use map_core::smtp::SecretKind;
 use map_core::{Agent, Config, Relay, RelaySecurity, TlsPolicy};
 use map_sandbox::{Sandbox, World};
-use std::time::{Duration, Instant};
 
 const WORLD: &str = "
 domain plain.example
@@ -91,7 +90,6 @@ fn assert_came_to(report: &Report, reply: &str, verified: Option<Verified>, poli
 #[test]
 fn tls_is_used_where_it_is_offered_and_nobody_is_warned() {
     let lab = Lab::start();
-    let started = Instant::now();
     let rows = [
         ("bob@plain.example", None),
         ("bob@tls.example", Some(Verified::No)),
@@ -102,11 +100,6 @@ fn tls_is_used_where_it_is_offered_and_nobody_is_warned() {
         assert_came_to(&report, "RE_SUCCESS.", verified, None);
         assert_eq!(report.warnings(), [""; 0]);
     }
-    let took = started.elapsed();
-    assert!(
-        took < Duration::from_secs(10),
-        "a world without signatures took {took:?}"
-    );
 }
 
 #[test]

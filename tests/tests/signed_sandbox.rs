@@ -354,10 +354,6 @@ fn delv_comes_to_the_same() {
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
         })
     };
-    if delv("nsec.example", "MX").is_err() {
-        println!("SKIPPED: delv is not installed");
-        return;
-    }
     for zone in ["nsec.example", "nsec3.example"] {
         for (name, record_type, there) in ROWS {
             let name = format!("{name}{zone}");

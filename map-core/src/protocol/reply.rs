@@ -168,7 +168,7 @@ impl MapReplyCode {
     /// What it means: a sentence for a person who knows no more than this code.
     pub fn description(self) -> &'static str {
         match self {
-            Self::Success => "The recipient's mail server accepted the message.",
+            Self::Success => "The recipient's mail server, or the relay that was set, accepted the message.",
             Self::NoEmpty => {
                 "Sender, recipient, subject and content must all be filled in; nothing was sent."
             }

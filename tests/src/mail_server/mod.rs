@@ -237,8 +237,16 @@ impl MailServer {
 
     /// What it has written: for the message of a test that fails.
     pub fn logs(&self) -> String {
-        let own = fs::read(self.dir.path().join(self.log)).unwrap_or_default();
-        format!("{}\n{}", self.confined.output(), String::from_utf8_lossy(&own))
+        let own = |name: &str| {
+            let octets = fs::read(self.dir.path().join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&octets).into_owned()
+        };
+        format!(
+            "{}\n{}\n{}",
+            self.confined.output(),
+            own(self.log),
+            own("dovecot-log")
+        )
     }
 
     fn greets(&self) -> bool {
