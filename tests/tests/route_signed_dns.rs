@@ -155,7 +155,7 @@ async fn what_dane_demands() {
                 ("mx6", records(record(3, 1, 0x66), &["mx6"])),
                 ("mx7", records(record(3, 1, 0x77), &["mx7"])),
                 ("mx8", records(record(3, 1, 0x11), &["mx8"])),
-                ("no-such-name", Dane::NotApplicable),
+                ("no-such-name", Dane::NoAddress),
             ];
             for (host, expected) in rows {
                 let demand = dane(&resolver, &name(host), 25).await;

@@ -249,7 +249,7 @@ impl Delivery<'_> {
         let prepared = prepared.and_then(|(destinations, protection)| {
             Ok(Prepared {
                 destinations,
-                protection: protection.map_err(Cause::Skipped)?,
+                protection: protection?,
             })
         });
         (dropped, prepared)

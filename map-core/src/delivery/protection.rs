@@ -4,7 +4,7 @@
 //!
 //! 1. a relay's own [security](super::RelaySecurity), and for a relay nothing else;
 //! 2. DANE (RFC 7672), asked about each host: TLS and a match, or TLS with any certificate where no record is usable;
-//!    a look-up that fails rules the host out;
+//!    a look-up that fails rules the host out, and so does one that finds no address for it;
 //! 3. MTA-STS (RFC 8461), asked about the recipient's domain: a host that its policy does not name is ruled out, another
 //!    needs a certificate for its name;
 //! 4. [`Config::set_require_tls`](crate::Config::set_require_tls): a certificate for the host's name, too;
@@ -14,6 +14,7 @@
 //! content with what proves the host in the second and third. It is not content with the TLS of unusable TLSA records:
 //! they ask for no proof, so nothing would be verified, and the setting promises that something is.
 
+use super::verdict::Cause;
 use super::{Environment, Relay, RelaySecurity};
 use crate::address::MailboxDomain;
 use crate::net::tls::{TlsFacts, TlsPeer, Verification};
@@ -206,12 +207,18 @@ impl Demands {
         &self,
         environment: &Environment,
         host: &MxHost,
-    ) -> Result<Protection, Skip> {
-        let dane = match (&host.target, self.dane) {
-            (Target::Name(name), Some(port)) => route::dane(environment.resolver.as_ref(), name, port).await,
-            _ => Dane::NotApplicable,
+    ) -> Result<Protection, Cause> {
+        let (Target::Name(name), Some(port)) = (&host.target, self.dane) else {
+            return self.decide_by_sts(&host.target).map_err(Cause::Skipped);
         };
-        self.decide(host, dane)
+        let resolver = environment.resolver.as_ref();
+        let dane = route::dane(resolver, name, port).await;
+        // An address that was found all the same is not proved, and could be forged where its absence is. A proxy looks
+        // the name up itself, and may know it where the DNS here does not.
+        if dane == Dane::NoAddress && environment.connector.by_name().is_none() {
+            return Err(Cause::Route(RouteError::without_address(host.implicit)));
+        }
+        self.decide(host, dane).map_err(Cause::Skipped)
     }
 
     fn decide(&self, host: &MxHost, dane: Dane) -> Result<Protection, Skip> {
@@ -241,7 +248,7 @@ impl Demands {
                 Protection::required(TlsPolicy::Dane, Verification::Unverified, &host.target)
             }
             Dane::UnusableOnly => self.by_setting(&host.target),
-            Dane::NotApplicable => return self.decide_by_sts(&host.target),
+            Dane::NoAddress | Dane::NotApplicable => return self.decide_by_sts(&host.target),
         };
         Ok(protection)
     }

@@ -255,6 +255,8 @@ struct Zone {
     /// Names whose records are signed, and those at whose records a validator finds something wrong.
     secure: HashSet<String>,
     bogus: HashSet<(String, RecordType)>,
+    /// Names that a validator finds to have no address, whatever others find.
+    without_address: HashSet<String>,
     validation: Validation,
     asked: Arc<Mutex<Vec<(String, RecordType)>>>,
 }
@@ -265,6 +267,7 @@ impl Default for Zone {
             records: HashMap::new(),
             secure: HashSet::new(),
             bogus: HashSet::new(),
+            without_address: HashSet::new(),
             validation: Validation::On,
             asked: Arc::default(),
         }
@@ -283,6 +286,10 @@ impl Resolver for Zone {
             let answer = self.query(name, record_type).await;
             if self.validation != Validation::On {
                 return answer;
+            }
+            let is_address = matches!(record_type, RecordType::A | RecordType::Aaaa);
+            if is_address && self.without_address.contains(name) {
+                return Err(LookupError::NxDomain);
             }
             if self.bogus.contains(&(name.to_owned(), record_type)) {
                 return Err(LookupError::Bogus);

@@ -11,6 +11,9 @@ const MAX_RECORDS: usize = 32;
 pub enum Dane {
     /// A look-up that had to be made failed, or its answer is forged: the host must not be used now. Transient.
     Failed(LookupError),
+    /// The host has no address: the validated look-ups of both families say so. One that another look-up found all the
+    /// same is out of date or forged. Permanent.
+    NoAddress,
     /// Nothing: the host's zone is unsigned, or proved to have no TLSA records for the host.
     NotApplicable,
     /// TLS, and a certificate that matches one of the records.
@@ -40,6 +43,7 @@ pub enum Dane {
 /// # async fn example() -> Result<(), map_core::route::RouteError> {
 /// let host = HostName::parse("mail.example.org")?;
 /// match dane(&HickoryResolver::system(), &host, 25).await {
+///     Dane::NoAddress => println!("not this host"),
 ///     Dane::NotApplicable => println!("opportunistic TLS"),
 ///     Dane::Records { tlsa, .. } => println!("a certificate that matches one of {} records", tlsa.len()),
 ///     Dane::UnusableOnly => println!("TLS with any certificate"),
@@ -57,7 +61,7 @@ pub async fn dane(resolver: &dyn Resolver, host: &HostName, port: u16) -> Dane {
         (Ok(answer), _) | (_, Ok(answer)) => answer,
         (Err(v4), Err(v6)) => {
             let failed = [v4, v6].into_iter().find(LookupError::is_transient);
-            return failed.map_or(Dane::NotApplicable, Dane::Failed);
+            return failed.map_or(Dane::NoAddress, Dane::Failed);
         }
     };
     for base in base_domains(host, &address) {

@@ -93,7 +93,17 @@ async fn no_records_no_demand() {
         .with(TLSA, "TLSA 3 1 1 7")
         .with_secure(&[HOST]);
     assert_eq!(ask(&not_proved).await, Dane::NotApplicable);
-    assert_eq!(ask(&FakeResolver::new()).await, Dane::NotApplicable);
+}
+
+#[tokio::test]
+async fn a_host_without_an_address_is_not_one_without_records() {
+    assert_eq!(ask(&FakeResolver::new()).await, Dane::NoAddress);
+    let no_data = FakeResolver::new()
+        .with(HOST, "A nodata")
+        .with(HOST, "AAAA nodata")
+        .with(TLSA, "TLSA 3 1 1 7")
+        .with_secure(&[HOST, TLSA]);
+    assert_eq!(ask(&no_data).await, Dane::NoAddress);
 }
 
 #[tokio::test]

@@ -266,6 +266,15 @@ pub enum RouteError {
 }
 
 impl RouteError {
+    /// Of a host without an address, by whether an MX record names it.
+    pub(crate) fn without_address(implicit: bool) -> Self {
+        if implicit {
+            Self::NoMailHost
+        } else {
+            Self::NoAddress
+        }
+    }
+
     /// Worth sending again later, unchanged: a look-up that failed says nothing about the domain.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -455,6 +455,46 @@ async fn where_validation_cannot_work_mail_goes_and_the_report_says_so_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forged_address_of_a_host_that_has_none_is_not_used() {
+    let forged = |hosts: &[&[(&str, Peer)]]| {
+        let mut world = World::new(hosts);
+        world.zone.without_address.insert(MX1.to_owned());
+        world
+    };
+    let sent = forged(&[&[(A, offers("good"))]]).send().await;
+    sent.assert("RE_DNS_FAIL: <example.org>.", Delivered::No, false, Some("5.1.2"));
+    assert_eq!(sent.connected, [""; 0]);
+    let sent = forged(&[&[(A, offers("good"))], &[(B, GOOD)]]).send().await;
+    assert_went(&sent, Went::Clear, None, "the second host");
+    assert_eq!(sent.connected, [B]);
+    assert_eq!(
+        sent.report.attempts()[0].detail(),
+        "its mail exchanger has no address"
+    );
+    // The domain's own address, where there is no MX record.
+    let mut implicit = forged(&[&[(A, GOOD)]]);
+    implicit.recipient = "bob@mx1.example.org";
+    let sent = implicit.send().await;
+    sent.assert(
+        "RE_DNS_FAIL: <mx1.example.org>.",
+        Delivered::No,
+        false,
+        Some("5.1.2"),
+    );
+    assert_eq!(
+        sent.report.attempts()[0].detail(),
+        "it has neither a mail exchanger nor an address"
+    );
+    // A proxy may know of an address where the DNS here has none.
+    let mut proxied = forged(&[&[]]);
+    proxied.network.proxied = true;
+    proxied.network.names = [(MX1, GOOD)].into_iter().collect();
+    let sent = proxied.send().await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(sent.named, [MX1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dane_that_is_switched_off_is_not_asked_for() {
     let mut world = World::of(host(NOT_OFFERED)).with_tlsa(MX1, Ok(good()));
     world.dane = false;
