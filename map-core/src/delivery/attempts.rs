@@ -223,8 +223,9 @@ impl Delivery<'_> {
                 destinations,
                 protection,
             }) => {
-                let warning = protection.warning.clone();
-                self.warn(warning);
+                for warning in &protection.warnings {
+                    self.warn(Some(warning.clone()));
+                }
                 let host = Host {
                     name,
                     port: self.environment.smtp_port,

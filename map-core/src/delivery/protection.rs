@@ -70,7 +70,7 @@ pub(super) struct Protection {
     /// The name that the host is asked for.
     pub(super) server_name: String,
     /// For the report, whatever comes of it.
-    pub(super) warning: Option<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why a host must not be used now, found before it was connected to.
@@ -147,10 +147,7 @@ pub(super) async fn directions(
     if environment.dane && !names.is_empty() {
         match resolver.validation().await {
             Validation::On => dane = Some(environment.smtp_port),
-            Validation::Off(why) => warnings.extend(
-                is_worth_a_warning(&why, environment)
-                    .then(|| format!("DNSSEC cannot be validated here, so DANE was not used: {why}")),
-            ),
+            Validation::Off(why) => warnings.extend(dane_warning(&why, environment)),
         }
     }
     let demands = Demands {
@@ -192,6 +189,11 @@ fn sts_warning(finding: &StsFinding, domain: &MailboxDomain) -> Option<String> {
     })
 }
 
+fn dane_warning(why: &NotValidating, environment: &Environment) -> Option<String> {
+    is_worth_a_warning(why, environment)
+        .then(|| format!("DNSSEC cannot be validated here, so DANE was not used: {why}"))
+}
+
 /// A world of loopback has a DNS of its own, which knows no root as a rule; nobody needs to hear that with each mail.
 fn is_worth_a_warning(why: &NotValidating, environment: &Environment) -> bool {
     let has_no_root = matches!(
@@ -218,7 +220,13 @@ impl Demands {
         if dane == Dane::NoAddress && environment.connector.by_name().is_none() {
             return Err(Cause::Route(RouteError::without_address(host.implicit)));
         }
-        self.decide(host, dane).map_err(Cause::Skipped)
+        let demands_nothing = matches!(dane, Dane::NoAddress | Dane::NotApplicable);
+        let mut protection = self.decide(host, dane).map_err(Cause::Skipped)?;
+        // The machine may have come to another network since the MX set was validated.
+        if demands_nothing && let Validation::Off(why) = resolver.validation().await {
+            protection.warnings.extend(dane_warning(&why, environment));
+        }
+        Ok(protection)
     }
 
     fn decide(&self, host: &MxHost, dane: Dane) -> Result<Protection, Skip> {
@@ -273,7 +281,8 @@ impl Demands {
         if protection.policy.is_none() {
             protection.verification = Verification::PkixObserved;
         }
-        protection.warning = (!is_named).then(|| self.would_fail(&format!("does not name {name}")));
+        let warning = (!is_named).then(|| self.would_fail(&format!("does not name {name}")));
+        protection.warnings.extend(warning);
         Ok(protection)
     }
 
@@ -324,7 +333,7 @@ impl Protection {
             verification,
             policy: None,
             server_name: server_name_of(target),
-            warning: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -455,6 +455,20 @@ async fn where_validation_cannot_work_mail_goes_and_the_report_says_so_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn signatures_that_stop_between_the_mx_set_and_a_host_are_missed_in_the_report_once() {
+    let busy = Peer::Says(&["421 busy"]);
+    let mut world = World::new(&[&[(A, busy)], &[(B, host(NOT_OFFERED))]])
+        .with_tlsa(MX1, Ok(good()))
+        .with_policy(Ok(TESTING));
+    world.zone.stripped_after = Some((MX1.to_owned(), RecordType::A));
+    let sent = world.send().await;
+    assert_went(&sent, Went::Clear, None, "stripped");
+    let warnings = sent.report.warnings().iter();
+    let warned = warnings.filter(|said| said.starts_with("DNSSEC cannot be validated here"));
+    assert_eq!(warned.count(), 1, "{:?}", sent.report.warnings());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forged_address_of_a_host_that_has_none_is_not_used() {
     let forged = |hosts: &[&[(&str, Peer)]]| {
         let mut world = World::new(hosts);
