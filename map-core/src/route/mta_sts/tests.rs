@@ -39,10 +39,13 @@ fn record(record: &str) -> FakeResolver {
     FakeResolver::new().with("_mta-sts.example.com", record)
 }
 
+/// An answer, and how long it takes.
+type Late = (Duration, Result<String, FetchError>);
+
 /// Gives one answer after another, each after this time, and fails the test when there is none left.
 #[derive(Clone, Debug, Default)]
 struct Answers {
-    left: Arc<Mutex<VecDeque<(Duration, Result<String, FetchError>)>>>,
+    left: Arc<Mutex<VecDeque<Late>>>,
     hosts: Arc<Mutex<Vec<String>>>,
 }
 
