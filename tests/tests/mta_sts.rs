@@ -103,8 +103,8 @@ fn a_policy_is_fetched_once_and_outlives_its_record() {
     assert_eq!(
         report.warnings(),
         [
-            "the MTA-STS policy of example.com could not be had: it has no record any more; \
-         the policy that is remembered still holds"
+            "the remembered MTA-STS policy of example.com was followed, the current one could not be had: \
+         it has no record any more; the policy that is remembered still holds"
         ]
     );
     assert_eq!(sandbox.mails().len(), 2);
