@@ -35,7 +35,7 @@ def test_a_log_in_is_not_shown(security: Any, kind: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "keywords", "reason"),
     [
-        (("two words", 587), {}, "two words"),
+        (("two words", 587), {}, "its domain name or its IP address"),
         (("", 587), {}, "relay"),
         (("mail.example.net", 0), {}, "port"),
         (("mail.example.net", 65536), {}, "65536"),
