@@ -3,7 +3,7 @@
 //! No command is ever written down. But servers repeat what they do not understand (`500 5.5.1 Command unrecognized:
 //! "AUTH PLAIN …"` is what Sendmail says), and a reply goes into the report.
 
-use crate::smtp::{Authentication, Event, Loss, NoTls, Outcome, Reply};
+use crate::smtp::{Authentication, Event, Loss, NoTls, Outcome, Reply, ReplyCode, Stage};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use memchr::memmem;
 use std::sync::Arc;
@@ -11,6 +11,16 @@ use zeroize::Zeroizing;
 
 /// What stands in the place of a secret.
 const REDACTED: &[u8] = b"***";
+
+/// A shorter form is an everyday word, such as "ok": it is looked for only where the secret is said.
+const LONG: usize = 6;
+
+/// A run of base64 this long that begins like a form is a form that was cut short.
+const RUN: usize = 16;
+const ALIKE: usize = 8;
+
+/// `c=biws` in base64, as each client-final of SCRAM begins: its proof is worth a guess at the password.
+const CLIENT_FINAL: &[u8; ALIKE] = b"Yz1iaXdz";
 
 /// The forms in which a secret goes over the wire.
 pub(super) struct Redaction {
@@ -42,7 +52,7 @@ impl Redaction {
             Event::Received { stage, tx, reply } => Event::Received {
                 stage,
                 tx,
-                reply: self.reply(reply),
+                reply: self.reply(Some(stage), reply),
             },
             Event::Recipient { tx, index, outcome } => Event::Recipient {
                 tx,
@@ -55,44 +65,71 @@ impl Redaction {
 
     fn outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Accepted(reply) => Outcome::Accepted(self.reply(reply)),
+            Outcome::Accepted(reply) => Outcome::Accepted(self.reply(None, reply)),
             Outcome::Refused { stage, reply } => Outcome::Refused {
                 stage,
-                reply: self.reply(reply),
+                reply: self.reply(Some(stage), reply),
             },
             Outcome::Unexpected { stage, reply } => Outcome::Unexpected {
                 stage,
-                reply: self.reply(reply),
+                reply: self.reply(Some(stage), reply),
             },
-            Outcome::NoTls(NoTls::Refused(reply)) => Outcome::NoTls(NoTls::Refused(self.reply(reply))),
+            Outcome::NoTls(NoTls::Refused(reply)) => Outcome::NoTls(NoTls::Refused(self.reply(None, reply))),
             Outcome::Lost { stage, why } => Outcome::Lost {
                 stage,
-                why: self.loss(why),
+                why: self.loss(Some(stage), why),
             },
-            Outcome::Uncertain(why) => Outcome::Uncertain(self.loss(why)),
+            Outcome::Uncertain(why) => Outcome::Uncertain(self.loss(None, why)),
             outcome @ (Outcome::NoTls(NoTls::NotOffered) | Outcome::Unfit(_)) => outcome,
         }
     }
 
-    fn loss(&self, loss: Loss) -> Loss {
+    fn loss(&self, stage: Option<Stage>, loss: Loss) -> Loss {
         match loss {
-            Loss::Nonsense(reply) => Loss::Nonsense(self.reply(reply)),
+            Loss::Nonsense(reply) => Loss::Nonsense(self.reply(stage, reply)),
             loss => loss,
         }
     }
 
-    fn reply(&self, reply: Arc<Reply>) -> Arc<Reply> {
-        let is_clean = |line: &Vec<u8>| self.forms.iter().all(|form| memmem::find(line, form).is_none());
-        if reply.lines.iter().all(is_clean) {
+    fn reply(&self, stage: Option<Stage>, reply: Arc<Reply>) -> Arc<Reply> {
+        // A challenge is no text, and what answers it is worth a guess at the secret.
+        if reply.code == ReplyCode::AUTH_CHALLENGE {
+            return Arc::new(Reply::new(reply.code, vec![Vec::new()]));
+        }
+        let in_auth = stage == Some(Stage::Auth);
+        let lines: Vec<Vec<u8>> = reply
+            .lines
+            .iter()
+            .map(|line| {
+                let line = self.without_forms(line, if in_auth { 0 } else { LONG });
+                if in_auth { self.without_runs(&line) } else { line }
+            })
+            .collect();
+        if lines == reply.lines {
             return reply;
         }
-        let lines = reply.lines.iter().map(|line| self.line(line)).collect();
         Arc::new(Reply::new(reply.code, lines))
     }
 
-    fn line(&self, line: &[u8]) -> Vec<u8> {
+    /// Without what begins like a form, and was cut short.
+    fn without_runs(&self, line: &[u8]) -> Vec<u8> {
+        let mut redacted = Vec::with_capacity(line.len());
+        for run in line.chunk_by(|one, other| is_base64(*one) == is_base64(*other)) {
+            let prefixes = self.forms.iter().filter_map(|form| form.get(..ALIKE));
+            let holds_one = || {
+                prefixes
+                    .chain([CLIENT_FINAL.as_slice()])
+                    .any(|prefix| memmem::find(run, prefix).is_some())
+            };
+            let is_secret = run.len() >= RUN && holds_one();
+            redacted.extend_from_slice(if is_secret { REDACTED } else { run });
+        }
+        redacted
+    }
+
+    fn without_forms(&self, line: &[u8], shortest: usize) -> Vec<u8> {
         let mut line = line.to_vec();
-        for form in &self.forms {
+        for form in self.forms.iter().filter(|form| form.len() >= shortest) {
             let mut redacted = Vec::with_capacity(line.len());
             let mut rest = line.as_slice();
             while let Some(start) = memmem::find(rest, form) {
@@ -108,10 +145,14 @@ impl Redaction {
     }
 }
 
+fn is_base64(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp::{ReplyCode, SecretKind, Stage};
+    use crate::smtp::SecretKind;
 
     fn redaction(kind: SecretKind) -> Redaction {
         Redaction::new(&Authentication {
@@ -155,6 +196,44 @@ mod tests {
             assert_eq!(seen.lines[1], written.as_bytes());
             assert_eq!((seen.code, &seen.lines[0]), (reply.code, &reply.lines[0]));
         }
+    }
+
+    fn seen(secret: &str, stage: Stage, code: u16, said: &str) -> Vec<u8> {
+        let redaction = Redaction::new(&Authentication {
+            user: "alice".to_owned(),
+            secret: secret.into(),
+            kind: SecretKind::Password,
+            nonce: "n".to_owned(),
+        });
+        let reply = Arc::new(Reply::new(ReplyCode(code), vec![said.as_bytes().to_vec()]));
+        redaction.reply(Some(stage), reply).lines.concat()
+    }
+
+    #[test]
+    fn a_form_that_was_cut_short_is_not_repeated() {
+        let plain = BASE64_STANDARD.encode("\0alice\0s3cret-and-more");
+        let client_final = BASE64_STANDARD.encode("c=biws,r=nonce,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=");
+        for form in [plain, client_final] {
+            let cut = form.get(..RUN).expect("long enough");
+            let said = format!("what is \"AUTH {cut}...\"?");
+            let written = b"what is \"AUTH ***...\"?".to_vec();
+            assert_eq!(seen("s3cret-and-more", Stage::Auth, 500, &said), written);
+            assert_eq!(seen("s3cret-and-more", Stage::Quit, 500, &said), said.as_bytes());
+        }
+        let other = "id AAAABBBBCCCCDDDDEEEE";
+        assert_eq!(seen("s3cret", Stage::Auth, 500, other), other.as_bytes());
+    }
+
+    #[test]
+    fn no_challenge_is_repeated() {
+        assert_eq!(seen("s3cret", Stage::Auth, 334, "cj1uLHM9QUFBQSxpPTQwOTY="), b"");
+    }
+
+    #[test]
+    fn a_short_secret_garbles_no_other_reply() {
+        assert_eq!(seen("ok", Stage::Auth, 535, "ok is wrong"), b"*** is wrong");
+        assert_eq!(seen("ok", Stage::Rcpt, 250, "2.1.5 ok"), b"2.1.5 ok");
+        assert_eq!(seen("s3cret", Stage::Rcpt, 250, "s3cret"), b"***");
     }
 
     #[test]
