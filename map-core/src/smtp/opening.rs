@@ -242,7 +242,9 @@ impl ExpectAuthReply {
                 Phase::leave(&unproved(), core, now)
             }
             // The server offers it and does not take it; that says nothing of the secret.
-            (ReplyCode::PARAMETER_NOT_IMPLEMENTED | ReplyCode::MECHANISM_TOO_WEAK, _) => {
+            (ReplyCode::PARAMETER_NOT_IMPLEMENTED | ReplyCode::MECHANISM_TOO_WEAK, _)
+                if !wants_another_secret(&reply) =>
+            {
                 match self.others.pop_front() {
                     Some(next) => Self::send(next, self.others, self.auth, self.capabilities, core, now),
                     None => Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now),
@@ -276,6 +278,13 @@ impl ExpectAuthReply {
         core.end_waiting(&outcome);
         Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), Owed::Auth, core, now)
     }
+}
+
+/// Large providers say 534 5.7.9 where they want a password made for programs. No other mechanism helps there, and a
+/// second failed log-in counts against the user.
+fn wants_another_secret(reply: &Reply) -> bool {
+    let status = reply.enhanced.map(|status| (status.subject, status.detail));
+    reply.code == ReplyCode::MECHANISM_TOO_WEAK && status == Some((7, 9))
 }
 
 fn unproved() -> Outcome {
