@@ -324,7 +324,7 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Lost {
             stage,
             why: Loss::Unproved,
-        } => transient(MapReply::ServerUnreach, NO_TLS, (*stage).into()),
+        } => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), (*stage).into()),
         Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,

@@ -196,9 +196,15 @@ impl Session {
             } => Next::Stop,
             outcome if self.tls_broke(outcome) => Next::ClearHere,
             outcome if self.wants_helo(outcome) => Next::HeloHere,
+            // Another address of a relay that may not be itself is no better.
+            Outcome::Lost {
+                why: Loss::Unproved, ..
+            }
+            | Outcome::Refused { .. }
+            | Outcome::Unexpected { .. }
+            | Outcome::Unfit(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
             Outcome::Lost { .. } | Outcome::NoTls(_) => Next::Address,
-            Outcome::Refused { .. } | Outcome::Unexpected { .. } | Outcome::Unfit(_) => Next::Host,
         }
     }
 

@@ -218,10 +218,15 @@ async fn a_relay_that_takes_any_password_is_not_believed() {
         "250-h|250 AUTH SCRAM-SHA-256",
         &["235 ok"],
     );
-    let sent = with_login(world(RelaySecurity::Implicit, &[peer]), SecretKind::Password)
-        .send()
-        .await;
-    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.7.5"));
+    let mut two = world(RelaySecurity::Implicit, &[peer]);
+    let addresses = [A, C].map(|address| Record::Address(address.parse().expect("an address")));
+    two.zone.insert(NAME, RecordType::A, Ok(addresses.into()));
+    two.network
+        .peers
+        .insert(C.parse().expect("an address"), [GOOD].into());
+    let sent = with_login(two, SecretKind::Password).send().await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, false, Some("5.7.5"));
+    assert_eq!(sent.connected.len(), 1, "the other address is no better");
     assert_eq!(
         (sent.mails(), sent.report.summary().stage()),
         ([0, 0], Stage::Auth)
