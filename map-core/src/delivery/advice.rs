@@ -13,7 +13,7 @@ use super::verdict::{Cause, ConnectFailure, Verdict};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
 use std::io;
 
 /// More characters of a server's text than this are not quoted in a sentence.
@@ -90,35 +90,45 @@ fn not_reached(case: &Case<'_>, failure: ConnectFailure) -> String {
     }
 }
 
-fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
-    let next = match failure {
-        ConnectFailure::NoRoute(_) => {
-            "This machine has no way to it: check the network connection, then send again"
-        }
+/// What to do where the settings, the proxy or this machine is at fault, whoever was to be reached.
+fn remedy_here(failure: ConnectFailure) -> Option<&'static str> {
+    Some(match failure {
         ConnectFailure::NotOurs(_) => {
             "Set a source address that this machine has, or none: then the system chooses one"
         }
         ConnectFailure::Proxy(ProxyError::LoginRefused | ProxyError::NoMethod) => {
             "Correct the user and the password of the proxy in the settings, then send again"
         }
-        ConnectFailure::Proxy(ProxyError::Refused(_)) => {
-            "Ask the administrator of the proxy to allow connections to port 25 of mail hosts"
-        }
+        ConnectFailure::Proxy(ProxyError::Refused(_))
+        | ConnectFailure::Failed(_)
+        | ConnectFailure::NoRoute(_)
+        | ConnectFailure::TimedOut => return None,
         ConnectFailure::Proxy(_) => {
             "The mail host was not asked: look at the settings of the proxy, and whether it is running, then send again"
         }
         ConnectFailure::RefusedHere(_) => {
             "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
         }
+    })
+}
+
+fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
+    let next = remedy_here(failure).unwrap_or(match failure {
+        ConnectFailure::NoRoute(_) => {
+            "This machine has no way to it: check the network connection, then send again"
+        }
+        ConnectFailure::Proxy(_) => {
+            "Ask the administrator of the proxy to allow connections to port 25 of mail hosts"
+        }
         ConnectFailure::TimedOut => {
             "Either the host is down or outgoing port 25 is blocked, as many providers do: try again later; if other \
              domains cannot be reached either, ask the provider to open port 25"
         }
-        ConnectFailure::Failed(_) => {
+        ConnectFailure::Failed(_) | ConnectFailure::NotOurs(_) | ConnectFailure::RefusedHere(_) => {
             "The host may be down for now: try again later; if other domains cannot be reached either, ask the \
              provider whether outgoing port 25 is blocked"
         }
-    };
+    });
     format!("Nothing was sent: {}. {next}.", not_reached(case, failure))
 }
 
@@ -486,6 +496,8 @@ fn loss_detail(why: &Loss) -> String {
         Loss::Nonsense(reply) => format!("said {}", quoted(reply)),
         Loss::NotSmtp => "said something that is not SMTP".to_owned(),
         Loss::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
+        // What rustls makes of a record that cannot be read.
+        Loss::Reset(io::ErrorKind::InvalidData) => "broke the TLS session".to_owned(),
         Loss::Reset(kind) => format!("was lost ({kind})"),
         Loss::TimedOut => "did not answer in time".to_owned(),
         Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
@@ -526,7 +538,10 @@ fn awaiting(stage: smtp::Stage) -> &'static str {
 /// `"550 5.1.1 No such user"`
 fn quoted(reply: &Reply) -> String {
     // A challenge of AUTH is no text.
-    let lines = reply.lines.iter().filter(|_| reply.code.0 != 334);
+    let lines = reply
+        .lines
+        .iter()
+        .filter(|_| reply.code != ReplyCode::AUTH_CHALLENGE);
     let said: Vec<String> = lines.map(|line| shown(line)).collect();
     let said = said.join(" ");
     let mut text: String = said.trim().chars().take(QUOTED_CHARACTERS).collect();

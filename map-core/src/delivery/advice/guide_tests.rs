@@ -4,7 +4,7 @@ use super::{Case, sentence};
 use crate::delivery::protection::{Skip, TlsPolicy};
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, verdict};
-use crate::net::{NotAsked, Port25Evidence, Port25Finding};
+use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
@@ -219,4 +219,62 @@ fn the_guide_quotes_what_is_printed() {
     for quotation in &quoted {
         assert!(printed.contains(quotation), "nobody prints:\n> {quotation}");
     }
+}
+
+fn told_of_a_relay(cause: &Cause) -> String {
+    sentence(&Case {
+        verdict: &verdict(cause, "example.org"),
+        cause,
+        recipient: "bob@example.org",
+        domain: "example.org",
+        host: Some("mx.example.org"),
+        relay: true,
+        policy: None,
+        attempts: 1,
+    })
+}
+
+#[test]
+fn a_relay_is_not_blamed_for_what_is_at_fault_here() {
+    let rows = [
+        (
+            ConnectFailure::NotOurs([192, 0, 2, 1].into()),
+            "Set a source address",
+        ),
+        (
+            ConnectFailure::Proxy(ProxyError::LoginRefused),
+            "Correct the user and the password of the proxy",
+        ),
+        (
+            ConnectFailure::Proxy(ProxyError::NoMethod),
+            "Correct the user and the password of the proxy",
+        ),
+        (
+            ConnectFailure::Proxy(ProxyError::Silent),
+            "look at the settings of the proxy",
+        ),
+        (
+            ConnectFailure::Proxy(ProxyError::Refused(2)),
+            "Ask the administrator of the proxy",
+        ),
+    ];
+    for (failure, words) in rows {
+        let told = told_of_a_relay(&Cause::Connect(failure));
+        assert!(told.contains(words) && !told.contains("its port"), "{told}");
+    }
+}
+
+#[test]
+fn a_relay_that_greylists_does_not_want_a_log_in() {
+    let told = told_of_a_relay(&refused(smtp::Stage::Rcpt, 450, "4.7.1 greylisted"));
+    assert!(!told.contains("user name"), "{told}");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_broke_the_tls_session() {
+    let told = told_of_a_relay(&lost(
+        smtp::Stage::Mail,
+        Loss::Reset(std::io::ErrorKind::InvalidData),
+    ));
+    assert!(told.contains("broke the TLS session"), "{told}");
 }

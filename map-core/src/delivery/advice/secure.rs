@@ -1,13 +1,12 @@
 //! Sentences about TLS and who demands it, about relays and logging in to them.
 
-use super::{Case, connect_detail, host, loss_at, loss_detail, quoted};
+use super::{Case, connect_detail, host, loss_at, loss_detail, quoted, remedy_here};
 use crate::delivery::protection::Skip;
 use crate::delivery::protection::TlsPolicy;
 use crate::delivery::transcript::one_line;
 use crate::delivery::verdict::{Cause, ConnectFailure};
-use crate::net::ProxyError;
 use crate::route::RouteError;
-use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
 
 /// Said wherever a relay did not come as far as AUTH: the first thing that its owner wants to know.
 const NO_SECRET_LEFT: &str = "No user name and no password was sent.";
@@ -47,22 +46,19 @@ pub(super) fn relay_not_found(case: &Case<'_>, error: &RouteError) -> String {
 }
 
 pub(super) fn relay_not_reached(case: &Case<'_>, failure: ConnectFailure) -> String {
-    let next = match failure {
-        ConnectFailure::Proxy(ProxyError::Refused(_)) => {
+    let next = remedy_here(failure).unwrap_or(match failure {
+        ConnectFailure::Proxy(_) => {
             "Ask the administrator of the proxy to allow connections to it"
         }
         ConnectFailure::NoRoute(_) => "This machine has no way to it: check the network connection",
-        ConnectFailure::RefusedHere(_) => {
-            "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
-        }
         ConnectFailure::Failed(_)
         | ConnectFailure::NotOurs(_)
-        | ConnectFailure::Proxy(_)
+        | ConnectFailure::RefusedHere(_)
         | ConnectFailure::TimedOut => {
             "Check its name and its port in the settings, and whether a firewall forbids the way to it, or try again \
              later"
         }
-    };
+    });
     format!(
         "Nothing was sent: the relay {} could not be reached ({}). {next}.",
         host(case),
@@ -120,7 +116,7 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
         Outcome::Refused {
             stage: smtp::Stage::Mail,
             reply,
-        } if case.relay && reply.code.0 == 530 => format!(
+        } if case.relay && reply.code == ReplyCode::SECURITY_REQUIRED => format!(
             "The relay {} takes mail only from users who log in, or only over TLS, and said {}. Nothing was sent: set a \
              user name and a password for it, and implicit TLS or STARTTLS.",
             host(case),
@@ -202,9 +198,8 @@ fn login_refused(case: &Case<'_>, reply: &Reply) -> String {
 }
 
 fn is_relaying_denied(reply: &Reply) -> bool {
-    reply
-        .enhanced
-        .is_some_and(|status| (status.subject, status.detail) == (7, 1))
+    // 4.7.1 is greylisting, as a rule.
+    reply.enhanced == Some(EnhancedStatusCode::NOT_AUTHORISED)
 }
 
 /// What the host did instead of making a TLS session, as a verb; `None` for a loss of another kind.
