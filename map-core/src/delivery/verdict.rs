@@ -394,12 +394,10 @@ fn is_too_many_recipients(reply: &Reply) -> bool {
         })
 }
 
-// https://www.rfc-editor.org/rfc/rfc3207#section-4
-// > If the SMTP server is using the ENHANCEDSTATUSCODES extension, a reply code of 530 5.7.0 Must issue a STARTTLS
-// > command first
+// What a server says that wants STARTTLS first: https://www.rfc-editor.org/rfc/rfc3207#section-4
 fn is_demand_for_tls(reply: &Reply) -> bool {
     // Encryption needed (RFC 5248 section 2.4 and its registry).
-    reply.code.0 == 530 || (is_5yz(reply) && reply.enhanced == Some(status(5, 7, 10)))
+    reply.code == ReplyCode::SECURITY_REQUIRED || (is_5yz(reply) && reply.enhanced == Some(status(5, 7, 10)))
 }
 
 fn is_greylisting(stage: smtp::Stage, reply: &Reply) -> bool {
