@@ -19,6 +19,10 @@ const MAX_WEIGHT: usize = 4 * 1024 * 1024;
 // > longer per version ID
 const RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
+/// A look-up of a record that failed after so long is not repeated for [`RETRY_AFTER`], or each mail would wait for it.
+/// One that failed sooner keeps no mail waiting.
+const SLOW: Duration = Duration::from_secs(1);
+
 // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
 // > MTAs SHOULD proactively refresh cached policies before they expire; a suggested refresh frequency is once per day.
 const REFRESH_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,6 +38,7 @@ pub(super) struct Cache {
 struct Entry {
     kept: Option<Kept>,
     failed: Option<Failed>,
+    unanswered: Option<Unanswered>,
     used: Instant,
 }
 
@@ -49,6 +54,13 @@ struct Kept {
 #[derive(Debug)]
 struct Failed {
     id: StsId,
+    at: Instant,
+    problem: String,
+}
+
+/// A record that nobody could tell anything of, after a wait.
+#[derive(Debug)]
+struct Unanswered {
     at: Instant,
     problem: String,
 }
@@ -111,8 +123,29 @@ impl Cache {
         }
     }
 
-    /// What to go by for a domain without a record to go by.
-    pub(super) fn without_record(&mut self, domain: &Domain, why: &RecordError, now: Instant) -> StsFinding {
+    /// What to go by for a domain whose record need not be looked up again yet.
+    pub(super) fn unanswered(&mut self, domain: &Domain, now: Instant) -> Option<StsFinding> {
+        let entry = self.domains.get_mut(domain)?;
+        let unanswered = entry.unanswered.as_ref()?;
+        let finding = (now < unanswered.at + RETRY_AFTER).then(|| entry.instead(&unanswered.problem, now))?;
+        entry.used = now;
+        Some(finding)
+    }
+
+    /// What to go by for a domain without a record to go by, for a look-up that began at `began`.
+    pub(super) fn without_record(
+        &mut self,
+        domain: &Domain,
+        why: &RecordError,
+        began: Instant,
+        now: Instant,
+    ) -> StsFinding {
+        if matches!(why, RecordError::Lookup(_)) && now >= began + SLOW {
+            self.entry(domain, now).unanswered = Some(Unanswered {
+                at: now,
+                problem: why.to_string(),
+            });
+        }
         match self.instead(domain, &why.to_string(), now) {
             StsFinding::NoPolicy { .. } if *why == RecordError::Absent => {
                 StsFinding::NoPolicy { problem: None }
@@ -143,6 +176,7 @@ impl Cache {
         let entry = self.domains.entry(domain.clone()).or_insert_with(|| Entry {
             kept: None,
             failed: None,
+            unanswered: None,
             used: now,
         });
         entry.used = now;

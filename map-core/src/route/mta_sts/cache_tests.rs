@@ -58,9 +58,12 @@ async fn those_go_first_that_were_not_asked_about_for_longest() {
         memory.fetched(&format!("a{number}.example"), Ok(POLICY));
     }
     assert!(matches!(memory.known("a0.example"), Some(StsFinding::Policy(_))));
-    let gone = memory
-        .cache
-        .without_record(&domain("a2.example"), &RecordError::Absent, memory.now);
+    let gone = memory.cache.without_record(
+        &domain("a2.example"),
+        &RecordError::Absent,
+        memory.now,
+        memory.now,
+    );
     assert!(gone.policy().is_some());
     for number in 0..3 {
         memory.fetched(&format!("b{number}.example"), Ok(POLICY));

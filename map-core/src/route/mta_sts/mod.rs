@@ -280,10 +280,15 @@ struct Landing {
 impl Landing {
     async fn look_up(&self, resolver: &dyn Resolver, fetcher: &dyn FetchPolicy, names: &Names) -> StsFinding {
         let cache = || lock(&self.shared.cache);
+        let began = Instant::now();
+        let unanswered = cache().unanswered(&self.domain, began);
+        if let Some(finding) = unanswered {
+            return finding;
+        }
         let looked_up = timeout(RECORD_TIME, record::find(resolver, &names.record)).await;
         let id = match looked_up.unwrap_or(Err(LookupError::NoAnswer.into())) {
             Ok(id) => id,
-            Err(why) => return cache().without_record(&self.domain, &why, Instant::now()),
+            Err(why) => return cache().without_record(&self.domain, &why, began, Instant::now()),
         };
         let known = cache().known(&self.domain, &id, Instant::now());
         if let Some(finding) = known {

@@ -379,6 +379,29 @@ async fn a_failure_of_this_machine_is_shared_by_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_was_waited_for_in_vain_is_not_looked_up_for_five_minutes() {
+    let problem = "its record could not be looked up: no DNS server answered";
+    let policy = text("enforce", "mx.example.com", 24 * HOUR);
+    let rows = [
+        (Known(MtaSts::new()), none(problem)),
+        (Known::with(&policy).await, kept(&policy, problem)),
+    ];
+    for (known, expected) in rows {
+        let gave_up = timeout(2 * SECOND, known.ask(&Mute, &Answers::new())).await;
+        assert!(gave_up.is_err());
+        tokio::time::sleep((RECORD_TIME + 5 * MINUTE).saturating_sub(3 * SECOND)).await;
+        let finding = timeout(SECOND, known.ask(&Mute, &Answers::new())).await;
+        assert_eq!(finding, Ok(expected));
+
+        advance(SECOND).await;
+        let new = text("enforce", "new.example.com", HOUR);
+        let answers = Answers::new().then(Ok(new.clone()));
+        let finding = known.ask(&says("2"), &answers).await;
+        assert_eq!(finding, StsFinding::Policy(parsed(&new)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delivery_that_gives_up_leaves_its_fetch_to_the_next() {
     let policy = text("enforce", "mx.example.com", HOUR);
     let known = Known(MtaSts::new());
@@ -450,6 +473,7 @@ async fn nothing_is_waited_for_longer_than_its_time() {
     assert_eq!(finding, none(problem));
     assert_eq!(started.elapsed(), RECORD_TIME);
 
+    let known = Known(MtaSts::new());
     let started = Instant::now();
     let answers = Answers::new().after(FETCH_TIME + SECOND, Ok(String::new()));
     let finding = known.ask(&says("1"), &answers).await;
