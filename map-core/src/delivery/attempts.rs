@@ -132,7 +132,7 @@ impl Delivery<'_> {
     async fn try_domain(&mut self, domain: &MailboxDomain) {
         match self
             .limits
-            .bound(protection::directions(self.environment, domain))
+            .bound(protection::directions(self.environment, self.limits, domain))
             .await
         {
             Err(why) => self.note(&Cause::GivenUp(Stage::Route, why), None),

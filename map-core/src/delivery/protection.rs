@@ -17,6 +17,7 @@
 use super::verdict::Cause;
 use super::{Environment, Relay, RelaySecurity};
 use crate::address::MailboxDomain;
+use crate::net::Limits;
 use crate::net::tls::{TlsFacts, TlsPeer, Verification};
 use crate::route::mta_sts::{FetchPolicy, MtaSts, StsFinding, StsMode, StsPolicy};
 use crate::route::{
@@ -26,6 +27,7 @@ use crate::smtp::TlsUse;
 use futures_util::future::try_join;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// What demanded a protected session with a mail host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +124,7 @@ pub(super) struct Directions {
 /// As [`route::find`].
 pub(super) async fn directions(
     environment: &Environment,
+    limits: &Limits,
     domain: &MailboxDomain,
 ) -> Result<Directions, RouteError> {
     let resolver = environment.resolver.as_ref();
@@ -133,7 +136,8 @@ pub(super) async fn directions(
         }
     };
     // A domain without hosts needs no policy for them.
-    let (route, finding) = try_join(find, async { Ok(sts_finding(environment, domain).await) }).await?;
+    let (route, finding) =
+        try_join(find, async { Ok(sts_finding(environment, limits, domain).await) }).await?;
     let mut warnings = Vec::new();
     if let Some(finding) = &finding {
         warnings.extend(sts_warning(finding, domain));
@@ -166,14 +170,22 @@ pub(super) async fn directions(
     })
 }
 
-async fn sts_finding(environment: &Environment, domain: &MailboxDomain) -> Option<StsFinding> {
+/// A domain whose policy host is silent must stay deliverable, however short the caller's deadline is: the look-up has a
+/// third of the time, and the rest is for the mail. It goes on for the mails that follow.
+async fn sts_finding(
+    environment: &Environment,
+    limits: &Limits,
+    domain: &MailboxDomain,
+) -> Option<StsFinding> {
     match (&environment.mta_sts, domain) {
-        (Some(source), MailboxDomain::Domain(domain)) => Some(
-            source
-                .known
-                .policy(&environment.resolver, &source.fetcher, domain)
-                .await,
-        ),
+        (Some(source), MailboxDomain::Domain(domain)) => {
+            let known = &source.known;
+            let looking_up = known.policy(&environment.resolver, &source.fetcher, domain);
+            let finding = timeout(limits.left() / 3, looking_up).await;
+            Some(finding.unwrap_or_else(|_elapsed| {
+                known.without_answer(domain, "there was no time left to wait for it")
+            }))
+        }
         _ => None,
     }
 }

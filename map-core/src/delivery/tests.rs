@@ -364,15 +364,18 @@ struct World {
     recipient: &'static str,
 }
 
-/// What the policy host of the domain gives.
+/// What the policy host of the domain gives, and after how long.
 #[derive(Debug)]
-struct PolicyHost(Result<&'static str, FetchError>);
+struct PolicyHost(Result<&'static str, FetchError>, Duration);
 
 impl FetchPolicy for PolicyHost {
     fn fetch<'a>(&'a self, host: &'a HostName) -> Fetching<'a> {
         assert_eq!(host.as_ascii(), "mta-sts.example.org");
         let policy = self.0.clone().map(|text| text.as_bytes().into());
-        Box::pin(std::future::ready(policy))
+        Box::pin(async move {
+            tokio::time::sleep(self.1).await;
+            policy
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::smtp::Abort;
 use std::future::{Future, pending};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -57,6 +58,14 @@ impl Limits {
             why = self.reached(true) => Err(why),
             value = work => Ok(value),
         }
+    }
+
+    /// The time left until content must start.
+    pub(crate) fn left(&self) -> Duration {
+        let deadline = self
+            .total
+            .map_or(self.content_start, |total| total.min(self.content_start));
+        deadline.saturating_duration_since(Instant::now())
     }
 
     /// Completes when a limit is reached. `before_content` says whether [`Self::content_start`] still counts.

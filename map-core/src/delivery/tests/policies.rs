@@ -30,7 +30,7 @@ impl World {
         let record = Record::Txt(b"v=STSv1; id=1;".to_vec());
         self.zone
             .insert("_mta-sts.example.org", RecordType::Txt, Ok(vec![record]));
-        self.policy_host = Some(PolicyHost(policy));
+        self.policy_host = Some(PolicyHost(policy, Duration::ZERO));
         self
     }
 
@@ -359,6 +359,58 @@ async fn mta_sts_is_named_before_the_setting_that_asks_for_the_same() {
         .send()
         .await;
     assert_went(&sent, DANE, Some(TlsPolicy::Dane), "DANE proves it, too");
+}
+
+/// Both mails have a deadline that comes before the look-up of a policy host that is silent ends.
+#[tokio::test(start_paused = true)]
+async fn a_silent_policy_host_leaves_a_mail_most_of_its_time() {
+    let known = Arc::new(MtaSts::new());
+    let world = || {
+        let mut world = World::of(host("good")).with_policy(Ok(ENFORCE)).knowing(&known);
+        world.policy_host = Some(PolicyHost(Ok(ENFORCE), Duration::from_secs(600)));
+        world.deadline = Some(Duration::from_secs(9));
+        world
+    };
+    let could_not = "the MTA-STS policy of example.org could not be had: ";
+    let rows = [
+        (3, "there was no time left to wait for it"),
+        (0, "the policy host did not answer in time"),
+    ];
+    for (waited, problem) in rows {
+        let started = Instant::now();
+        let sent = world().send().await;
+        assert_eq!(started.elapsed(), Duration::from_secs(waited));
+        assert_went(&sent, UNVERIFIED, None, problem);
+        assert_eq!(sent.report.warnings(), [format!("{could_not}{problem}")]);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_policy_stands_where_there_is_no_time_for_the_current_one() {
+    let known = Arc::new(MtaSts::new());
+    let world = || {
+        World::of(host(NOT_OFFERED))
+            .with_policy(Ok(ENFORCE))
+            .knowing(&known)
+    };
+    assert_went(
+        &world().send().await,
+        Went::Not,
+        Some(TlsPolicy::MtaSts),
+        "fetched",
+    );
+    let mut newer = world();
+    let record = Record::Txt(b"v=STSv1; id=2;".to_vec());
+    newer
+        .zone
+        .insert("_mta-sts.example.org", RecordType::Txt, Ok(vec![record]));
+    newer.policy_host = Some(PolicyHost(Ok(NONE), Duration::from_secs(600)));
+    newer.deadline = Some(Duration::from_secs(9));
+    let sent = newer.send().await;
+    assert_went(&sent, Went::Not, Some(TlsPolicy::MtaSts), "remembered");
+    let followed = "the remembered MTA-STS policy of example.org was followed, ";
+    assert!(sent.report.warnings()[0].starts_with(followed));
 }
 
 #[tokio::test(start_paused = true)]
