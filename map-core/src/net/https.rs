@@ -14,16 +14,14 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use hyper::rt::ReadBufCursor;
 use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 /// How long one address may take to connect, so that a dead one leaves time for the next.
@@ -37,7 +35,7 @@ const MAX_HEADER: usize = 16 * 1024;
 
 const PATH: &str = "/.well-known/mta-sts.txt";
 const AGENT: &str = concat!("mapagent/", env!("CARGO_PKG_VERSION"));
-const HTTPS_PORT: u16 = 443;
+pub(crate) const HTTPS_PORT: u16 = 443;
 
 /// Fetches MTA-STS policies.
 #[derive(Clone, Debug)]
@@ -156,7 +154,7 @@ async fn get(session: Box<dyn Transport>, authority: &str) -> Result<Bytes, Fetc
         .map_err(|error| FetchError::Local(error.to_string()))?;
     let (mut sender, connection) = http1::Builder::new()
         .max_header_size(MAX_HEADER)
-        .handshake(Io(session))
+        .handshake(TokioIo::new(session))
         .await
         .map_err(|error| broken(&error))?;
     let mut exchange = pin!(async {
@@ -206,41 +204,4 @@ fn broken(error: &hyper::Error) -> FetchError {
     let cause = error.source().map(|cause| format!(" ({cause})"));
     let cause = cause.unwrap_or_default();
     FetchError::Broken(format!("sent what cannot be read: {error}{cause}"))
-}
-
-/// A transport as hyper wants it.
-struct Io(Box<dyn Transport>);
-
-impl hyper::rt::Read for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        // By way of a block of our own: to say that the cursor's was filled is `unsafe`.
-        let mut octets = [0; 4 * 1024];
-        let mut block = ReadBuf::new(&mut octets);
-        let mut buffer = block.take(cursor.remaining());
-        let polled = Pin::new(&mut self.0).poll_read(context, &mut buffer);
-        cursor.put_slice(buffer.filled());
-        polled
-    }
-}
-
-impl hyper::rt::Write for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }
