@@ -2,6 +2,7 @@
 
 use crate::address::MailboxDomain;
 use crate::delivery::{HelloName, Relay};
+use crate::net::HTTPS_PORT;
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
@@ -107,7 +108,6 @@ pub enum Timeout {
 
 const DNS_PORT: u16 = 53;
 const SMTP_PORT: u16 = 25;
-const HTTPS_PORT: u16 = 443;
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 impl Default for Config {
@@ -177,12 +177,14 @@ impl Config {
         self.resolver = Some(resolver);
     }
 
-    /// Connects by this connector instead of TCP; the source address is its own matter then.
+    /// Connects by this connector instead of TCP: to mail hosts, and to the policy hosts of MTA-STS at port 443. The source
+    /// address is its own matter then.
     pub fn set_connector(&mut self, connector: Arc<dyn Connector>) {
         self.connector = Some(connector);
     }
 
-    /// Connects to mail hosts through this SOCKS5 proxy; `None` for no proxy. It is not used for the DNS.
+    /// Connects to mail hosts, and to the policy hosts of MTA-STS, through this SOCKS5 proxy; `None` for no proxy. It is not
+    /// used for the DNS.
     ///
     /// [`Proxy`] says who looks up the addresses of mail hosts. If the proxy does, a domain without an MX record is taken
     /// for its own mail host without a look at its addresses, and only the rules of the proxy keep mail away from
@@ -204,7 +206,7 @@ impl Config {
     /// a reverse name or is listed for the domain. One of each family can be set, by two calls; a family without one
     /// keeps the system's choice. `None` takes both back.
     ///
-    /// It holds for connections to mail hosts, to a proxy and to witnesses, not for the DNS.
+    /// It holds for connections to mail hosts, to the policy hosts of MTA-STS, to a proxy and to witnesses, not for the DNS.
     ///
     /// # Errors
     /// An address that nothing can be sent from: unspecified, multicast, broadcast. Whether this machine has the address
@@ -297,7 +299,7 @@ impl Config {
         }
     }
 
-    /// The caller's total deadline for one send, DNS included; `None` for no other than the exchange's own.
+    /// The caller's total deadline for one send, DNS and MTA-STS included; `None` for no other than the exchange's own.
     ///
     /// # Errors
     /// Zero, or longer than a year.

@@ -75,8 +75,8 @@ struct Login {
 }
 
 impl Relay {
-    /// A relay at this host (a domain name, or an IP address with or without brackets; `localhost` is this machine) and
-    /// port, which mail is handed to without a log-in.
+    /// A relay at this host (a domain name, or an IP address with or without brackets; `localhost` is this machine, or
+    /// that of the proxy if there is one) and port, which mail is handed to without a log-in.
     ///
     /// Port and protection are independent of each other; usual are 465 with [`RelaySecurity::Implicit`] and 587 with
     /// [`RelaySecurity::StartTls`].

@@ -232,7 +232,8 @@ impl Attempt {
         &self.host
     }
 
-    /// Its address; `None` when no address of the host was found.
+    /// Its address; `None` when no address of the host was found or asked for: where a policy left the host out, and where
+    /// a proxy looks names up.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
     }

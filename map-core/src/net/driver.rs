@@ -1,17 +1,18 @@
 //! Moves octets between one transport and one machine. Everything that is decided is decided in the machine.
 
+use super::limits::passed;
 use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
 use super::{Limits, Transport};
 use crate::smtp::{Abort, Connection, Event, TlsSession, TransactionId};
 use bytes::Bytes;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, Read};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// How much content is read ahead at a time, in octets.
 const CONTENT_BLOCK: usize = 64 * 1024;
@@ -416,13 +417,6 @@ async fn take_leave(transport: &mut dyn Transport) {
         Poll::Ready(())
     })
     .await;
-}
-
-async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 /// A TLS session that ends without `close_notify` is one that ends: what SMTP leaves open is told by its replies.

@@ -83,7 +83,8 @@ impl Limits {
     }
 }
 
-async fn passed(deadline: Option<Instant>) {
+/// Completes at the deadline; never, if there is none.
+pub(super) async fn passed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,

@@ -33,5 +33,6 @@ pub use port25::{
 
 pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector};
 
+pub(crate) use https::HTTPS_PORT;
 pub(crate) use port25::{FailedAddress, Port25, WayOut};
 pub(crate) use socks::is_localhost;
