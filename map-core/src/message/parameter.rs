@@ -189,8 +189,10 @@ mod tests {
         fn every_value_comes_back(value in "[^\r\n\0]{1,120}|[ -~]{1,200}|(日本|é|\"|\\\\|;| |%|'|\\*|=\\?){1,60}") {
             prop_assert_eq!(decoded(&extended(&value)), value.clone());
             let words = field(&[Parameter::with_encoded_words("name", &value)]);
+            // RFC 2047 section 2 wants lines with encoded words shorter than RFC 5322 wants others.
+            let longest = if words.contains("\"=?utf-8?") { 76 } else { 78 };
             for line in words.lines().chain(extended(&value).lines()) {
-                prop_assert!(line.len() <= 76 && line.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{line:?}");
+                prop_assert!(line.len() <= longest && line.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{line:?}");
             }
             let words = words.strip_prefix("Content-Disposition: attachment;").unwrap().replace("\r\n", "");
             let inner = words.trim().strip_prefix("name=\"").unwrap().strip_suffix('"').unwrap();
