@@ -18,6 +18,13 @@ def test_quoted_string_and_literal() -> None:
     assert Mailbox("a@[192.0.2.1]").domain == "[192.0.2.1]"
 
 
+def test_any_script() -> None:
+    mailbox = Mailbox("用户@例え.テスト")
+    assert (mailbox.local_part, mailbox.domain) == ("用户", "例え.テスト")
+    # What was typed, not what looks the same.
+    assert Mailbox("jürgen@example.com") != Mailbox("ju\u0308rgen@example.com")
+
+
 def test_equal_by_value() -> None:
     assert Mailbox("a@example.com") == Mailbox("a@EXAMPLE.com")
     assert hash(Mailbox("a@example.com")) == hash(Mailbox("a@EXAMPLE.com"))
@@ -25,7 +32,10 @@ def test_equal_by_value() -> None:
     assert Mailbox("a@example.com") != "a@example.com"
 
 
-@pytest.mark.parametrize("text", ["", "bob", "bob@", "@example.com", "a b@example.com", "a@b@c", "a@example.com\r\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "bob", "bob@", "@example.com", "a b@example.com", "a@b@c", "a@example.com\r\n", "a\u200b@example.com"],
+)
 def test_refused_with_a_reason(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w{2,}"):
         Mailbox(text)

@@ -57,10 +57,10 @@ pub enum MailboxError {
     /// or disallowed characters, a mix of writing directions, a label that grows longer than 63 octets.
     #[error("{0:?} is not a domain name in any script")]
     Idna(String),
-    /// A character in the domain that nobody sees, such as a soft hyphen or a zero width space. UTS 46 would drop
-    /// it; a name that is not quite the one that was given is refused instead. Mostly it was pasted: type the
-    /// domain again.
-    #[error("there is an invisible character, {character:?}, at position {position} in the domain")]
+    /// A character that nobody sees, such as a soft hyphen, a zero width space, a no-break space or one that changes the
+    /// direction of writing. Mostly it was pasted: type the address again. UTS 46 would drop some of them from a domain;
+    /// a name that is not quite the one that was given is refused instead.
+    #[error("there is an invisible character, {character:?}, at position {position}")]
     Invisible {
         /// Which.
         character: char,
@@ -80,17 +80,6 @@ pub enum MailboxError {
     /// No `@`.
     #[error("there is no @ between a name and a domain")]
     NoAt,
-    /// A local part beyond ASCII. It needs SMTPUTF8 (RFC 6531), which is not sent yet: ask for the ASCII address
-    /// that most of these mailboxes have as well.
-    #[error(
-        "the character {character:?} at position {position} is not ASCII, and before the @ only ASCII can be sent"
-    )]
-    NonAsciiLocalPart {
-        /// Which.
-        character: char,
-        /// Where: characters from 1.
-        position: usize,
-    },
     /// The last label of the domain is a number. No top-level domain is one (RFC 3696 section 2), so the address
     /// is a mistyped IP address or misses its end.
     #[error("no domain ends in a number as this one does, {0:?}")]

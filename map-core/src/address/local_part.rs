@@ -13,9 +13,15 @@ use std::sync::Arc;
 /// Atom              = 1*atext
 /// Quoted-string     = DQUOTE *QcontentSMTP DQUOTE
 /// QcontentSMTP      = qtextSMTP / quoted-pairSMTP
-/// quoted-pairSMTP   = %d92 %d32-126
-/// qtextSMTP         = %d32-33 / %d35-91 / %d93-126
+/// quoted-pairSMTP   = %d92 (%d32-126 / UTF8-non-ascii)
+/// qtextSMTP         = %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii
+/// atext             =/ UTF8-non-ascii
 /// ```
+///
+/// With `UTF8-non-ascii` ([RFC 6531 section 3.3](https://www.rfc-editor.org/rfc/rfc6531#section-3.3)) a local part may
+/// be in any script, and then needs SMTPUTF8. It goes as it was typed, not normalised: only the recipient's host knows
+/// which spellings it takes for one. Characters that nobody can see, or that are none, are refused: see
+/// [`MailboxError::Invisible`].
 ///
 /// `"john"`, `"j\ohn"` and `john` are one local part and compare equal; upper and lower case differ, because only
 /// the recipient's host knows what they mean there. `Display` prints the form with the least quoting, as
@@ -109,9 +115,7 @@ fn dot_string(text: &str, before: usize) -> Result<(), MailboxError> {
         match character {
             '.' if after_dot => return Err(MailboxError::LocalPartDot(position)),
             '.' => {}
-            _ if !character.is_ascii() => {
-                return Err(MailboxError::NonAsciiLocalPart { character, position });
-            }
+            _ if is_invisible(character) => return Err(MailboxError::Invisible { character, position }),
             _ if is_atext(character) => {}
             _ => {
                 return Err(MailboxError::Character {
@@ -147,10 +151,8 @@ fn quoted_string(text: &str, before: usize) -> Result<(String, &str), MailboxErr
             _ => (position, character),
         };
         match character {
-            ' '..='~' => value.push(character),
-            _ if !character.is_ascii() => {
-                return Err(MailboxError::NonAsciiLocalPart { character, position });
-            }
+            _ if is_invisible(character) => return Err(MailboxError::Invisible { character, position }),
+            ' '..='~' | '\u{80}'.. => value.push(character),
             _ => {
                 return Err(MailboxError::Character {
                     character,
@@ -163,7 +165,27 @@ fn quoted_string(text: &str, before: usize) -> Result<(String, &str), MailboxErr
     Err(MailboxError::QuoteNotClosed(before + 1))
 }
 
-/// RFC 5322 section 3.2.3.
+/// RFC 5322 section 3.2.3, with the extension of RFC 6532 section 3.2.
 fn is_atext(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
+    !character.is_ascii() || character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
+}
+
+/// Characters beyond ASCII that `UTF8-non-ascii` has and no address: C1 controls, blanks and line separators, what sets
+/// the direction of writing, zero width characters, noncharacters. The joiners (U+200C, U+200D) are not among them:
+/// words of some scripts, and many an emoji, are spelt with them.
+fn is_invisible(character: char) -> bool {
+    if character.is_ascii() {
+        return false;
+    }
+    // Each plane ends in two noncharacters; the others are a block of their own.
+    let ends_plane = u32::from(character) & 0xfffe == 0xfffe;
+    character.is_control()
+        || character.is_whitespace()
+        || ends_plane
+        || matches!(character, '\u{fdd0}'..='\u{fdef}')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        )
 }

@@ -49,12 +49,14 @@ impl Mailbox {
         &self.domain
     }
 
-    /// As it goes between the `<` and `>` of MAIL and RCPT: least quoting, A-labels.
+    /// As it goes between the `<` and `>` of MAIL and RCPT: least quoting, A-labels. It is ASCII unless it
+    /// [needs SMTPUTF8](Self::needs_smtputf8).
     pub fn to_smtp(&self) -> String {
         format!("{}@{}", self.local_part, self.domain.to_smtp())
     }
 
-    /// True when the local part needs SMTPUTF8 (RFC 6531).
+    /// True when the local part is not ASCII, and so every host on the way must offer SMTPUTF8 (RFC 6531). A domain
+    /// never needs it.
     pub fn needs_smtputf8(&self) -> bool {
         !self.local_part.as_str().is_ascii()
     }

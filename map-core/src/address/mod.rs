@@ -10,8 +10,8 @@
 //! ```
 //!
 //! What RFC 5321 leaves out is refused here too: comments, folding, the obsolete forms of RFC 5322, source routes,
-//! a display name with angle brackets. A domain may be typed in any script; the DNS and the wire get its A-labels.
-//! A local part is ASCII.
+//! a display name with angle brackets. Both sides may be typed in any script (RFC 6531): the DNS and the wire get the
+//! A-labels of a domain, and a local part beyond ASCII goes as it is, to hosts that offer SMTPUTF8.
 //!
 //! This module knows no socket, no clock and no DNS: an address that parses may still lead nowhere.
 

@@ -114,6 +114,45 @@ fn domains_beyond_ascii() {
 }
 
 #[test]
+fn local_parts_beyond_ascii() {
+    for (text, wire) in [
+        ("jürgen@example.com", "jürgen@example.com"),
+        // Decomposed: what was typed, octet by octet.
+        ("ju\u{308}rgen@example.com", "ju\u{308}rgen@example.com"),
+        ("用户@例え.テスト", "用户@xn--r8jz45g.xn--zckzah"),
+        (
+            "чебурашка.а@ящик-с-апельсинами.рф",
+            "чебурашка.а@xn-----8kcayoeblonkwzf2jqc1b.xn--p1ai",
+        ),
+        ("\"ü b\"@example.com", "\"ü b\"@example.com"),
+        ("\"\\ü\"@example.com", "ü@example.com"),
+        ("\"ü@\"@example.com", "\"ü@\"@example.com"),
+        // Octets of LF and CR once they are cut down to eight bits; full width signs are letters like others.
+        ("a\u{560a}\u{760d}@example.com", "a\u{560a}\u{760d}@example.com"),
+        ("a＠b＞@example.com", "a＠b＞@example.com"),
+        // Joiners: Persian, and an emoji of a family.
+        ("می\u{200c}خواهم@example.com", "می\u{200c}خواهم@example.com"),
+        (
+            "👨\u{200d}👩\u{200d}👧@example.com",
+            "👨\u{200d}👩\u{200d}👧@example.com",
+        ),
+        (
+            &format!("{}@example.com", "ü".repeat(32)),
+            &format!("{}@example.com", "ü".repeat(32)),
+        ),
+    ] {
+        assert_eq!(smtp(text), wire);
+        assert!(text.parse::<Mailbox>().unwrap().needs_smtputf8(), "{text}");
+    }
+    assert_ne!(
+        "jürgen@example.com".parse::<Mailbox>(),
+        "ju\u{308}rgen@example.com".parse()
+    );
+    // A domain has another form for the wire.
+    assert!(!"anna@bücher.example".parse::<Mailbox>().unwrap().needs_smtputf8());
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn texts_that_are_no_mailbox() {
     use MailboxError as E;
@@ -122,6 +161,7 @@ fn texts_that_are_no_mailbox() {
         position,
         part,
     };
+    let invisible = |character, position| E::Invisible { character, position };
     let a65 = "a".repeat(65);
     let label63 = "d".repeat(63);
     let label64 = "d".repeat(64);
@@ -184,55 +224,27 @@ fn texts_that_are_no_mailbox() {
         ("\"a\r\n b\"@example.com", character('\r', 3, Part::QuotedString)),
         ("\"\0\"@example.com", character('\0', 2, Part::QuotedString)),
         // Beyond ASCII.
+        ("a\u{85}@example.com", invisible('\u{85}', 2)),
+        ("\u{feff}a@example.com", invisible('\u{feff}', 1)),
+        ("\u{a0}a@example.com", invisible('\u{a0}', 1)),
+        ("ü\u{3000}b@example.com", invisible('\u{3000}', 2)),
+        ("a\u{2028}@example.com", invisible('\u{2028}', 2)),
+        ("a\u{202e}b@example.com", invisible('\u{202e}', 2)),
+        ("a\u{200b}b@example.com", invisible('\u{200b}', 2)),
+        ("a\u{ad}b@example.com", invisible('\u{ad}', 2)),
+        ("a\u{fdd0}@example.com", invisible('\u{fdd0}', 2)),
+        ("a\u{ffff}@example.com", invisible('\u{ffff}', 2)),
+        ("a\u{10fffe}@example.com", invisible('\u{10fffe}', 2)),
+        ("\"a \u{9f}\"@example.com", invisible('\u{9f}', 4)),
+        ("\"a\\\u{2029}\"@example.com", invisible('\u{2029}', 4)),
+        ("ü..b@example.com", E::LocalPartDot(3)),
+        ("ü b@example.com", character(' ', 2, Part::LocalPart)),
         (
-            "jürgen@example.com",
-            E::NonAsciiLocalPart {
-                character: 'ü',
-                position: 2,
-            },
+            &format!("{}a@example.com", "ü".repeat(32)),
+            E::LocalPartTooLong(65),
         ),
-        (
-            "a\u{560a}@example.com",
-            E::NonAsciiLocalPart {
-                character: '\u{560a}',
-                position: 2,
-            },
-        ),
-        (
-            "a\u{85}@example.com",
-            E::NonAsciiLocalPart {
-                character: '\u{85}',
-                position: 2,
-            },
-        ),
-        (
-            "\"\\ü\"@example.com",
-            E::NonAsciiLocalPart {
-                character: 'ü',
-                position: 3,
-            },
-        ),
-        (
-            "\u{feff}a@example.com",
-            E::NonAsciiLocalPart {
-                character: '\u{feff}',
-                position: 1,
-            },
-        ),
-        (
-            "a@exam\u{ad}ple.com",
-            E::Invisible {
-                character: '\u{ad}',
-                position: 7,
-            },
-        ),
-        (
-            "a@example.com\u{200b}",
-            E::Invisible {
-                character: '\u{200b}',
-                position: 14,
-            },
-        ),
+        ("a@exam\u{ad}ple.com", invisible('\u{ad}', 7)),
+        ("a@example.com\u{200b}", invisible('\u{200b}', 14)),
         ("a@\u{2028}example.com", E::Idna("\u{2028}example.com".into())),
         ("a@\u{85}.com", E::Idna("\u{85}.com".into())),
         ("a@\u{202e}moc.elpmaxe", E::Idna("\u{202e}moc.elpmaxe".into())),
@@ -527,6 +539,7 @@ fn nasty() -> impl Strategy<Value = String> {
 fn likely() -> impl Strategy<Value = String> {
     let local_part = prop_oneof![
         "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}",
+        "[a-zäöüßéαβγжщあい例中한.]{1,12}",
         "\"([ !#-\\[\\]-~]|\\\\[ -~]){0,20}\""
     ];
     let domain = prop_oneof![
@@ -557,7 +570,10 @@ proptest! {
             let wire = mailbox.to_smtp();
             prop_assert_eq!(wire.parse(), Ok(mailbox));
             prop_assert!(wire.len() <= 254);
-            prop_assert!(wire.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{:?}", wire);
+            let stands = |c: char| matches!(c, ' '..='~') || !c.is_ascii() && !c.is_control() && !c.is_whitespace();
+            prop_assert!(wire.chars().all(stands), "{:?}", wire);
+            let (_, domain) = wire.rsplit_once('@').unwrap_or_default();
+            prop_assert!(domain.is_ascii(), "{:?}", wire);
         }
     }
 

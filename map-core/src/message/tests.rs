@@ -51,10 +51,10 @@ fn check(message: &Message) -> Vec<(String, String)> {
     {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         assert!(line.len() <= 998);
-        assert!(
-            line.iter().all(|octet| matches!(octet, b'\t' | b' '..=b'~')),
-            "{line:?}"
-        );
+        let line = std::str::from_utf8(line).unwrap();
+        let beyond_ascii = message.needs().smtputf8;
+        let stands = |c: char| matches!(c, '\t' | ' '..='~') || beyond_ascii && !c.is_ascii();
+        assert!(line.chars().all(stands), "{line:?}");
     }
     let fields = fields(&octets);
     assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), NAMES);
@@ -138,12 +138,39 @@ fn addresses_stand_as_they_go_into_the_envelope() {
 }
 
 #[test]
+fn local_parts_beyond_ascii_need_smtputf8() {
+    let (ascii, other) = ("bob@bücher.example", "用户.ü@例え.テスト");
+    assert!(!message(ascii, ascii, "Grüße", "ü").needs().smtputf8);
+    for (from, to) in [(ascii, other), (other, ascii), (other, other)] {
+        let message = message(from, to, "Grüße", "ü");
+        let needs = Needs {
+            body_type: BodyType::SevenBit,
+            smtputf8: true,
+        };
+        assert_eq!(message.needs(), needs);
+        assert_eq!(
+            message.for_host(Needs::default()).unwrap_err().to_string(),
+            format!("the host does not offer SMTPUTF8, which is needed for the address <{other}>")
+        );
+        let fields = check(&message);
+        let shown = |text: &str| format!("<{}>", text.parse::<Mailbox>().unwrap().to_smtp());
+        assert_eq!((&fields[1].1, &fields[2].1), (&shown(from), &shown(to)));
+        // Nothing else in the header needs it.
+        assert_eq!(fields[3].1, "=?utf-8?B?R3LDvMOfZQ==?=");
+        assert!(fields[4].1.is_ascii());
+    }
+}
+
+#[test]
 fn the_longest_addresses_stay_on_one_line() {
     let label = "d".repeat(60);
     let longest = format!("{}@{label}.{label}.{label}.example", "l".repeat(62));
     assert_eq!(longest.len(), 253);
-    let fields = check(&message(&longest, &longest, "s", "c"));
-    assert_eq!(fields[1].1, format!("<{longest}>"));
+    let longest_of_all = longest.replace(&"l".repeat(62), &"ü".repeat(31));
+    for longest in [longest, longest_of_all] {
+        let fields = check(&message(&longest, &longest, "s", "c"));
+        assert_eq!(fields[1].1, format!("<{longest}>"));
+    }
 }
 
 /// The characters that others have taken for a line end, and some that end other things.
@@ -186,7 +213,7 @@ proptest! {
     fn the_header_parses_back_into_our_fields(
         subject in "[^\r\n\0]{0,100}",
         content in "[^\0]{0,200}",
-        local_part in "[a-z]{1,20}|\"([ !#-\\[\\]-~]|\\\\\\\\[ -~]){0,20}\"",
+        local_part in "[a-zäöüßжщあ中👍]{1,20}|\"([ !#-\\[\\]-~]|\\\\\\\\[ -~]){0,20}\"",
     ) {
         prop_assume!(!content.is_empty());
         let address = format!("{local_part}@b.example");

@@ -34,6 +34,10 @@ fn as_a_person_writes_them() {
     for (text, expected) in [
         ("a@x.example", "|a@x.example"),
         (" <a@x.example>\t", "|a@x.example"),
+        (
+            "Jürgen <jürgen@x.example>, 用户@例え.テスト (ü)",
+            "Jürgen|jürgen@x.example ü|用户@例え.テスト",
+        ),
         ("a@x.example, Bob <b@y.example>", "|a@x.example Bob|b@y.example"),
         ("a@x.example;b@y.example ;", "|a@x.example |b@y.example"),
         ("a@x.example,\r\n\tb@y.example,,\n,", "|a@x.example |b@y.example"),
