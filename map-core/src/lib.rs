@@ -15,5 +15,5 @@ pub mod smtp;
 
 pub use address::Mailbox;
 pub use agent::{Agent, Config, Job};
-pub use delivery::{Relay, RelayError, RelaySecurity, Report, TlsPolicy};
+pub use delivery::{Progress, Relay, RelayError, RelaySecurity, Report, TlsPolicy};
 pub use protocol::{MapReply, MapReplyCode};

@@ -1,7 +1,7 @@
 //! One delivery under way, seen from both ends: the worker's [`Task`] and the caller's [`Job`].
 
 use super::CARRIED_OVER_A_FORK;
-use crate::delivery::{Asked, Cause, Progress, Report, rejected};
+use crate::delivery::{Asked, Cause, Meter, Progress, Report, rejected};
 use crate::message::Message;
 use crate::net::CancelSignal;
 use std::future::Future;
@@ -23,7 +23,11 @@ struct Shared {
     state: Mutex<State>,
     done: Condvar,
     cancel: CancelSignal,
+    meter: Arc<Meter>,
 }
+
+/// How often whoever waits looks at the progress.
+const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 enum State {
@@ -38,6 +42,7 @@ impl Shared {
             state: Mutex::new(state),
             done: Condvar::new(),
             cancel: CancelSignal::default(),
+            meter: Arc::default(),
         })
     }
 
@@ -109,6 +114,48 @@ impl Job {
         }
     }
 
+    /// How far it is. Cheap enough to be asked with every frame that a window draws.
+    pub fn progress(&self) -> Progress {
+        if self.process == std::process::id() {
+            self.shared.meter.progress()
+        } else {
+            Meter::default().progress()
+        }
+    }
+
+    /// Waits for the report, and meanwhile looks at the progress ten times a second. `observe` is called with what it is
+    /// at first and with every change that is seen, in this thread; the last call comes before the report.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # let message: map_core::message::Message = unimplemented!();
+    /// # let agent = map_core::Agent::new(map_core::Config::new());
+    /// let report = agent.submit_message(message).wait_with(|progress| {
+    ///     println!("{}: {} of {:?} octets", progress.stage.as_str(), progress.sent, progress.total);
+    /// });
+    /// println!("{}", report.reply());
+    /// ```
+    pub fn wait_with(self, mut observe: impl FnMut(&Progress)) -> Report {
+        let mut job = self;
+        let mut last = None;
+        loop {
+            let shared = Arc::clone(&job.shared);
+            let mut look = |progress: Progress| {
+                if last.replace(progress) != Some(progress) {
+                    observe(&progress);
+                }
+            };
+            look(job.progress());
+            match job.wait_timeout(LOOK) {
+                Ok(report) => {
+                    look(shared.meter.progress());
+                    return report;
+                }
+                Err(under_way) => job = under_way,
+            }
+        }
+    }
+
     /// Cancels the delivery, from any thread. The report still comes, at once: `RE_CANCELLED` while the content has
     /// not been sent whole, behind that `RE_UNCERTAIN`, or the server's verdict if it is already there.
     pub fn cancel(&self) {
@@ -140,7 +187,7 @@ impl Future for Job {
 }
 
 fn carried_over_a_fork() -> Report {
-    rejected(Arc::default(), Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
+    rejected(Arc::default(), &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
 }
 
 /// The worker's end of a job. However it is dropped, the job ends in a report.
@@ -148,7 +195,7 @@ fn carried_over_a_fork() -> Report {
 pub(super) struct Task {
     pub(super) message: Message,
     pub(super) asked: Arc<Asked>,
-    pub(super) progress: Arc<Progress>,
+    pub(super) meter: Arc<Meter>,
     /// The caller's deadline runs from the call, not from when the worker comes to it.
     pub(super) deadline: Option<Instant>,
     pub(super) started: Instant,
@@ -172,7 +219,7 @@ impl Task {
         let task = Self {
             message,
             asked,
-            progress: Arc::default(),
+            meter: Arc::clone(&shared.meter),
             deadline,
             started,
             shared: Arc::clone(&shared),
@@ -217,9 +264,9 @@ impl Drop for Task {
             let unfinished = matches!(*self.shared.lock(), State::UnderWay(_));
             if unfinished {
                 let fault = Cause::Internal {
-                    content_begun: self.progress.content_begun(),
+                    content_begun: self.meter.content_begun(),
                 };
-                self.complete(rejected(Arc::clone(&self.asked), fault));
+                self.complete(rejected(Arc::clone(&self.asked), &fault));
             }
         }
     }

@@ -87,13 +87,13 @@ impl Agent {
         if !self.is_of_this_process() {
             return Job::done(rejected(
                 Asked::new(fields).into(),
-                Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()),
+                &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()),
             ));
         }
         let started = Instant::now();
         let asked = Arc::new(Asked::new(fields));
         match protocol::check(fields) {
-            Err(failure) => Job::done(rejected(asked, failure.into())),
+            Err(failure) => Job::done(rejected(asked, &failure.into())),
             Ok(checked) => {
                 let message = Message::text(
                     checked.from,
@@ -106,6 +106,42 @@ impl Agent {
                 let _ = message.size();
                 self.start(message, asked, started)
             }
+        }
+    }
+
+    /// Sends a message to all of its recipients and waits for what became of it. Blocks the calling thread, as
+    /// [`Self::send`] does.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use map_core::message::{AddressList, Builder};
+    ///
+    /// let message = Builder::new()
+    ///     .from("anna@example.com".parse::<AddressList>()?)
+    ///     .to("bob@example.net, Carol <carol@example.org>".parse::<AddressList>()?)
+    ///     .subject("Grüße".parse()?)
+    ///     .text("Schön war's.\n".parse()?)
+    ///     .build()?;
+    /// let report = map_core::Agent::new(map_core::Config::new()).send_message(message);
+    /// for recipient in report.recipients() {
+    ///     println!("{}: {}", recipient.recipient(), recipient.reply());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_message(&self, message: Message) -> Report {
+        self.submit_message(message).wait()
+    }
+
+    /// Starts the delivery of a message to all of its recipients, each once. Does not wait for anything; a large content
+    /// whose length is not known may be read through here, on the caller's thread. What fails is in the job's report.
+    pub fn submit_message(&self, message: Message) -> Job {
+        let started = Instant::now();
+        // Its size is counted here and remembered: the worker has other deliveries to look after.
+        let asked = Arc::new(Asked::of(&message));
+        if self.is_of_this_process() {
+            self.start(message, asked, started)
+        } else {
+            Job::done(rejected(asked, &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned())))
         }
     }
 

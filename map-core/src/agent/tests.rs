@@ -1,7 +1,7 @@
 //! Jobs and the worker, over a resolver that is made up.
 
 use super::*;
-use crate::delivery::Delivered;
+use crate::delivery::{Delivered, RecipientReport, Stage};
 use crate::protocol::MapReply;
 use crate::route::{Lookup, LookupError, RecordType, Resolver};
 use std::future::{Future, pending};
@@ -335,4 +335,52 @@ fn a_busy_worker_is_not_waited_for() {
         gone.recv_timeout(SOON).is_ok(),
         "it ends when it has nothing to do"
     );
+}
+
+#[test]
+fn whoever_waits_sees_the_progress_and_may_cancel() {
+    let agent = agent(Dns::Silent);
+    let job = Arc::new(submit(&agent));
+    let observed = job.progress();
+    assert_eq!((observed.stage, observed.sent), (Stage::Route, 0));
+    job.cancel();
+    let job = Arc::into_inner(job).expect("one owner");
+    let mut seen = Vec::new();
+    let report = job.wait_with(|progress| seen.push(*progress));
+    assert_eq!(report.reply(), &MapReply::Cancelled);
+    assert!(!seen.is_empty(), "it is called at least once");
+    assert!(seen.windows(2).all(|two| two[0] != two[1]), "{seen:?}");
+}
+
+#[test]
+fn a_message_reaches_each_of_its_recipients_or_none_is_forgotten() {
+    let message = crate::message::Builder::new()
+        .from("a@example.com".parse::<crate::Mailbox>().expect("a sender"))
+        .to("b@example.org, c@example.net"
+            .parse::<crate::message::AddressList>()
+            .expect("recipients"))
+        .text("c".parse().expect("a text"))
+        .build()
+        .expect("a message");
+    for (dns, replies) in [
+        (
+            Dns::Missing,
+            ["RE_DNS_FAIL: <example.org>.", "RE_DNS_FAIL: <example.net>."],
+        ),
+        (Dns::Panics, ["RE_INTERNAL.", "RE_INTERNAL."]),
+    ] {
+        let report = agent(dns).send_message(message.clone());
+        let given: Vec<String> = report
+            .recipients()
+            .iter()
+            .map(|one| one.reply().to_string())
+            .collect();
+        assert_eq!(given, replies);
+        let recipients: Vec<&str> = report
+            .recipients()
+            .iter()
+            .map(RecipientReport::recipient)
+            .collect();
+        assert_eq!(recipients, ["b@example.org", "c@example.net"]);
+    }
 }

@@ -151,6 +151,6 @@ async fn run(task: Task, environment: Arc<Environment>, start_timeout: Duration)
         content_start: Instant::from_std(task.started) + start_timeout,
     };
     let asked = Arc::clone(&task.asked);
-    let report = deliver(&task.message, asked, &environment, &limits, &task.progress).await;
+    let report = deliver(&task.message, asked, &environment, &limits, &task.meter).await;
     task.finish(report);
 }

@@ -63,6 +63,11 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         Cause::Route(error) => route(case, error),
         Cause::Skipped(skip) => secure::skipped(case, skip),
         Cause::TlsDemanded(reply) => secure::tls_demanded(case, reply),
+        Cause::Unmet(unmet) => format!(
+            "{} cannot take the message as it is: {}. Send it in 7-bit lines, and if it is signed, sign it in that form.",
+            host(case),
+            one_line(&unmet.to_string())
+        ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
@@ -420,6 +425,7 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         }
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
+        Cause::Unmet(unmet) => format!("does not offer {}", unmet.keyword),
     }
 }
 

@@ -3,8 +3,9 @@
 mod conversation;
 mod ladder;
 
+use super::progress::GroupMeter;
 use super::protection::{self, Demands, Protection, Skip};
-use super::report::{Asked, Attempt, AttemptOutcome, Findings, Line, Report, Stage, worst};
+use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
 use super::verdict::{Cause, ConnectFailure, verdict};
 use super::{Environment, Relay, TlsPolicy, advice, port25};
 use crate::address::{Mailbox, MailboxDomain};
@@ -18,7 +19,6 @@ use ladder::{Destination, Next};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// Addresses that answered slowly or not at all, before the rest is left for another day.
@@ -28,58 +28,19 @@ const MAX_ATTEMPTS: usize = 20;
 /// Hosts that came past EHLO and took nothing.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
-/// Delivers `message` to its recipients, who share the domain of the first unless there is a relay.
-pub(crate) async fn deliver(
-    message: &Message,
-    asked: Arc<Asked>,
-    environment: &Environment,
-    limits: &Limits,
-    progress: &Progress,
-) -> Report {
-    let recipients = message.recipients().iter().map(Recipient::new).collect();
-    let mut delivery = Delivery {
-        message,
-        environment,
-        limits,
-        progress,
-        recipients,
-        attempts: Vec::new(),
-        warnings: Vec::new(),
-        slow_addresses: 0,
-        hosts_past_hello: 0,
-        untried: false,
-        port25: None,
-    };
-    delivery.run().await;
-    delivery.ask_about_port25().await;
-    delivery.report(asked)
-}
-
-/// How far a delivery is, for whoever must give a report when it cannot go on by itself.
-#[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicBool);
-
-impl Progress {
-    fn begin_content(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// A content has been opened for a host, so it may have left.
-    pub(crate) fn content_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A recipient and what was found for it so far.
 struct Recipient {
+    /// Its place in the message.
+    place: usize,
     mailbox: Mailbox,
     causes: Vec<(Cause, Option<usize>)>,
     settled: bool,
 }
 
 impl Recipient {
-    fn new(mailbox: &Mailbox) -> Self {
+    fn new(place: usize, mailbox: &Mailbox) -> Self {
         Self {
+            place,
             mailbox: mailbox.clone(),
             causes: Vec::new(),
             settled: false,
@@ -87,11 +48,12 @@ impl Recipient {
     }
 }
 
-struct Delivery<'a> {
+/// The delivery of a message to recipients that are served by the same hosts.
+pub(super) struct Delivery<'a> {
     message: &'a Message,
     environment: &'a Environment,
     limits: &'a Limits,
-    progress: &'a Progress,
+    meter: GroupMeter<'a>,
     recipients: Vec<Recipient>,
     attempts: Vec<Attempt>,
     warnings: Vec<String>,
@@ -99,6 +61,15 @@ struct Delivery<'a> {
     hosts_past_hello: usize,
     untried: bool,
     port25: Option<Arc<Port25Evidence>>,
+}
+
+/// What became of a group of recipients.
+pub(super) struct Served {
+    /// Each with its place in the message.
+    pub(super) recipients: Vec<(usize, RecipientReport)>,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) warnings: Vec<String>,
+    pub(super) port25: Option<Arc<Port25Evidence>>,
 }
 
 /// A mail host that is being tried.
@@ -115,8 +86,38 @@ struct Prepared {
     protection: Protection,
 }
 
-impl Delivery<'_> {
-    async fn run(&mut self) {
+impl<'a> Delivery<'a> {
+    /// `group` are the places of its recipients in the message; they share the domain of the first unless there is a relay.
+    pub(super) fn new(
+        message: &'a Message,
+        group: &[usize],
+        environment: &'a Environment,
+        limits: &'a Limits,
+        meter: GroupMeter<'a>,
+    ) -> Self {
+        let mailbox = |&place: &usize| Some(Recipient::new(place, message.recipients().get(place)?));
+        Self {
+            message,
+            environment,
+            limits,
+            meter,
+            recipients: group.iter().filter_map(mailbox).collect(),
+            attempts: Vec::new(),
+            warnings: Vec::new(),
+            slow_addresses: 0,
+            hosts_past_hello: 0,
+            untried: false,
+            port25: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Served {
+        self.try_ways().await;
+        self.ask_about_port25().await;
+        self.conclude_all()
+    }
+
+    async fn try_ways(&mut self) {
         let environment = self.environment;
         let domain = self
             .recipients
@@ -348,45 +349,24 @@ impl Delivery<'_> {
         Some(failures).filter(|failures| !failures.is_empty())
     }
 
-    fn report(self, asked: Arc<Asked>) -> Report {
-        let Self {
-            message,
-            environment,
-            progress,
-            recipients,
-            attempts,
-            warnings,
-            untried,
-            port25,
-            ..
-        } = self;
-        let recipients: Vec<_> = recipients
-            .into_iter()
-            .map(|recipient| {
-                let findings = Findings {
-                    domain: recipient.mailbox.domain().to_string(),
-                    recipient: recipient.mailbox.to_string(),
-                    causes: &recipient.causes,
-                    untried,
-                    relay: environment.relay.is_some(),
-                    content_begun: progress.content_begun(),
-                    port25: port25.as_ref(),
-                };
-                findings.report(&attempts)
-            })
-            .collect();
-        let summary = worst(&recipients).cloned();
-        match summary {
-            Some(summary) => Report {
-                asked,
-                summary,
-                recipients,
-                attempts,
-                message_id: Some(message.message_id().to_owned()),
-                warnings,
-                port25,
-            },
-            None => super::rejected(asked, Cause::Misuse("a message without a recipient".to_owned())),
+    fn conclude_all(self) -> Served {
+        let recipients = self.recipients.iter().map(|recipient| {
+            let findings = Findings {
+                domain: recipient.mailbox.domain().to_string(),
+                recipient: recipient.mailbox.to_string(),
+                causes: &recipient.causes,
+                untried: self.untried,
+                relay: self.environment.relay.is_some(),
+                content_begun: self.meter.content_begun(),
+                port25: self.port25.as_ref(),
+            };
+            (recipient.place, findings.report(&self.attempts))
+        });
+        Served {
+            recipients: recipients.collect(),
+            attempts: self.attempts,
+            warnings: self.warnings,
+            port25: self.port25,
         }
     }
 }
@@ -414,6 +394,7 @@ impl Trail {
             outcome,
             detail: advice::detail(cause, self.policy),
             code: verdict.server.as_ref().map(|reply| reply.code),
+            started: self.started,
             duration: self.started.elapsed(),
             tls,
             policy: self.policy,

@@ -13,8 +13,10 @@
 mod advice;
 mod attempts;
 mod broken_tls;
+mod groups;
 mod hello;
 mod port25;
+mod progress;
 mod protection;
 mod redaction;
 mod relay;
@@ -28,12 +30,14 @@ mod verdict;
 mod tests;
 
 pub use hello::HelloName;
+pub use progress::Progress;
 pub use protection::TlsPolicy;
 pub use relay::{Relay, RelayError, RelaySecurity};
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
-pub(crate) use attempts::{Progress, deliver};
 pub(crate) use broken_tls::BrokenTls;
+pub(crate) use groups::deliver;
+pub(crate) use progress::Meter;
 pub(crate) use protection::StsSource;
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;

@@ -3,13 +3,16 @@
 use super::protection::TlsPolicy;
 use super::verdict::{Cause, ConnectFailure, Verdict, deciding, verdict};
 use super::{advice, transcript};
+use crate::message::Message;
 use crate::net::Port25Evidence;
 use crate::net::tls::TlsFacts;
 use crate::protocol::{CheckFailure, Fields, MapReply};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Whether the message is with the recipient's server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -209,6 +212,7 @@ pub struct Attempt {
     pub(super) outcome: AttemptOutcome,
     pub(super) detail: String,
     pub(super) code: Option<ReplyCode>,
+    pub(super) started: Instant,
     pub(super) duration: Duration,
     pub(super) tls: Option<TlsFacts>,
     pub(super) policy: Option<TlsPolicy>,
@@ -274,13 +278,31 @@ impl Attempt {
     }
 }
 
-/// The four fields as they were asked for, kept for the transcript.
+/// What was asked for, kept for the transcript.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     pub(super) from: String,
-    pub(super) to: String,
-    pub(super) subject: String,
-    pub(super) content: String,
+    /// Whom it goes to; at least one, except in the report of nothing.
+    pub(super) to: Vec<String>,
+    pub(super) what: What,
+}
+
+/// What was to be sent.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// The fields of one MAP call.
+    Fields { subject: String, content: String },
+    /// A message, in a phrase: its content is not kept.
+    Message(String),
+}
+
+impl Default for What {
+    fn default() -> Self {
+        Self::Fields {
+            subject: String::new(),
+            content: String::new(),
+        }
+    }
 }
 
 /// More of a field than this does not go into a transcript, in octets.
@@ -290,9 +312,27 @@ impl Asked {
     pub(crate) fn new(fields: Fields<'_>) -> Self {
         Self {
             from: excerpt(fields.from),
-            to: excerpt(fields.to),
-            subject: excerpt(fields.subject),
-            content: excerpt(fields.content),
+            to: vec![excerpt(fields.to)],
+            what: What::Fields {
+                subject: excerpt(fields.subject),
+                content: excerpt(fields.content),
+            },
+        }
+    }
+
+    pub(crate) fn of(message: &Message) -> Self {
+        let size = message.size();
+        let octets = size.map_or("a message".to_owned(), |size| {
+            format!("a message of {size} octets")
+        });
+        let id = match message.message_id() {
+            "" => String::new(),
+            id => format!(" with the Message-ID <{id}>"),
+        };
+        Self {
+            from: message.from().to_string(),
+            to: message.recipients().iter().map(ToString::to_string).collect(),
+            what: What::Message(octets + &id),
         }
     }
 }
@@ -435,20 +475,25 @@ impl Findings<'_> {
 }
 
 /// The report of a call that never came to a delivery: the client's checks, misuse, a fault of ours.
-pub(crate) fn rejected(asked: Arc<Asked>, cause: Cause) -> Report {
-    let findings = Findings {
-        recipient: asked.to.trim_matches([' ', '\t', '\r', '\n']).to_owned(),
-        domain: String::new(),
-        causes: &[(cause, None)],
-        untried: false,
-        relay: false,
-        content_begun: false,
-        port25: None,
+pub(crate) fn rejected(asked: Arc<Asked>, cause: &Cause) -> Report {
+    let causes = [(cause.clone(), None)];
+    let report = |to: &str| {
+        let findings = Findings {
+            recipient: to.trim_matches([' ', '\t', '\r', '\n']).to_owned(),
+            domain: String::new(),
+            causes: &causes,
+            untried: false,
+            relay: false,
+            content_begun: false,
+            port25: None,
+        };
+        findings.report(&[])
     };
-    let summary = findings.report(&[]);
+    let summary = report(asked.to.first().map_or("", String::as_str));
+    let others = asked.to.iter().skip(1).map(|to| report(to));
     Report {
+        recipients: iter::once(summary.clone()).chain(others).collect(),
         asked,
-        recipients: vec![summary.clone()],
         summary,
         attempts: Vec::new(),
         message_id: None,

@@ -6,13 +6,14 @@ mod events;
 mod limits;
 mod policies;
 mod port25;
+mod recipients;
 mod relay;
 mod tls;
 mod ways;
 
 use super::report::Asked;
 use super::{
-    Attempt, AttemptOutcome, BrokenTls, Delivered, Environment, HelloName, Progress, Relay, Report, Stage,
+    Attempt, AttemptOutcome, BrokenTls, Delivered, Environment, HelloName, Meter, Relay, Report, Stage,
     StsSource, TlsPolicy, deliver,
 };
 use crate::message::{Message, Options};
@@ -431,6 +432,27 @@ impl World {
         }
     }
 
+    /// Another domain with one mail host of its own.
+    fn add_domain(&mut self, domain: &str, addresses: &[(&str, Peer)]) {
+        let exchange = format!("mx1.{domain}");
+        let mx = Record::Mx {
+            preference: 1,
+            exchange: exchange.clone(),
+        };
+        self.zone.insert(domain, RecordType::Mx, Ok(vec![mx]));
+        let addresses = addresses.iter().map(|(address, peer)| {
+            let address: IpAddr = address.parse().expect("an address");
+            self.network
+                .peers
+                .entry(address)
+                .or_default()
+                .push_back(peer.clone());
+            Record::Address(address)
+        });
+        let addresses = addresses.collect();
+        self.zone.insert(&exchange, RecordType::A, Ok(addresses));
+    }
+
     async fn send(self) -> Sent {
         let fields = Fields {
             from: b"alice@example.com",
@@ -446,6 +468,14 @@ impl World {
             checked.content,
             Options::default(),
         );
+        self.deliver(&message, Asked::new(fields)).await
+    }
+
+    async fn send_message(self, message: &Message) -> Sent {
+        self.deliver(message, Asked::of(message)).await
+    }
+
+    async fn deliver(self, message: &Message, asked_for: Asked) -> Sent {
         let network = Arc::new(self.network);
         let asked = Arc::clone(&self.zone.asked);
         let environment = Environment {
@@ -474,11 +504,11 @@ impl World {
             content_start: now + Duration::from_secs(300),
         };
         let report = deliver(
-            &message,
-            Asked::new(fields).into(),
+            message,
+            asked_for.into(),
             &environment,
             &limits,
-            &Progress::default(),
+            &Meter::default(),
         )
         .await;
         let texts = |addresses: &Mutex<Vec<IpAddr>>| {

@@ -1,6 +1,6 @@
 //! The dialogue of a delivery as appendix A of the MAP document prints it.
 
-use super::report::{Attempt, Line, Report, Stage};
+use super::report::{Attempt, Line, Report, Stage, What};
 use crate::protocol::{Command, ServerCommand};
 use crate::smtp;
 use std::fmt::Write;
@@ -13,14 +13,18 @@ const SHOWN_CHARACTERS: usize = 512;
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
     let asked = &report.asked;
-    let commands = [
-        Command::From(asked.from.clone().into_bytes()),
-        Command::To(asked.to.clone().into_bytes()),
-        Command::Subject(asked.subject.clone().into_bytes()),
-        Command::Content(asked.content.clone().into_bytes()),
-    ];
-    for command in commands {
-        line(&mut text, "C", &one_line(&command.to_string()));
+    let mut say = |command: Command| line(&mut text, "C", &one_line(&command.to_string()));
+    say(Command::From(asked.from.clone().into_bytes()));
+    for to in &asked.to {
+        say(Command::To(to.clone().into_bytes()));
+    }
+    match &asked.what {
+        What::Fields { subject, content } => {
+            say(Command::Subject(subject.clone().into_bytes()));
+            say(Command::Content(content.clone().into_bytes()));
+        }
+        // MAP has no word for it: a remark, in brackets.
+        What::Message(message) => line(&mut text, "C", &format!("({})", one_line(message))),
     }
     for attempt in &report.attempts {
         render_attempt(&mut text, attempt);
@@ -31,6 +35,13 @@ pub(super) fn render(report: &Report) -> String {
     } else {
         "S"
     };
+    // One reply stands for all; what became of each is a remark.
+    if report.recipients.len() > 1 {
+        for recipient in &report.recipients {
+            let said = format!("(<{}>: {})", recipient.recipient(), recipient.reply());
+            line(&mut text, speaker, &one_line(&said));
+        }
+    }
     line(&mut text, speaker, &report.reply().to_string());
     text
 }

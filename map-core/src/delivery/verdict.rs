@@ -2,6 +2,7 @@
 
 use super::protection::Skip;
 use super::report::{Delivered, Stage};
+use crate::message::{Reason, Unmet};
 use crate::net::{Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
@@ -43,6 +44,8 @@ pub(crate) enum Cause {
     TlsDemanded(Arc<Reply>),
     /// No host, or no address of a host, to try.
     Route(RouteError),
+    /// The message needs more than a host offers, and there is no other form of it.
+    Unmet(Unmet),
     /// No connection to any address, the last word about one of them, and what is known about port 25.
     Unreachable(ConnectFailure, Arc<Port25Evidence>),
 }
@@ -154,6 +157,8 @@ const NO_SECURITY: EnhancedStatusCode = status(5, 7, 5);
 const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
 /// Non-ASCII addresses not permitted for that recipient (RFC 6531 section 3.5).
 const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
+/// Conversion required but not supported (RFC 3463 section 3.7).
+const NO_CONVERSION: EnhancedStatusCode = status(5, 6, 3);
 
 /// What a cause means. `domain` is the recipient's, as `RE_DNS_FAIL` prints it.
 pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
@@ -189,6 +194,14 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), NO_TLS, Stage::Mail)
         },
+        // The code that a server gives for it, so that a caller needs to know one way only.
+        Cause::Unmet(unmet) => {
+            let (code, enhanced) = match unmet.reason {
+                Reason::Address(_) => (ReplyCode(553), NO_SMTPUTF8),
+                _ => (ReplyCode(554), NO_CONVERSION),
+            };
+            permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
+        }
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),

@@ -3,11 +3,12 @@
 use super::ladder::{Attempted, Next, Opening};
 use super::{Delivery, Host, Trail};
 use crate::address::{ForwardPath, ReversePath};
+use crate::delivery::advice;
+use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
-use crate::delivery::report::Line;
+use crate::delivery::report::{Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles};
-use crate::delivery::{Progress, advice};
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{Observer, Transport, converse};
@@ -59,15 +60,16 @@ impl Delivery<'_> {
             reverse_path: ReversePath::Mailbox(self.message.from().clone()),
             forward_paths,
         };
+        let size = self.message.size();
         let mut observer = Notes {
             trail,
-            progress: self.progress,
+            meter: self.meter,
+            size,
             message: self.message,
             redaction: config.auth.as_ref().map(Redaction::new),
             conversation: Conversation::default(),
         };
         let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
-        let size = self.message.size();
         let now = Instant::now().into_std();
         let mut connection = Connection::new(config, now);
         connection.submit(TransactionId(0), envelope, BodyInfo { size }, now);
@@ -144,7 +146,7 @@ impl Delivery<'_> {
             }
         }
         let cause = worst_cause.unwrap_or(Cause::Internal {
-            content_begun: self.progress.content_begun(),
+            content_begun: self.meter.content_begun(),
         });
         // What is tried again at the same address is not another address.
         self.slow_addresses += usize::from(is_slow(&cause) && next != Next::ClearHere);
@@ -267,7 +269,8 @@ struct Notes<'a> {
         expect(dead_code, reason = "only listeners ask where it happens")
     )]
     trail: &'a Trail,
-    progress: &'a Progress,
+    meter: GroupMeter<'a>,
+    size: Option<u64>,
     message: &'a Message,
     /// What must not be written down, where there is something.
     redaction: Option<Redaction>,
@@ -291,10 +294,12 @@ impl Observer for Notes<'_> {
         match event {
             Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
             Event::Received { stage, reply, .. } => {
+                self.meter.pass(stage, &reply);
                 self.conversation.dialogue.push(Line::Received(stage, reply));
             }
             Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
             Event::Ready(capabilities) => {
+                self.meter.reach(Stage::Mail);
                 self.conversation.past_hello = true;
                 self.conversation.offers_starttls = capabilities.starttls;
             }
@@ -312,7 +317,7 @@ impl Observer for Notes<'_> {
     }
 
     fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
-        self.progress.begin_content();
+        self.meter.begin_content(self.size);
         self.message.open()
     }
 }

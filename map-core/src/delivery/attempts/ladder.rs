@@ -209,6 +209,7 @@ impl Delivery<'_> {
         demands: Option<&Demands>,
     ) -> Attempted {
         let started = Instant::now();
+        self.meter.reach(Stage::Connect);
         let connecting = timeout(self.environment.connect_timeout, self.connect(host, destination));
         let trail = Trail {
             host: Arc::clone(&host.name),
@@ -225,6 +226,7 @@ impl Delivery<'_> {
         if let (Some(port25), Some(address)) = (&self.environment.port25, trail.address) {
             port25.connected(address);
         }
+        self.meter.reach(Stage::Greeting);
         let pending = self.pending();
         let conversation = self
             .converse(&trail, &host.protection, transport, opening, &pending)
