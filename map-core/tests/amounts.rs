@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome,
-    SecretKind, Stage, TlsSession, TlsUse, TransactionId,
+    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
+    Hello, Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -15,9 +15,10 @@ fn envelope(recipients: usize) -> Envelope {
     let mailbox = |name: String| Mailbox::try_from(name.as_str()).unwrap();
     Envelope {
         reverse_path: mailbox("a@client.example".to_owned()).into(),
-        forward_paths: (0..recipients)
+        recipients: (0..recipients)
             .map(|index| mailbox(format!("r{index}@mx.example")).into())
             .collect(),
+        parameters: EnvelopeParameters::default(),
     }
 }
 

@@ -72,11 +72,13 @@ fn reached(storms: usize, first: impl Fn(&mut Dice) -> u8) -> BTreeMap<&'static 
             let word = match outcome {
                 Outcome::Accepted(_) => "accepted",
                 Outcome::Lost { .. } => "lost",
+                Outcome::NoBdat(_) => "no BDAT",
                 Outcome::NoTls(_) => "no TLS",
                 Outcome::Refused { .. } => "refused",
                 Outcome::Uncertain(_) => "uncertain",
                 Outcome::Unexpected { .. } => "unexpected",
                 Outcome::Unfit(_) => "unfit",
+                Outcome::Unserved => "unserved",
             };
             *reached.entry(word).or_default() += 1;
         }

@@ -10,6 +10,7 @@ use super::protection::{Skip, TlsPolicy};
 use super::report::{Delivered, Stage};
 use super::transcript::{one_line, shown};
 use super::verdict::{Cause, ConnectFailure, Verdict};
+use crate::message::BodyType;
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
@@ -275,6 +276,17 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
         Outcome::Unfit(Unfit::NoAuthMechanism | Unfit::NotVerified) | Outcome::NoTls(_) => {
             format!("Nothing was sent: {} {}.", host(case), exchange_detail(outcome))
         }
+        Outcome::Unfit(Unfit::NeedsBodyType(_)) => format!(
+            "{} takes no mail with such a body: it {}. Nothing was sent: send it in a 7-bit encoding.",
+            host(case),
+            exchange_detail(outcome)
+        ),
+        Outcome::Unfit(Unfit::NeedsRequireTls) => format!(
+            "The mail is to travel over verified TLS on its whole way, and {} does not promise that: it {}. Nothing was \
+             sent: send it without REQUIRETLS, or not at all.",
+            host(case),
+            exchange_detail(outcome)
+        ),
         Outcome::Unfit(Unfit::NeedsSmtpUtf8) => format!(
             "{} takes only addresses in ASCII, and {} is not one. Ask the recipient for an ASCII address.",
             host(case),
@@ -292,6 +304,16 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             "Nothing was delivered: {} {}. Try again later.",
             host(case),
             lost(*stage, why)
+        ),
+        Outcome::NoBdat(reply) => format!(
+            "{} offers CHUNKING and refused to use it: it said {}. Nothing was delivered; try again later, and tell its \
+             administrator if it stays so.",
+            host(case),
+            quoted(reply)
+        ),
+        Outcome::Unserved => format!(
+            "{} ended the session before it was this recipient's turn. Nothing was delivered to it; try again later.",
+            host(case)
         ),
         Outcome::Uncertain(why) => format!(
             "Nobody can say whether {} has the mail: all of it was sent, and then {}. It may have arrived: ask the \
@@ -440,6 +462,13 @@ fn exchange_detail(outcome: &Outcome) -> String {
         Outcome::Unfit(Unfit::NotVerified) => "has not proved who it is".to_owned(),
         Outcome::NoTls(NoTls::NotOffered) => "does not offer STARTTLS".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("refused STARTTLS: {}", quoted(reply)),
+        Outcome::NoBdat(reply) => format!("offers CHUNKING and refused BDAT: {}", quoted(reply)),
+        Outcome::Unserved => "ended the session before this recipient's turn".to_owned(),
+        Outcome::Unfit(Unfit::NeedsBodyType(BodyType::Binary)) => {
+            "does not offer BINARYMIME and CHUNKING".to_owned()
+        }
+        Outcome::Unfit(Unfit::NeedsBodyType(_)) => "does not offer 8BITMIME".to_owned(),
+        Outcome::Unfit(Unfit::NeedsRequireTls) => "does not offer REQUIRETLS".to_owned(),
         Outcome::Unfit(Unfit::NeedsSmtpUtf8) => "takes no address outside ASCII".to_owned(),
         Outcome::Unfit(Unfit::TooLarge { limit, .. }) => format!("takes at most {limit} octets"),
         Outcome::Lost { stage, why } => lost(*stage, why),

@@ -80,7 +80,8 @@ impl Redaction {
                 why: self.loss(Some(stage), why),
             },
             Outcome::Uncertain(why) => Outcome::Uncertain(self.loss(None, why)),
-            outcome @ (Outcome::NoTls(NoTls::NotOffered) | Outcome::Unfit(_)) => outcome,
+            Outcome::NoBdat(reply) => Outcome::NoBdat(self.reply(None, reply)),
+            outcome @ (Outcome::NoTls(NoTls::NotOffered) | Outcome::Unfit(_) | Outcome::Unserved) => outcome,
         }
     }
 

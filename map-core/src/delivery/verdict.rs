@@ -160,6 +160,9 @@ const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
 /// Conversion required but not supported (RFC 3463 section 3.7).
 const NO_CONVERSION: EnhancedStatusCode = status(5, 6, 3);
 
+/// REQUIRETLS support required (RFC 8689 section 8.2).
+const NO_REQUIRETLS: EnhancedStatusCode = status(5, 7, 30);
+
 /// What a cause means. `domain` is the recipient's, as `RE_DNS_FAIL` prints it.
 pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
     match cause {
@@ -310,6 +313,10 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
                 Unfit::NoAuthMechanism | Unfit::NotVerified => {
                     return permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Auth);
                 }
+                Unfit::NeedsRequireTls => {
+                    return permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Mail);
+                }
+                Unfit::NeedsBodyType(_) => (ReplyCode(554), NO_CONVERSION),
                 Unfit::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
                 Unfit::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
             };
@@ -339,6 +346,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             why: Loss::Unproved,
         } => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), (*stage).into()),
         Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
+        Outcome::NoBdat(reply) => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, Stage::Content)
+        },
+        Outcome::Unserved => transient(MapReply::ServerUnreach, CONNECTION_LOST, Stage::Mail),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
             server: match loss {

@@ -25,7 +25,8 @@ const MAX_SLICES: usize = 64;
 
 /// Listens to a conversation and supplies the contents of its transactions.
 pub trait Observer: Send {
-    /// Something happened. Never called with [`Event::NeedContent`], [`Event::StartTls`] or [`Event::Closed`].
+    /// Something happened. Never called with [`Event::OpenContent`], [`Event::NeedContent`], [`Event::StartTls`] or
+    /// [`Event::Closed`].
     fn event(&mut self, event: Event);
 
     /// A TLS handshake ended in a session, or in a failure that has a reason; not called where time ran out, the caller
@@ -34,11 +35,18 @@ pub trait Observer: Send {
         let _ = handshake;
     }
 
-    /// Opens the content of a transaction, from its beginning.
+    /// Opens the content of a transaction, from its beginning, in the form with this index. One with many recipients may
+    /// be opened more than once on one connection.
     ///
     /// # Errors
     /// What reading a source gives; the transaction is then given up.
-    fn open_content(&mut self, tx: TransactionId) -> io::Result<Box<dyn Read + Send>>;
+    fn open_content(&mut self, tx: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>>;
+
+    /// So many octets of the content were given to the system since it was opened, 0 when it has just been: as they were
+    /// read, without what the transfer adds. It never falls while a content is open, and ends at the content's size.
+    fn content_sent(&mut self, tx: TransactionId, octets: u64) {
+        let _ = (tx, octets);
+    }
 }
 
 /// Why the wait of one turn ended.
@@ -76,7 +84,9 @@ enum Handshake {
 /// The content that is being sent.
 struct OpenContent {
     tx: TransactionId,
-    reader: Box<dyn Read + Send>,
+    form: usize,
+    /// `None` until the first block is asked for.
+    reader: Option<Box<dyn Read + Send>>,
 }
 
 /// Drives `connection` over `transport` until it closes; nothing is returned because everything is told to `observer`.
@@ -96,6 +106,7 @@ pub async fn converse(
         input: vec![0; READ_BLOCK],
         content: None,
         content_asked: false,
+        content_sent: 0,
         unflushed: false,
         read_failed: None,
         write_failed: None,
@@ -116,6 +127,7 @@ pub async fn converse(
             Pause::Wait => {
                 let turn = driver.turn(transport.as_mut(), limits).await;
                 driver.handle(turn);
+                driver.tell_progress(observer);
             }
         }
     }
@@ -130,6 +142,8 @@ struct Driver<'a> {
     content: Option<OpenContent>,
     /// A content has been asked for on this connection: the limit on its first octet has been kept.
     content_asked: bool,
+    /// Octets of the open content that the observer was told of.
+    content_sent: u64,
     /// The transport has taken octets that it may still hold.
     unflushed: bool,
     /// Nothing more comes from the peer; what came with the failure is read first.
@@ -146,6 +160,14 @@ impl Driver<'_> {
     fn pass_events_on(&mut self, observer: &mut dyn Observer) -> Pause {
         while let Some(event) = self.connection.poll_event() {
             match event {
+                Event::OpenContent { tx, form } => {
+                    self.content_sent = 0;
+                    self.content = Some(OpenContent {
+                        tx,
+                        form,
+                        reader: None,
+                    });
+                }
                 Event::NeedContent(tx) => self.feed(tx, observer),
                 Event::StartTls => return Pause::StartTls,
                 Event::Closed => return Pause::Closed,
@@ -159,6 +181,15 @@ impl Driver<'_> {
     fn conclude(&mut self, observer: &mut dyn Observer) {
         while !matches!(self.pass_events_on(observer), Pause::Closed) {
             self.connection.handle_closed(None, now());
+        }
+    }
+
+    fn tell_progress(&mut self, observer: &mut dyn Observer) {
+        if let Some((tx, octets)) = self.connection.content_sent()
+            && octets > self.content_sent
+        {
+            self.content_sent = octets;
+            observer.content_sent(tx, octets);
         }
     }
 
@@ -177,18 +208,19 @@ impl Driver<'_> {
     }
 
     fn next_block(&mut self, tx: TransactionId, observer: &mut dyn Observer) -> io::Result<Bytes> {
-        if self.content.as_ref().is_none_or(|content| content.tx != tx) {
-            self.content = Some(OpenContent {
-                tx,
-                reader: observer.open_content(tx)?,
-            });
-        }
-        let Some(content) = &mut self.content else {
+        let Some(content) = self.content.as_mut().filter(|content| content.tx == tx) else {
             return Ok(Bytes::new());
         };
+        let reader = match &mut content.reader {
+            Some(reader) => reader,
+            unopened => {
+                let reader = observer.open_content(tx, content.form)?;
+                observer.content_sent(tx, 0);
+                unopened.insert(reader)
+            }
+        };
         let mut block = Vec::with_capacity(CONTENT_BLOCK);
-        content
-            .reader
+        reader
             .by_ref()
             .take(CONTENT_BLOCK as u64)
             .read_to_end(&mut block)?;

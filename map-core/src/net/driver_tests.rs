@@ -190,7 +190,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
         fn event(&mut self, event: Event) {
             self.0.push(event);
         }
-        fn open_content(&mut self, _: TransactionId) -> io::Result<Box<dyn io::Read + Send>> {
+        fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<Box<dyn io::Read + Send>> {
             Ok(Box::new(io::empty()))
         }
     }

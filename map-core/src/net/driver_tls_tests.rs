@@ -6,8 +6,8 @@ use super::tls::testing::{HOST, Server};
 use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use super::{CancelSignal, Limits, Observer, Transport, converse};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, Outcome, Stage, TlsUse,
-    TransactionId,
+    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
+    Outcome, Stage, TlsUse, TransactionId,
 };
 use std::future::Future;
 use std::io;
@@ -64,7 +64,7 @@ impl Observer for Listener {
     fn event(&mut self, event: Event) {
         assert!(!matches!(
             event,
-            Event::StartTls | Event::Closed | Event::NeedContent(_)
+            Event::StartTls | Event::Closed | Event::NeedContent(_) | Event::OpenContent { .. }
         ));
         self.told.events.push(event);
     }
@@ -77,7 +77,7 @@ impl Observer for Listener {
         self.told.handshakes.push(told);
     }
 
-    fn open_content(&mut self, _: TransactionId) -> io::Result<Box<dyn io::Read + Send>> {
+    fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<Box<dyn io::Read + Send>> {
         Ok(Box::new(io::Cursor::new(self.content.clone())))
     }
 }
@@ -123,7 +123,8 @@ impl<'a> Client<'a> {
         let mailbox = |text: &str| crate::Mailbox::try_from(text).expect("a mailbox");
         let envelope = Envelope {
             reverse_path: mailbox("a@client.example").into(),
-            forward_paths: vec![mailbox("b@example.test").into()],
+            recipients: vec![mailbox("b@example.test").into()],
+            parameters: EnvelopeParameters::default(),
         };
         let mut connection = Connection::new(config, now);
         connection.submit(TransactionId(1), envelope, BodyInfo::default(), now);

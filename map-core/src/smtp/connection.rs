@@ -39,7 +39,9 @@ use std::time::Instant;
 ///
 /// # Example
 /// ```
-/// use map_core::smtp::{BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Outcome, TlsUse, TransactionId};
+/// use map_core::smtp::{
+///     BodyForm, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Outcome, TlsUse, TransactionId,
+/// };
 /// use std::time::Instant;
 ///
 /// /// Takes what the machine wants to write, as a socket would.
@@ -61,10 +63,12 @@ use std::time::Instant;
 /// };
 /// let envelope = Envelope {
 ///     reverse_path: map_core::Mailbox::try_from("a@client.example").unwrap().into(),
-///     forward_paths: vec![map_core::Mailbox::try_from("b@mx.example").unwrap().into()],
+///     recipients: vec![map_core::Mailbox::try_from("b@mx.example").unwrap().into()],
+///     parameters: EnvelopeParameters::default(),
 /// };
 /// let mut connection = Connection::new(config, now);
-/// connection.submit(TransactionId(1), envelope, BodyInfo { size: Some(4) }, now);
+/// let form = BodyForm { size: Some(4), ..BodyForm::default() };
+/// connection.submit(TransactionId(1), envelope, form.into(), now);
 /// connection.quit(now);
 ///
 /// connection.handle_bytes(b"220 mx.example\r\n", now);
@@ -274,6 +278,12 @@ impl Connection {
     pub fn handle_closed(&mut self, error: Option<io::ErrorKind>, now: Instant) {
         let why = error.map_or(Loss::Closed, Loss::Reset);
         self.step(|phase, core| phase.end(&Ending::Lost(why), core, now));
+    }
+
+    /// The transaction whose content was opened last, and how many octets of it, dots and end mark not counted, were
+    /// given to the system since.
+    pub fn content_sent(&self) -> Option<(TransactionId, u64)> {
+        self.core.wire.content_sent()
     }
 
     /// What to write next, for one `writev`; empty when there is nothing.

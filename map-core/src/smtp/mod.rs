@@ -94,6 +94,7 @@ mod capabilities;
 mod codes;
 mod command;
 mod connection;
+mod dsn;
 mod opening;
 mod parser;
 mod ready;
@@ -105,13 +106,15 @@ mod transaction;
 mod transmit;
 
 pub use auth::{Authentication, Secret, SecretKind};
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, Limits};
 pub use connection::Connection;
+pub use dsn::{DsnError, EnvelopeId, Notify, NotifyOn, OriginalRecipient, Ret};
 pub use parser::{ReplyError, ReplyParser};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode, Severity};
 pub use sasl::AuthMechanism;
 
-use crate::address::{ForwardPath, MailboxDomain, ReversePath};
+use crate::address::{ForwardPath, Mailbox, MailboxDomain, ReversePath};
+use crate::message::{BodyType, Needs};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,19 +124,100 @@ use std::time::Duration;
 pub struct TransactionId(pub u64);
 
 /// `MAIL` and `RCPT`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// `MAIL FROM:`
     pub reverse_path: ReversePath,
-    /// `RCPT TO:`, in order; RFC 5321 section 4.5.3.1.8 lets a server refuse more than 100.
-    pub forward_paths: Vec<ForwardPath>,
+    /// `RCPT TO:`, in order, as many as there are.
+    pub recipients: Vec<EnvelopeRecipient>,
+    /// What is wished of the transaction as a whole.
+    pub parameters: EnvelopeParameters,
+}
+
+/// One `RCPT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeRecipient {
+    /// `RCPT TO:`
+    pub forward_path: ForwardPath,
+    /// `NOTIFY=`, where DSN is offered.
+    pub notify: Option<Notify>,
+    /// `ORCPT=`, where DSN is offered.
+    pub original: Option<OriginalRecipient>,
+}
+
+impl From<ForwardPath> for EnvelopeRecipient {
+    fn from(forward_path: ForwardPath) -> Self {
+        Self {
+            forward_path,
+            notify: None,
+            original: None,
+        }
+    }
+}
+
+impl From<Mailbox> for EnvelopeRecipient {
+    fn from(mailbox: Mailbox) -> Self {
+        ForwardPath::from(mailbox).into()
+    }
+}
+
+/// What is wished of a transaction as a whole. The default wishes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvelopeParameters {
+    /// `RET=`, where DSN is offered.
+    pub ret: Option<Ret>,
+    /// `ENVID=`, where DSN is offered.
+    pub envelope_id: Option<EnvelopeId>,
+    /// `REQUIRETLS` (RFC 8689): on the whole way verified TLS, or no mail.
+    pub require_tls: bool,
 }
 
 /// What the machine must know of a body before it moves.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// The default is one form of 7 bits whose size is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyInfo {
+    /// At least one, in the order of preference: the first that the host can take is the one that is sent. An empty
+    /// list is that of the default.
+    pub forms: Vec<BodyForm>,
+    /// When the content goes by BDAT.
+    pub chunking: Chunking,
+}
+
+impl Default for BodyInfo {
+    fn default() -> Self {
+        BodyForm::default().into()
+    }
+}
+
+impl From<BodyForm> for BodyInfo {
+    fn from(form: BodyForm) -> Self {
+        Self {
+            forms: vec![form],
+            chunking: Chunking::default(),
+        }
+    }
+}
+
+/// One way to send a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodyForm {
+    /// What a host must offer to be sent this one.
+    pub needs: Needs,
     /// Octets before dot-stuffing, if known (RFC 1870).
     pub size: Option<u64>,
+}
+
+/// When a content goes by BDAT (RFC 3030) and not by DATA.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Chunking {
+    /// Where it is offered, for a binary body or one of 16 MiB and more.
+    #[default]
+    Auto,
+    /// Only where there is no other way for a binary body.
+    Avoid,
+    /// Wherever it is offered.
+    Prefer,
 }
 
 /// What a connection is told once.
@@ -288,6 +372,12 @@ pub enum Outcome {
     },
     /// Behind the commit point, and no final reply that can be believed (RFC 1047).
     Uncertain(Loss),
+    /// The host offers BDAT and does not know it: it refused the first chunk so, and has none of the content. On another
+    /// connection and with [`Chunking::Avoid`] the same host may take it.
+    NoBdat(Arc<Reply>),
+    /// The session served others of this transaction and ended before it was this one's turn. The same host may serve
+    /// it in another session.
+    Unserved,
 }
 
 /// Why there is no TLS session, found before a handshake.
@@ -306,7 +396,11 @@ pub enum Unfit {
     NoAuthMechanism,
     /// AUTH was asked for and the session's peer is not verified: no secret has left.
     NotVerified,
-    /// An address is not ASCII and SMTPUTF8 is not offered.
+    /// It takes no body of this type, and there is no form of the message that needs less.
+    NeedsBodyType(BodyType),
+    /// REQUIRETLS is asked for and not offered, or this is no TLS session with a peer that has proved who it is.
+    NeedsRequireTls,
+    /// An address, or the header, is not ASCII and SMTPUTF8 is not offered.
     NeedsSmtpUtf8,
     /// Larger than the host's SIZE.
     TooLarge {
@@ -379,6 +473,14 @@ pub enum Event {
     /// Make the transport a TLS one and call [`Connection::handle_tls`]; once at most. Until then nothing is to be
     /// written, and what is read in the clear is to be handed over, never kept for the time behind the handshake.
     StartTls,
+    /// The content of the transaction is wanted from its beginning: [`NeedContent`](Self::NeedContent) follows, as often
+    /// as there is room for a block. A transaction of many recipients opens its content more than once.
+    OpenContent {
+        /// The transaction.
+        tx: TransactionId,
+        /// Which of the [`forms`](BodyInfo::forms) of its body, as an index.
+        form: usize,
+    },
     /// Call [`Connection::handle_content`] once.
     NeedContent(TransactionId),
     /// One recipient's outcome; exactly one for each before `Finished`.

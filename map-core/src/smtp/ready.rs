@@ -105,6 +105,11 @@ impl Ready {
         let reply = Arc::clone(reply);
         let ending = match verdict {
             Verdict::Continue => return self.go_on(core, now),
+            Verdict::Content { tx, form } => {
+                core.wire.open_content(tx);
+                core.events.push_back(Event::OpenContent { tx, form });
+                return self.go_on(core, now);
+            }
             Verdict::LoneDot => {
                 core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
                 return self.go_on(core, now);
@@ -222,7 +227,7 @@ impl Ready {
                 taking.asked = false;
                 let written = taking
                     .stuffing
-                    .block(block, |octets| core.wire.send_part(octets, now));
+                    .block(block, |part| core.wire.send_part(part, now));
                 let end_mark = if last {
                     taking.stuffing.end_mark().map(Some)
                 } else {

@@ -11,6 +11,7 @@
 //! > Conforming implementations MUST NOT recognize or generate any other character or character sequence as a
 //! > line terminator.
 
+use super::transmit::Part;
 use bytes::Bytes;
 
 /// Where in the content the next block begins.
@@ -45,24 +46,24 @@ impl Stuffing {
     /// Hands on what has to be written for a block, as slices of it with dots between them.
     ///
     /// Nothing of a block with a bare CR or LF is handed on, and nothing may follow it.
-    pub(super) fn block(&mut self, block: &Bytes, mut write: impl FnMut(Bytes)) -> Result<(), BareLineEnd> {
+    pub(super) fn block(&mut self, block: &Bytes, mut write: impl FnMut(Part)) -> Result<(), BareLineEnd> {
         if block.is_empty() {
             return Ok(());
         }
         let scan = Scan::of(block, self.position)?;
         if self.position == Position::AfterCr {
-            write(Bytes::from_static(b"\r"));
+            write(Part::Content(Bytes::from_static(b"\r")));
         }
         let mut from = 0;
         for dot in scan.dots {
             if dot > from {
-                write(block.slice(from..dot));
+                write(Part::Content(block.slice(from..dot)));
             }
-            write(Bytes::from_static(b"."));
+            write(Part::Ours(Bytes::from_static(b".")));
             from = dot;
         }
         if scan.end > from {
-            write(block.slice(from..scan.end));
+            write(Part::Content(block.slice(from..scan.end)));
         }
         self.position = scan.position;
         Ok(())
@@ -143,8 +144,8 @@ mod tests {
         let mut octets = Vec::new();
         let mut stuffing = Stuffing::new();
         for block in blocks {
-            stuffing.block(&Bytes::copy_from_slice(block), |slice| {
-                octets.extend_from_slice(&slice);
+            stuffing.block(&Bytes::copy_from_slice(block), |part| match part {
+                Part::Content(slice) | Part::Ours(slice) => octets.extend_from_slice(&slice),
             })?;
         }
         octets.extend_from_slice(&stuffing.end_mark()?);
@@ -203,10 +204,7 @@ mod tests {
     fn nothing_of_a_refused_block_is_written() {
         let mut stuffing = Stuffing::new();
         let block = Bytes::from_static(b"good line\r\n.dot\r\nbad\nline");
-        assert_eq!(
-            stuffing.block(&block, |slice| panic!("wrote {slice:?}")),
-            Err(BareLineEnd)
-        );
+        assert_eq!(stuffing.block(&block, |_| panic!("wrote")), Err(BareLineEnd));
     }
 
     #[test]
@@ -214,8 +212,11 @@ mod tests {
         let block = Bytes::from(b".first\r\nsecond\r\n.third\r\n".repeat(100));
         let own = block.as_ptr_range();
         let mut slices = 0;
-        let write = |slice: Bytes| {
-            assert!(slice == "." || own.contains(&slice.as_ptr()), "a copy: {slice:?}");
+        let write = |part: Part| {
+            match part {
+                Part::Content(slice) => assert!(own.contains(&slice.as_ptr()), "a copy: {slice:?}"),
+                Part::Ours(slice) => assert_eq!(slice, "."),
+            }
             slices += 1;
         };
         Stuffing::new().block(&block, write).unwrap();

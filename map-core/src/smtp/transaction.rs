@@ -99,6 +99,12 @@ pub(super) struct TakingContent {
 pub(super) enum Verdict {
     /// Go on.
     Continue,
+    /// The content comes next.
+    Content {
+        tx: TransactionId,
+        /// Which of its forms.
+        form: usize,
+    },
     /// 354, and nobody accepted: a dot alone.
     LoneDot,
     /// 354 to an envelope whose MAIL was refused but a RCPT accepted. A dot alone might deliver an empty
@@ -112,7 +118,7 @@ pub(super) enum Verdict {
 
 impl Transaction {
     pub(super) fn new(id: TransactionId, envelope: Envelope, body: BodyInfo) -> Self {
-        let open = vec![true; envelope.forward_paths.len()];
+        let open = vec![true; envelope.recipients.len()];
         Self {
             id,
             envelope,
@@ -144,7 +150,8 @@ impl Transaction {
     /// Fits the transaction to what the server offers: some recipients, or all, may get their outcome here.
     pub(super) fn plan(&mut self, capabilities: &Capabilities, events: &mut VecDeque<Event>) {
         self.finish_if_empty(events);
-        if let (Some(size), Some(limit)) = (self.body.size, capabilities.size_limit())
+        let size = self.body.forms.first().and_then(|form| form.size);
+        if let (Some(size), Some(limit)) = (size, capabilities.size_limit())
             && size > limit
         {
             // RFC 1870 section 4, https://www.rfc-editor.org/rfc/rfc1870#section-4
@@ -160,16 +167,16 @@ impl Transaction {
         for index in 0..self.open.len() {
             let needs = self
                 .envelope
-                .forward_paths
+                .recipients
                 .get(index)
-                .is_some_and(|path| path.0.needs_smtputf8());
+                .is_some_and(|recipient| recipient.forward_path.0.needs_smtputf8());
             if (sender_needs_utf8 || needs) && !capabilities.smtputf8 {
                 self.decide(index, Outcome::Unfit(Unfit::NeedsSmtpUtf8), events);
             }
             smtputf8 |= needs;
         }
         self.parameters = Parameters {
-            size: capabilities.size.and(self.body.size),
+            size: capabilities.size.and(size),
             smtputf8: smtputf8 && capabilities.smtputf8,
         };
         self.begin();
@@ -208,7 +215,7 @@ impl Transaction {
             }
             Next::Rcpt(place) => {
                 let index = *progress.recipients.get(place)?;
-                let command = Command::Rcpt(self.envelope.forward_paths.get(index)?);
+                let command = Command::Rcpt(&self.envelope.recipients.get(index)?.forward_path);
                 Some((command.to_octets(), Owed::Rcpt(self.id, index)))
             }
             Next::Data => Some((Command::Data.to_octets(), Owed::Data(self.id))),
@@ -311,7 +318,7 @@ impl Transaction {
                     stuffing: Stuffing::new(),
                     asked: false,
                 });
-                Verdict::Continue
+                Verdict::Content { tx: self.id, form: 0 }
             }
             Severity::PositiveIntermediate => {
                 // The MAIL without parameters cannot be said any more: a refusal of a parameter decides nothing.

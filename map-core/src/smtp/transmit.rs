@@ -85,6 +85,16 @@ struct Segment {
     octets: Bytes,
     /// What is sent whole with the last of them.
     completes: Option<Owed>,
+    /// They are the caller's, and not ours.
+    is_content: bool,
+}
+
+/// Octets within a content.
+pub(super) enum Part {
+    /// The caller's.
+    Content(Bytes),
+    /// Such that only the transfer needs.
+    Ours(Bytes),
 }
 
 /// How many octets, and not which: they may be a mail, or a password.
@@ -93,7 +103,7 @@ impl fmt::Debug for Segment {
         f.debug_struct("Segment")
             .field("octets", &self.octets.len())
             .field("completes", &self.completes)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,6 +118,8 @@ pub(super) struct Wire {
     owed: VecDeque<Owed>,
     /// How many at the front of `owed` were told as [`Event::Sent`].
     announced: usize,
+    /// The content that was opened last, and how many octets of it were sent.
+    content: Option<(TransactionId, u64)>,
     since: Instant,
 }
 
@@ -120,6 +132,7 @@ impl Wire {
             queued: 0,
             owed: VecDeque::new(),
             announced: 0,
+            content: None,
             since: now,
         }
     }
@@ -131,22 +144,47 @@ impl Wire {
         self.since = now;
     }
 
-    /// Queues a command, or the last octets of the content.
+    /// Queues a command, or the end of a content.
     pub(super) fn send(&mut self, octets: Bytes, completes: Owed, now: Instant) {
-        self.push(octets, Some(completes), now);
+        let completes = Some(completes);
+        self.push(
+            Segment {
+                octets,
+                completes,
+                is_content: false,
+            },
+            now,
+        );
     }
 
-    /// Queues octets of the content that are not the last.
-    pub(super) fn send_part(&mut self, octets: Bytes, now: Instant) {
-        self.push(octets, None, now);
+    /// The octets of a content are counted from here on.
+    pub(super) fn open_content(&mut self, tx: TransactionId) {
+        self.content = Some((tx, 0));
     }
 
-    fn push(&mut self, octets: Bytes, completes: Option<Owed>, now: Instant) {
+    /// Queues octets between those of the content, and not its end.
+    pub(super) fn send_part(&mut self, part: Part, now: Instant) {
+        let (octets, is_content) = match part {
+            Part::Content(octets) => (octets, true),
+            Part::Ours(octets) => (octets, false),
+        };
+        let completes = None;
+        self.push(
+            Segment {
+                octets,
+                completes,
+                is_content,
+            },
+            now,
+        );
+    }
+
+    fn push(&mut self, segment: Segment, now: Instant) {
         if self.is_quiet() {
             self.since = now;
         }
-        self.queued = self.queued.saturating_add(octets.len());
-        self.unsent.push_back(Segment { octets, completes });
+        self.queued = self.queued.saturating_add(segment.octets.len());
+        self.unsent.push_back(segment);
     }
 
     /// What to write next.
@@ -175,6 +213,9 @@ impl Wire {
             *octets -= step;
             self.written += step;
             self.queued = self.queued.saturating_sub(step);
+            if let Some((_, sent)) = self.content.as_mut().filter(|_| segment.is_content) {
+                *sent = sent.saturating_add(step as u64);
+            }
             if step < left {
                 return None;
             }
@@ -233,6 +274,11 @@ impl Wire {
         self.unsent.clear();
         self.written = 0;
         self.queued = 0;
+    }
+
+    /// The content that was opened last, and how many octets of it were given to the system.
+    pub(super) fn content_sent(&self) -> Option<(TransactionId, u64)> {
+        self.content
     }
 
     /// Nothing to send and no reply owed.

@@ -9,9 +9,10 @@ pub(crate) mod storm;
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::address::MailboxDomain;
+use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyInfo, Config, Connection, Deadlines, Envelope, Event, Hello, Loss, NoTls, Outcome, Reply, Severity,
-    Stage, TlsSession, TlsUse, TransactionId,
+    BodyForm, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
+    NoTls, Outcome, Reply, Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -173,13 +174,18 @@ impl Harness {
         };
         let envelope = Envelope {
             reverse_path: SENDER.clone().into(),
-            forward_paths: (0..mail.recipients).map(recipient).collect(),
+            recipients: (0..mail.recipients).map(recipient).collect(),
+            parameters: EnvelopeParameters::default(),
         };
-        let body = BodyInfo { size: mail.size };
+        let size = mail.size;
+        let form = BodyForm {
+            size,
+            ..BodyForm::default()
+        };
         self.mails.push(mail);
         self.handed.push(0);
         let tx = TransactionId(self.mails.len() as u64);
-        self.connection.submit(tx, envelope, body, self.now);
+        self.connection.submit(tx, envelope, form.into(), self.now);
         self.take_events();
     }
 
@@ -346,6 +352,7 @@ impl Harness {
                         self.final_replies.entry(tx).or_insert(reply.severity());
                     }
                 }
+                Event::OpenContent { tx, .. } => self.handed[number(tx) - 1] = 0,
                 Event::NeedContent(tx) => {
                     self.asked.push(number(tx));
                     if self.hands_over {
@@ -399,7 +406,8 @@ impl Harness {
     pub(crate) fn submit_nothing(&mut self) {
         let envelope = Envelope {
             reverse_path: SENDER.clone().into(),
-            forward_paths: Vec::new(),
+            recipients: Vec::new(),
+            parameters: EnvelopeParameters::default(),
         };
         self.connection
             .submit(TransactionId(0), envelope, BodyInfo::default(), self.now);
@@ -424,7 +432,8 @@ impl Harness {
                 assert!(!sent, "{outcome:?} behind the commit point");
             }
             Outcome::Refused { reply, .. } => assert!(reply.severity().is_negative(), "{outcome:?}"),
-            Outcome::NoTls(_) | Outcome::Unfit(_) => {}
+            Outcome::NoBdat(reply) => assert!(reply.severity().is_negative(), "{outcome:?}"),
+            Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => {}
         }
     }
 
@@ -470,16 +479,25 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Unexpected { stage, reply } => {
             format!("unexpected at {} ({})", command(*stage), codes(reply))
         }
-        Outcome::Unfit(map_core::smtp::Unfit::NeedsSmtpUtf8) => "unfit (SMTPUTF8)".to_owned(),
-        Outcome::Unfit(map_core::smtp::Unfit::TooLarge { size, limit }) => {
-            format!("unfit ({size} octets, limit {limit})")
-        }
-        Outcome::Unfit(map_core::smtp::Unfit::NoAuthMechanism) => "unfit (no AUTH mechanism)".to_owned(),
-        Outcome::Unfit(map_core::smtp::Unfit::NotVerified) => "unfit (not verified)".to_owned(),
+        Outcome::Unfit(unfit) => format!("unfit ({})", lack(*unfit)),
+        Outcome::NoBdat(reply) => format!("no BDAT ({})", codes(reply)),
+        Outcome::Unserved => "unserved".to_owned(),
         Outcome::NoTls(NoTls::NotOffered) => "no TLS (not offered)".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("no TLS ({})", codes(reply)),
         Outcome::Lost { stage, why } => format!("lost at {} ({})", command(*stage), loss(why)),
         Outcome::Uncertain(why) => format!("uncertain ({})", loss(why)),
+    }
+}
+
+fn lack(unfit: Unfit) -> String {
+    match unfit {
+        Unfit::NeedsBodyType(BodyType::Binary) => "BINARYMIME".to_owned(),
+        Unfit::NeedsBodyType(_) => "8BITMIME".to_owned(),
+        Unfit::NeedsRequireTls => "REQUIRETLS".to_owned(),
+        Unfit::NeedsSmtpUtf8 => "SMTPUTF8".to_owned(),
+        Unfit::NoAuthMechanism => "no AUTH mechanism".to_owned(),
+        Unfit::NotVerified => "not verified".to_owned(),
+        Unfit::TooLarge { size, limit } => format!("{size} octets, limit {limit}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ladder::{Attempted, Next, Opening};
 use super::{Delivery, Host, Trail};
-use crate::address::{ForwardPath, ReversePath};
+use crate::address::ReversePath;
 use crate::delivery::advice;
 use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
@@ -12,7 +12,10 @@ use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, 
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{Observer, Transport, converse};
-use crate::smtp::{self, BodyInfo, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId};
+use crate::smtp::{
+    self, BodyForm, Connection, Envelope, EnvelopeParameters, Event, Hello, Loss, Outcome, TlsUse,
+    TransactionId,
+};
 use std::io::{self, Read};
 use tokio::time::Instant;
 
@@ -51,14 +54,15 @@ impl Delivery<'_> {
             tls: opening.tls,
             auth: relay.and_then(|relay| relay.authentication(&mut rand::rng())),
         };
-        let forward_paths = pending
+        let recipients = pending
             .iter()
             .filter_map(|&index| self.recipients.get(index))
-            .map(|recipient| ForwardPath(recipient.mailbox.clone()))
+            .map(|recipient| recipient.mailbox.clone().into())
             .collect();
         let envelope = Envelope {
             reverse_path: ReversePath::Mailbox(self.message.from().clone()),
-            forward_paths,
+            recipients,
+            parameters: EnvelopeParameters::default(),
         };
         let size = self.message.size();
         let mut observer = Notes {
@@ -70,9 +74,13 @@ impl Delivery<'_> {
             conversation: Conversation::default(),
         };
         let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
+        let form = BodyForm {
+            needs: self.message.needs(),
+            size,
+        };
         let now = Instant::now().into_std();
         let mut connection = Connection::new(config, now);
-        connection.submit(TransactionId(0), envelope, BodyInfo { size }, now);
+        connection.submit(TransactionId(0), envelope, form.into(), now);
         connection.quit(now);
         converse(
             &mut connection,
@@ -206,7 +214,9 @@ impl Session {
             | Outcome::Unexpected { .. }
             | Outcome::Unfit(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
-            Outcome::Lost { .. } | Outcome::NoTls(_) => Next::Address,
+            Outcome::Lost { .. } | Outcome::NoBdat(_) | Outcome::NoTls(_) | Outcome::Unserved => {
+                Next::Address
+            }
         }
     }
 
@@ -303,7 +313,11 @@ impl Observer for Notes<'_> {
                 self.conversation.past_hello = true;
                 self.conversation.offers_starttls = capabilities.starttls;
             }
-            Event::Finished(_) | Event::NeedContent(_) | Event::StartTls | Event::Closed => {}
+            Event::Finished(_)
+            | Event::NeedContent(_)
+            | Event::OpenContent { .. }
+            | Event::StartTls
+            | Event::Closed => {}
         }
     }
 
@@ -316,7 +330,7 @@ impl Observer for Notes<'_> {
         }
     }
 
-    fn open_content(&mut self, _tx: TransactionId) -> io::Result<Box<dyn Read + Send>> {
+    fn open_content(&mut self, _tx: TransactionId, _form: usize) -> io::Result<Box<dyn Read + Send>> {
         self.meter.begin_content(self.size);
         self.message.open()
     }
