@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod built;
 pub mod c_library;
 pub mod certificates;
 pub mod confined;
 pub mod dns_lab;
 pub mod mail_server;
 pub mod netns;
+pub mod python;
 pub mod road;
 pub mod samples;
 pub mod signed_dns_lab;

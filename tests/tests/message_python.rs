@@ -2,10 +2,9 @@
 
 use map_core::Mailbox;
 use map_core::message::{Content, Message, Options, Subject};
+use map_tests::python::{framed, frames, python, run};
 use map_tests::samples::{Sample, normalised, samples};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::io::Read;
 
 /// What Python says of one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,48 +16,23 @@ struct Seen {
     defects: String,
 }
 
-fn framed(octets: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(octets.len()).unwrap();
-    [&length.to_be_bytes(), octets].concat()
-}
-
-fn next_frame(rest: &mut &[u8]) -> String {
-    let (length, behind) = rest.split_first_chunk::<4>().expect("Python stopped early");
-    let (frame, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
-    *rest = behind;
-    String::from_utf8(frame.to_vec()).unwrap()
-}
-
-/// Has all messages parsed by one interpreter: `MAPAGENT_TEST_PYTHON`, or `python3`.
+/// Has all messages parsed by one interpreter.
 fn parse_by_python(messages: &[Vec<u8>]) -> Vec<Seen> {
-    let python = std::env::var_os("MAPAGENT_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-    let mut child = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/parse_messages.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python is needed for this test");
-    let mut stdin = child.stdin.take().unwrap();
-    let input: Vec<u8> = messages.iter().flat_map(|message| framed(message)).collect();
-    let writer = thread::spawn(move || stdin.write_all(&input));
-    let mut output = Vec::new();
-    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
-    assert!(child.wait().unwrap().success());
-    writer.join().unwrap().unwrap();
-
-    let mut rest = output.as_slice();
-    let seen = messages
+    let input = framed(messages.iter().map(Vec::as_slice));
+    let output = frames(&run::<&str>(&python(), "parse_messages.py", [], input));
+    assert_eq!(output.len(), messages.len() * 5);
+    let mut texts = output.into_iter().map(|text| String::from_utf8(text).unwrap());
+    let mut next = || texts.next().unwrap();
+    messages
         .iter()
         .map(|_| Seen {
-            from: next_frame(&mut rest),
-            to: next_frame(&mut rest),
-            subject: next_frame(&mut rest),
-            text: next_frame(&mut rest),
-            defects: next_frame(&mut rest),
+            from: next(),
+            to: next(),
+            subject: next(),
+            text: next(),
+            defects: next(),
         })
-        .collect();
-    assert!(rest.is_empty());
-    seen
+        .collect()
 }
 
 fn composed(from: &Mailbox, to: &Mailbox, sample: &Sample) -> Vec<u8> {

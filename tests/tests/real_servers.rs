@@ -6,12 +6,13 @@ use map_core::{Agent, Config};
 use map_sandbox::{Sandbox, World};
 use map_tests::c_library::InstalledLibrary;
 use map_tests::mail_server::{Kind, MailServer};
+use map_tests::python::{python, python_with_mapagent, source};
 use map_tests::samples::{Sample, samples};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -201,28 +202,6 @@ impl Post {
 
 fn told(report: &Report) -> String {
     format!("{}\n{}", report.summary().advice(), report.transcript())
-}
-
-fn source(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-/// The interpreter that `make test` names, or this machine's own: enough for what needs no module of ours.
-fn python() -> OsString {
-    std::env::var_os("MAPAGENT_TEST_PYTHON").unwrap_or_else(|| "python3".into())
-}
-
-/// An interpreter that has our module.
-fn python_with_mapagent() -> OsString {
-    let private = source("../.venv/bin/python");
-    std::env::var_os("MAPAGENT_TEST_PYTHON").unwrap_or_else(|| {
-        assert!(
-            private.exists(),
-            "{} is not there: run scripts/python-env",
-            private.display()
-        );
-        private.into()
-    })
 }
 
 fn from_rust(kind: Kind) {

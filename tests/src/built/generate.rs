@@ -1,25 +1,31 @@
 //! Messages of every structure, with names and texts of the kinds that mail systems are known to change, and what a
 //! reader must see in them.
 
+use crate::samples::{Draw, Sample, normalised, samples};
 use map_core::Mailbox;
 use map_core::message::{
     Address, AddressList, BodyType, Builder, DisplayName, Entry, Field, Group, Message, Multipart, Part,
     TransferEncoding,
 };
-use map_tests::samples::{Draw, Sample, normalised, samples};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// A message and what was put into it.
-pub(crate) struct Given {
-    pub(crate) message: Message,
-    pub(crate) seen: Value,
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The message.
+    pub message: Message,
+    /// What a reader must see in it, told as in `python/read_built.py`.
+    pub seen: Value,
 }
 
 /// As many messages, the same at every run. Their files are in `directory`.
-pub(crate) fn generate(count: usize, seed: u64, directory: &Path) -> Vec<Given> {
+///
+/// # Panics
+/// When these cannot be written, or the builder takes no such message.
+pub fn generate(count: usize, seed: u64, directory: &Path) -> Vec<Given> {
     let mut generator = Generator {
         draw: Draw(seed),
         samples: samples(count * 4, seed),
@@ -402,7 +408,7 @@ fn longest_line(text: &str) -> usize {
     text.split(['\r', '\n']).map(str::len).max().unwrap_or_default()
 }
 
-pub(crate) fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut hex, octet| {
         write!(hex, "{octet:02x}").unwrap();
         hex
