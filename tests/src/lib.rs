@@ -7,6 +7,7 @@ pub mod c_library;
 pub mod certificates;
 pub mod confined;
 pub mod dns_lab;
+pub mod fetching;
 pub mod mail_server;
 pub mod netns;
 pub mod python;

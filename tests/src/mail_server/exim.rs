@@ -5,8 +5,8 @@ use super::Role;
 
 pub(super) fn recipe(role: &Role<'_>) -> Recipe {
     Recipe {
-        packages: &["exim4-daemon-light"],
-        accounts: &["Debian-exim"],
+        packages: vec!["exim4-daemon-light"],
+        accounts: vec!["Debian-exim"],
         files: vec![("exim.conf", configuration(role))],
         prepare: "chown Debian-exim: /mnt/spool /mnt/mail; chown -f Debian-exim /mnt/etc/key.pem || true"
             .to_owned(),

@@ -3,13 +3,14 @@
 //! Each runs from the Debian package that `scripts/setup` has unpacked, in mounts and process ids of its own: nothing
 //! of the machine is configured, nothing is installed, nothing stays. They take mail for `alice@example.test` and
 //! `bob@example.test` from anybody, in the clear and, given a certificate, over TLS; a relay takes it from those who
-//! log in.
+//! log in. Beside a Postfix there may be a Dovecot, from which the two fetch their mail by IMAP and by POP3.
 
+mod dovecot;
 mod exim;
 mod opensmtpd;
 mod postfix;
 
-use crate::certificates::Identity;
+use crate::certificates::{Authority, Identity};
 use crate::confined::{Confined, wait_until};
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
@@ -47,9 +48,9 @@ impl Kind {
 /// What is particular to one server.
 struct Recipe {
     /// The Debian packages it comes from, the one that is named first at `/mnt/server`, another at `/mnt/` and its name.
-    packages: &'static [&'static str],
+    packages: Vec<&'static str>,
     /// The accounts it wants to find, beside root and `vmail`.
-    accounts: &'static [&'static str],
+    accounts: Vec<&'static str>,
     /// Its configuration: file names below `/mnt/etc`, and texts.
     files: Vec<(&'static str, String)>,
     /// Shell commands that come before it.
@@ -72,18 +73,58 @@ pub struct MailServer {
 }
 
 /// Where a server listens, and what it is to be.
+#[derive(Clone, Copy)]
 struct Role<'a> {
     address: SocketAddr,
     /// TLS for those who ask for it by STARTTLS.
     identity: Option<&'a Identity>,
     /// Where a relay expects TLS from the first octet. It takes mail only from [`RELAY_USER`].
     implicit: Option<SocketAddr>,
+    /// To whom a relay passes on what it takes; otherwise it delivers it itself.
+    next: Option<SocketAddr>,
+    /// Where its users fetch their mail.
+    access: Option<Access>,
+}
+
+impl<'a> Role<'a> {
+    fn new(identity: Option<&'a Identity>) -> Self {
+        Self {
+            address: unused_address(),
+            identity,
+            implicit: None,
+            next: None,
+            access: None,
+        }
+    }
+
+    fn relay(identity: &'a Identity) -> (Self, SocketAddr) {
+        let mut role = Self::new(Some(identity));
+        let implicit = role.other_port();
+        role.implicit = Some(implicit);
+        (role, implicit)
+    }
+
+    fn other_port(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), unused_port(self.address.ip()))
+    }
+}
+
+/// Where the users of a server fetch their mail, over TLS from the first octet: as `alice` and `bob`, with
+/// [`READER_PASSWORD`].
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// By IMAP.
+    pub imap: SocketAddr,
+    /// By POP3.
+    pub pop3: SocketAddr,
 }
 
 /// The user of a relay.
 pub const RELAY_USER: &str = "app";
 /// The password of that user.
 pub const RELAY_PASSWORD: &str = "pass word, \u{fc}mlaut";
+/// The password by which those who have a mailbox fetch their mail.
+pub const READER_PASSWORD: &str = "let me read";
 
 impl MailServer {
     /// Starts a server and waits for its greeting. `None`, said on standard error, where this process may not make
@@ -92,15 +133,7 @@ impl MailServer {
     /// # Panics
     /// When the server is not there or does not start: with what it has written.
     pub fn start(kind: Kind) -> Option<Self> {
-        let address = unused_address();
-        Self::start_as(
-            kind,
-            &Role {
-                address,
-                identity: None,
-                implicit: None,
-            },
-        )
+        Self::start_as(kind, &Role::new(None))
     }
 
     /// The same for a server that offers STARTTLS and shows this certificate: Exim by `GnuTLS`, Postfix by OpenSSL.
@@ -112,15 +145,25 @@ impl MailServer {
             kind != Kind::OpenSmtpd,
             "the STARTTLS of this OpenSMTPD fails with OpenSSL 3"
         );
-        let address = unused_address();
-        Self::start_as(
-            kind,
-            &Role {
-                address,
-                identity: Some(identity),
-                implicit: None,
-            },
-        )
+        Self::start_as(kind, &Role::new(Some(identity)))
+    }
+
+    /// A Postfix whose users fetch their mail from Dovecot. It takes mail for any domain: what is not for alice or bob
+    /// goes to alice, a message to several of them once. Both show a certificate for `mx.example.test` and for their
+    /// address.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_with_access(authority: &Authority) -> Option<(Self, Access)> {
+        let mut role = Role::new(None);
+        let identity = authority.certify(&["mx.example.test", &role.address.ip().to_string()]);
+        role.identity = Some(&identity);
+        let access = Access {
+            imap: role.other_port(),
+            pop3: role.other_port(),
+        };
+        role.access = Some(access);
+        Some((Self::start_as(Kind::Postfix, &role)?, access))
     }
 
     /// A Postfix that takes mail only over TLS and only from [`RELAY_USER`], whom Dovecot knows by PLAIN, LOGIN and
@@ -129,13 +172,17 @@ impl MailServer {
     /// # Panics
     /// As [`Self::start`].
     pub fn start_relay(identity: &Identity) -> Option<(Self, SocketAddr)> {
-        let address = unused_address();
-        let implicit = SocketAddr::new(address.ip(), unused_port(address.ip()));
-        let role = Role {
-            address,
-            identity: Some(identity),
-            implicit: Some(implicit),
-        };
+        let (role, implicit) = Role::relay(identity);
+        Some((Self::start_as(Kind::Postfix, &role)?, implicit))
+    }
+
+    /// The same, but what it takes it passes on to another server.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_relay_to(next: &Self, identity: &Identity) -> Option<(Self, SocketAddr)> {
+        let (mut role, implicit) = Role::relay(identity);
+        role.next = Some(next.address);
         Some((Self::start_as(Kind::Postfix, &role)?, implicit))
     }
 
@@ -289,7 +336,7 @@ fn lay_out(recipe: &Recipe, identity: Option<&Identity>) -> TempDir {
         "nobody:x:65534:65534::/:/bin/false".to_owned(),
     ];
     let mut group = vec!["root:x:0:".to_owned(), "nogroup:x:65534:".to_owned()];
-    for (account, id) in ["vmail"].iter().chain(recipe.accounts).zip(MAIL_UID..) {
+    for (account, id) in ["vmail"].iter().chain(&recipe.accounts).zip(MAIL_UID..) {
         passwd.push(format!("{account}:x:{id}:{id}::/:/bin/false"));
         group.push(format!("{account}:x:{id}:"));
     }

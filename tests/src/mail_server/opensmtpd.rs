@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 pub(super) fn recipe(address: SocketAddr) -> Recipe {
     Recipe {
-        packages: &["opensmtpd"],
-        accounts: &["opensmtpd", "opensmtpq"],
+        packages: vec!["opensmtpd"],
+        accounts: vec!["opensmtpd", "opensmtpq"],
         files: vec![("smtpd.conf", configuration(address))],
         prepare: PREPARE.to_owned(),
         command: &["/mnt/server/usr/sbin/smtpd", "-d", "-f", "/mnt/etc/smtpd.conf"],

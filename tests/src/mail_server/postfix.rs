@@ -1,35 +1,47 @@
 //! Postfix.
 
-use super::{RELAY_PASSWORD, RELAY_USER, Recipe, Role};
+use super::{Recipe, Role, dovecot};
 
 pub(super) fn recipe(role: &Role<'_>) -> Recipe {
+    // A name of its own for a relay: to its own name it would not pass on anything.
+    let (name, domains) = match role {
+        Role { next: Some(_), .. } => ("relay.example.test", ""),
+        Role { access: Some(_), .. } => ("mx.example.test", "/./ here\n"),
+        _ => ("mx.example.test", "/\\.test$/ here\n"),
+    };
     let mut recipe = Recipe {
-        packages: &["postfix"],
-        accounts: &["postfix", "postdrop"],
+        packages: vec!["postfix"],
+        accounts: vec!["postfix", "postdrop"],
         files: vec![
             ("master.cf", services(role)),
-            ("domains", "/\\.test$/ here\n".to_owned()),
+            ("domains", domains.to_owned()),
             ("mailboxes", "/^alice@/ alice/\n/^bob@/ bob/\n".to_owned()),
         ],
         prepare: PREPARE.to_owned(),
         command: &["/mnt/server/usr/lib/postfix/sbin/master", "-c", "/mnt/etc", "-d"],
         log: "log",
     };
-    let mut main = MAIN.to_owned();
+    let mut main = format!("myhostname = {name}\n{MAIN}");
     if role.identity.is_some() {
         main += TLS;
     }
     if role.implicit.is_some() {
         main += RELAY;
-        recipe.packages = &["postfix", "dovecot-core"];
-        recipe.accounts = &["postfix", "postdrop", "dovecot", "dovenull"];
-        recipe.files.push(("dovecot.conf", DOVECOT.to_owned()));
-        recipe
-            .files
-            .push(("users", format!("{RELAY_USER}:{{PLAIN}}{RELAY_PASSWORD}::::::\n")));
-        recipe.prepare += DOVECOT_PREPARE;
+    }
+    if role.access.is_some() {
+        main += ONE_MAILBOX;
+        let others = "!/@example\\.test$/ alice@example.test\n";
+        recipe.files.push(("aliases", others.to_owned()));
+    }
+    if let Some(next) = role.next {
+        main += PASSING_ON;
+        let transport = format!("/./ smtp:[{}]:{}\n", next.ip(), next.port());
+        recipe.files.push(("next", transport));
     }
     recipe.files.push(("main.cf", main));
+    if role.implicit.is_some() || role.access.is_some() {
+        dovecot::add(&mut recipe, role);
+    }
     recipe
 }
 
@@ -65,7 +77,6 @@ mail_owner = postfix
 setgid_group = postdrop
 maillog_file = /mnt/log
 maillog_file_prefixes = /mnt
-myhostname = mx.example.test
 mydomain = example.test
 mydestination =
 mynetworks =
@@ -103,36 +114,17 @@ smtpd_tls_auth_only = yes
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 ";
 
-// Its programs and libraries are looked for where the package would install them.
-const DOVECOT_PREPARE: &str = "
-mount -t overlay none -o lowerdir=/mnt/dovecot-core/usr:/usr /usr
-mkdir /mnt/dovecot-run /mnt/dovecot-state
-dovecot -c /mnt/etc/dovecot.conf
+// A message to several domains is delivered once.
+const ONE_MAILBOX: &str = "
+virtual_alias_domains =
+virtual_alias_maps = regexp:/mnt/etc/aliases
+enable_original_recipient = no
 ";
 
-const DOVECOT: &str = "
-base_dir = /mnt/dovecot-run
-state_dir = /mnt/dovecot-state
-log_path = /mnt/dovecot-log
-protocols =
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain login scram-sha-256
-passdb {
-  driver = passwd-file
-  args = /mnt/etc/users
-}
-userdb {
-  driver = static
-  args = uid=5000 gid=5000 home=/mnt/mail
-}
-service auth {
-  unix_listener /mnt/queue/private/auth {
-    mode = 0660
-    user = postfix
-    group = postfix
-  }
-}
+const PASSING_ON: &str = "
+transport_maps = regexp:/mnt/etc/next
+smtp_host_lookup = native
+smtp_tls_security_level = may
 ";
 
 fn services(role: &Role<'_>) -> String {
@@ -157,6 +149,7 @@ proxymap  unix - - n - - proxymap
 error     unix - - n - - error
 retry     unix - - n - - error
 virtual   unix - n n - - virtual
+smtp      unix - - n - - smtp
 anvil     unix - - n - 1 anvil
 "
     )
