@@ -7,6 +7,7 @@
 pub mod address;
 pub mod agent;
 pub mod delivery;
+pub mod dkim;
 pub mod message;
 pub mod net;
 pub mod protocol;

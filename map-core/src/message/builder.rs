@@ -9,6 +9,7 @@ use super::multipart::Multipart;
 use super::needs::{Demands, Reason};
 use super::part::{Disposition, Part, Way};
 use super::resent::{necessary_sender, originator, recipients};
+use super::sign::domains;
 use super::unstructured::write_text;
 use super::{
     Address, AddressList, Content, DisplayName, Field, Form, Message, MessageId, OriginationDate, Resent,
@@ -252,6 +253,7 @@ impl Builder {
             from,
             to: to.into(),
             id: id.as_str().into(),
+            author_domains: domains(self.from.mailboxes()),
             form: Arc::new(first),
             lesser: lesser.into(),
             warnings: Arc::default(),

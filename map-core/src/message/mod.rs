@@ -142,6 +142,7 @@ mod part;
 mod random;
 mod raw;
 mod resent;
+mod sign;
 mod text;
 mod unstructured;
 mod zone;
@@ -163,7 +164,7 @@ pub use raw::{BlindCopies, Raw, RawError};
 pub use resent::Resent;
 pub use text::{Content, Subject, TextError};
 
-use crate::address::Mailbox;
+use crate::address::{Domain, Mailbox};
 use encode::TextBody;
 use needs::Demands;
 use std::io::{self, Cursor, Read};
@@ -175,6 +176,8 @@ pub struct Message {
     from: Mailbox,
     to: Arc<[Mailbox]>,
     id: Arc<str>,
+    /// Of those who have written it.
+    author_domains: Arc<[Domain]>,
     form: Arc<Form>,
     /// The same for hosts that offer less, the most demanding first.
     lesser: Arc<[Arc<Form>]>,
@@ -255,6 +258,7 @@ impl Message {
             smtputf8: needs_utf8.map(|mailbox| Reason::Address(mailbox.to_string().into())),
         };
         Self {
+            author_domains: sign::domains([&from]),
             from,
             to: [to].into(),
             id: id.as_str().into(),

@@ -113,6 +113,14 @@ impl<'a> Fields<'a> {
         (!id.contains(strange)).then_some(id)
     }
 
+    /// Who stands in `From`; nobody if that cannot be read.
+    pub(super) fn authors(&self) -> Vec<Mailbox> {
+        let lists = self.named("From").filter_map(|field| field.addresses().ok());
+        lists
+            .flat_map(|list| list.mailboxes().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
     pub(super) fn blind_copies(&self) -> impl Iterator<Item = &Field<'a>> {
         self.named("Bcc").chain(self.named("Resent-Bcc"))
     }

@@ -11,6 +11,7 @@ use super::encode::{BodyType, TransferEncoding};
 use super::needs::{Demands, LineTrouble, Reason, Warning};
 use super::origin::{Open, Origin};
 use super::resent::unique;
+use super::sign::domains;
 use super::{AddressListError, BuildError, Form, Message, Resent};
 use crate::address::Mailbox;
 use bytes::Bytes;
@@ -292,6 +293,7 @@ impl Raw {
             from,
             to: to.into(),
             id,
+            author_domains: domains(&fields.authors()),
             form: Arc::new(Form {
                 header: ahead.into(),
                 body: Arc::new(RawSource {
