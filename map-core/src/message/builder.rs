@@ -257,6 +257,7 @@ impl Builder {
             form: Arc::new(first),
             lesser: lesser.into(),
             warnings: Arc::default(),
+            wishes: Arc::default(),
         })
     }
 

@@ -128,6 +128,7 @@ mod builder;
 mod date;
 mod encode;
 mod encoded_word;
+mod envelope;
 mod error;
 mod field;
 mod file_name;
@@ -166,6 +167,7 @@ pub use text::{Content, Subject, TextError};
 
 use crate::address::{Domain, Mailbox};
 use encode::TextBody;
+use envelope::Wishes;
 use needs::Demands;
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
@@ -182,6 +184,7 @@ pub struct Message {
     /// The same for hosts that offer less, the most demanding first.
     lesser: Arc<[Arc<Form>]>,
     warnings: Arc<[Warning]>,
+    wishes: Arc<Wishes>,
 }
 
 /// The octets of a message for one kind of host.
@@ -269,10 +272,12 @@ impl Message {
             }),
             lesser: Arc::default(),
             warnings: Arc::default(),
+            wishes: Arc::default(),
         }
     }
 
-    /// The sender in the envelope, who is told when the message cannot be delivered.
+    /// The sender in the envelope, who is told when the message cannot be delivered, unless it has a [null
+    /// reverse-path](Self::null_reverse_path).
     pub fn from(&self) -> &Mailbox {
         &self.from
     }

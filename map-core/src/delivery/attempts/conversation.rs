@@ -2,7 +2,6 @@
 
 use super::ladder::{Attempted, Next, Opening};
 use super::{Delivery, Host, Trail};
-use crate::address::ReversePath;
 use crate::delivery::advice;
 use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
@@ -12,10 +11,7 @@ use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, 
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{Observer, Transport, converse};
-use crate::smtp::{
-    self, BodyForm, Connection, Envelope, EnvelopeParameters, Event, Hello, Loss, Outcome, TlsUse,
-    TransactionId,
-};
+use crate::smtp::{self, BodyForm, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId};
 use std::io::{self, Read};
 use tokio::time::Instant;
 
@@ -57,12 +53,12 @@ impl Delivery<'_> {
         let recipients = pending
             .iter()
             .filter_map(|&index| self.recipients.get(index))
-            .map(|recipient| recipient.mailbox.clone().into())
+            .map(|recipient| self.message.envelope_recipient(&recipient.mailbox))
             .collect();
         let envelope = Envelope {
-            reverse_path: ReversePath::Mailbox(self.message.from().clone()),
+            reverse_path: self.message.reverse_path(),
             recipients,
-            parameters: EnvelopeParameters::default(),
+            parameters: self.message.envelope_parameters().clone(),
         };
         let size = self.message.size();
         let mut observer = Notes {

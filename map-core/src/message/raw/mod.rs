@@ -307,6 +307,7 @@ impl Raw {
             }),
             lesser: Arc::default(),
             warnings: warnings.into(),
+            wishes: Arc::default(),
         })
     }
 
