@@ -2,6 +2,7 @@
 
 use crate::address::MailboxDomain;
 use crate::delivery::{HelloName, Relay};
+use crate::dkim::DkimSigner;
 use crate::net::HTTPS_PORT;
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
@@ -38,6 +39,7 @@ pub struct Config {
     pub(super) tls_roots: Vec<CertificateDer<'static>>,
     pub(super) platform_roots: bool,
     pub(super) relay: Option<Relay>,
+    pub(super) dkim_signers: Vec<DkimSigner>,
 }
 
 /// A setting that cannot be.
@@ -142,6 +144,7 @@ impl Config {
             tls_roots: Vec::new(),
             platform_roots: true,
             relay: None,
+            dkim_signers: Vec::new(),
         }
     }
 
@@ -267,6 +270,22 @@ impl Config {
             )),
             None => connector,
         }
+    }
+
+    /// Signs by DKIM what is sent from the signer's domain, or from one below it, by the domain of `From`. Several signers
+    /// may sign one message: one with RSA, which every verifier knows, and one with Ed25519.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use map_core::dkim::DkimSigner;
+    ///
+    /// let mut config = map_core::Config::new();
+    /// config.add_dkim_signer(DkimSigner::from_file("example.com".parse()?, "mail2026", "/etc/mail/dkim.pem")?);
+    /// let agent = map_core::Agent::new(config);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_dkim_signer(&mut self, signer: DkimSigner) {
+        self.dkim_signers.push(signer);
     }
 
     /// The port of mail hosts; 25.

@@ -13,6 +13,7 @@
 mod config;
 mod default;
 mod job;
+mod signing;
 mod worker;
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use super::config::Config;
 use super::job::Task;
-use crate::delivery::{BrokenTls, Environment, StsSource, deliver};
+use super::signing::signed;
+use crate::delivery::{BrokenTls, Environment, StsSource, deliver, rejected};
+use crate::dkim::DkimSigner;
 use crate::net::{HttpsFetcher, Limits, Port25};
 use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, Resolver};
@@ -35,6 +37,7 @@ impl Worker {
     pub(super) fn start(config: &Config) -> io::Result<Self> {
         let environment = Arc::new(environment(config));
         let start_timeout = config.start_timeout;
+        let signers = config.dkim_signers.as_slice().into();
         let (tasks, queue) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new()
             .name("mapagent".to_owned())
@@ -47,7 +50,7 @@ impl Worker {
                     .enable_time()
                     .build();
                 if let Ok(runtime) = runtime {
-                    runtime.block_on(work(queue, environment, start_timeout));
+                    runtime.block_on(work(queue, environment, signers, start_timeout));
                 }
             })?;
         Ok(Self {
@@ -126,6 +129,7 @@ fn hickory(resolver: HickoryResolver, config: &Config) -> Arc<dyn Resolver> {
 async fn work(
     mut queue: mpsc::UnboundedReceiver<Task>,
     environment: Arc<Environment>,
+    signers: Arc<[DkimSigner]>,
     start_timeout: Duration,
 ) {
     let mut running = JoinSet::new();
@@ -133,7 +137,8 @@ async fn work(
         tokio::select! {
             task = queue.recv() => match task {
                 Some(task) => {
-                    running.spawn(run(task, Arc::clone(&environment), start_timeout));
+                    let (environment, signers) = (Arc::clone(&environment), Arc::clone(&signers));
+                    running.spawn(run(task, environment, signers, start_timeout));
                 }
                 None => break,
             },
@@ -144,13 +149,16 @@ async fn work(
     while running.join_next().await.is_some() {}
 }
 
-async fn run(task: Task, environment: Arc<Environment>, start_timeout: Duration) {
+async fn run(task: Task, environment: Arc<Environment>, signers: Arc<[DkimSigner]>, start_timeout: Duration) {
     let limits = Limits {
         cancel: task.cancel_signal(),
         total: task.deadline.map(Instant::from_std),
         content_start: Instant::from_std(task.started) + start_timeout,
     };
     let asked = Arc::clone(&task.asked);
-    let report = deliver(&task.message, asked, &environment, &limits, &task.meter).await;
+    let report = match signed(&task.message, &signers, &limits).await {
+        Ok(message) => deliver(&message, asked, &environment, &limits, &task.meter).await,
+        Err(cause) => rejected(asked, &cause),
+    };
     task.finish(report);
 }

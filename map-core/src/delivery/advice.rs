@@ -69,6 +69,10 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             host(case),
             one_line(&unmet.to_string())
         ),
+        Cause::Unsigned(why) => format!(
+            "Nothing was sent, because the message could not be signed: {}.",
+            one_line(why)
+        ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
@@ -448,6 +452,7 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
         Cause::Unmet(unmet) => format!("does not offer {}", unmet.keyword),
+        Cause::Unsigned(why) => format!("could not be signed: {why}"),
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) enum Cause {
     Route(RouteError),
     /// The message needs more than a host offers, and there is no other form of it.
     Unmet(Unmet),
+    /// The message could not be signed as the settings want; why.
+    Unsigned(Arc<str>),
     /// No connection to any address, the last word about one of them, and what is known about port 25.
     Unreachable(ConnectFailure, Arc<Port25Evidence>),
 }
@@ -205,6 +207,7 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
+        Cause::Unsigned(_) => permanent(MapReply::Internal, None, Stage::Check),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
