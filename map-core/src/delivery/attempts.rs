@@ -1,24 +1,27 @@
-//! Hosts and addresses in order, until every recipient is settled.
+//! Hosts and addresses in order, until every recipient of a group is settled.
 
+mod conclusion;
 mod conversation;
 mod ladder;
 
 use super::progress::GroupMeter;
-use super::protection::{self, Demands, Protection, Skip};
+use super::protection::{Demands, Directions, Protection, Skip};
 use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
 use super::verdict::{Cause, ConnectFailure, verdict};
 use super::{Environment, Relay, TlsPolicy, advice, port25};
-use crate::address::{Mailbox, MailboxDomain};
+use crate::address::Mailbox;
 use crate::message::Message;
 use crate::net::tls::TlsFacts;
 use crate::net::{Limits, Port25Evidence, is_localhost};
 use crate::route::{self, Dropped, LookupError, MxHost, Route, RouteError, Target};
 use crate::smtp::{Abort, Outcome};
 use futures_util::future::try_join;
-use ladder::{Destination, Next};
+use ladder::Destination;
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Addresses that answered slowly or not at all, before the rest is left for another day.
@@ -35,6 +38,18 @@ struct Recipient {
     mailbox: Mailbox,
     causes: Vec<(Cause, Option<usize>)>,
     settled: bool,
+    turn: Turn,
+}
+
+/// Where at the host that is being tried a recipient still wants to be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// At any of its addresses.
+    AnyAddress,
+    /// At one address of the other family than this one's.
+    OtherFamilyThan(IpAddr),
+    /// Nowhere: the next host is its hope.
+    Over,
 }
 
 impl Recipient {
@@ -44,6 +59,7 @@ impl Recipient {
             mailbox: mailbox.clone(),
             causes: Vec::new(),
             settled: false,
+            turn: Turn::AnyAddress,
         }
     }
 }
@@ -52,15 +68,29 @@ impl Recipient {
 pub(super) struct Delivery<'a> {
     message: &'a Message,
     environment: &'a Environment,
-    limits: &'a Limits,
+    limits: Limits,
+    /// From the start of the group to its first octet of content.
+    patience: Duration,
     meter: GroupMeter<'a>,
     recipients: Vec<Recipient>,
     attempts: Vec<Attempt>,
     warnings: Vec<String>,
+    /// Attempts that settled nobody.
+    futile_attempts: usize,
     slow_addresses: usize,
     hosts_past_hello: usize,
     untried: bool,
     port25: Option<Arc<Port25Evidence>>,
+}
+
+/// How a group of recipients is reached.
+pub(super) enum Way {
+    /// By their own mail hosts.
+    Direct(Directions),
+    /// Not at all.
+    None(Cause),
+    /// By the relay of the settings.
+    Relay,
 }
 
 /// What became of a group of recipients.
@@ -87,23 +117,25 @@ struct Prepared {
 }
 
 impl<'a> Delivery<'a> {
-    /// `group` are the places of its recipients in the message; they share the domain of the first unless there is a relay.
+    /// `group` are the places of its recipients in the message.
     pub(super) fn new(
         message: &'a Message,
         group: &[usize],
         environment: &'a Environment,
-        limits: &'a Limits,
+        limits: Limits,
         meter: GroupMeter<'a>,
     ) -> Self {
-        let mailbox = |&place: &usize| Some(Recipient::new(place, message.recipients().get(place)?));
+        let recipient = |&place: &usize| Some(Recipient::new(place, message.recipients().get(place)?));
         Self {
             message,
             environment,
+            patience: limits.content_start.saturating_duration_since(Instant::now()),
             limits,
             meter,
-            recipients: group.iter().filter_map(mailbox).collect(),
+            recipients: group.iter().filter_map(recipient).collect(),
             attempts: Vec::new(),
             warnings: Vec::new(),
+            futile_attempts: 0,
             slow_addresses: 0,
             hosts_past_hello: 0,
             untried: false,
@@ -111,38 +143,21 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub(super) async fn run(mut self) -> Served {
-        self.try_ways().await;
-        self.ask_about_port25().await;
-        self.conclude_all()
-    }
-
-    async fn try_ways(&mut self) {
+    pub(super) async fn run(mut self, way: Way) -> Served {
         let environment = self.environment;
-        let domain = self
-            .recipients
-            .first()
-            .map(|recipient| recipient.mailbox.domain().clone());
-        match (&environment.relay, domain) {
-            (Some(relay), Some(_)) => self.try_relay(relay).await,
-            (None, Some(domain)) => self.try_domain(&domain).await,
-            (_, None) => {}
-        }
-    }
-
-    async fn try_domain(&mut self, domain: &MailboxDomain) {
-        match self
-            .limits
-            .bound(protection::directions(self.environment, self.limits, domain))
-            .await
-        {
-            Err(why) => self.note(&Cause::GivenUp(Stage::Route, why), None),
-            Ok(Err(error)) => self.note(&Cause::Route(error), None),
-            Ok(Ok(directions)) => {
-                self.warnings.extend(directions.warnings);
+        match (way, &environment.relay) {
+            (Way::Direct(directions), _) => {
+                for warning in directions.warnings {
+                    self.warn(Some(warning));
+                }
                 self.try_hosts(directions.route, &directions.demands).await;
             }
+            (Way::None(cause), _) => self.note_for_all(&cause, None),
+            (Way::Relay, Some(relay)) => self.try_relay(relay).await,
+            (Way::Relay, None) => {}
         }
+        self.ask_about_port25().await;
+        self.conclude_all()
     }
 
     /// No MX record is looked up, and no target is forbidden: who set the relay chose it.
@@ -163,18 +178,18 @@ impl<'a> Delivery<'a> {
                 let resolver = self.environment.resolver.as_ref();
                 let found = self.limits.bound(route::addresses_of_relay(resolver, name)).await;
                 match found.map(|found| found.found) {
-                    Err(why) => return self.note(&Cause::GivenUp(Stage::Route, why), None),
+                    Err(why) => return self.note_for_all(&Cause::GivenUp(Stage::Route, why), None),
                     Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
                     Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),
                 }
             }
             (None, Target::Address(address), _) => [Destination::Address(*address)].into(),
         };
-        self.try_destinations(&host, destinations, None).await;
+        let _ = self.try_destinations(&host, destinations, None).await;
     }
 
     fn has_tried_enough(&self) -> bool {
-        self.slow_addresses >= MAX_SLOW_ADDRESSES || self.attempts.len() >= MAX_ATTEMPTS
+        self.slow_addresses >= MAX_SLOW_ADDRESSES || self.futile_attempts >= MAX_ATTEMPTS
     }
 
     /// What the route left out, for the report; what it did not look at stays untried.
@@ -193,18 +208,18 @@ impl<'a> Delivery<'a> {
                 self.untried = true;
                 return;
             }
-            if self.try_host(&host, demands).await == Next::Stop {
+            if self.try_host(&host, demands).await.is_break() {
                 return;
             }
         }
     }
 
-    async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> Next {
+    async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> ControlFlow<()> {
         let name: Arc<str> = host.target.to_string().into();
         let (dropped, prepared) = match self.limits.bound(self.prepare(host, demands)).await {
             Err(why) => {
-                self.note(&Cause::GivenUp(Stage::Route, why), None);
-                return Next::Stop;
+                self.note_for_all(&Cause::GivenUp(Stage::Route, why), None);
+                return ControlFlow::Break(());
             }
             Ok(prepared) => prepared,
         };
@@ -218,7 +233,7 @@ impl<'a> Delivery<'a> {
                         | Cause::Skipped(Skip::Dane(LookupError::NoAnswer))
                 ));
                 self.note_unused(&name, &cause);
-                Next::Host
+                ControlFlow::Continue(())
             }
             Ok(Prepared {
                 destinations,
@@ -280,10 +295,22 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Indices of the recipients that still need a host.
-    fn pending(&self) -> Vec<usize> {
-        let unsettled = |(index, recipient): (usize, &Recipient)| (!recipient.settled).then_some(index);
-        self.recipients.iter().enumerate().filter_map(unsettled).collect()
+    /// The recipients that need a host and want to be tried at this address; as indices.
+    fn wanting(&self, destination: &Destination) -> Vec<usize> {
+        let wants = |(index, recipient): (usize, &Recipient)| {
+            let wants = !recipient.settled
+                && match recipient.turn {
+                    Turn::AnyAddress => true,
+                    Turn::OtherFamilyThan(address) => destination.is_of_other_family_than(address),
+                    Turn::Over => false,
+                };
+            wants.then_some(index)
+        };
+        self.recipients.iter().enumerate().filter_map(wants).collect()
+    }
+
+    fn is_over(&self) -> bool {
+        self.recipients.iter().all(|recipient| recipient.settled)
     }
 
     fn warn(&mut self, warning: Option<String>) {
@@ -298,9 +325,18 @@ impl<'a> Delivery<'a> {
     }
 
     /// The same cause for everybody who still needs a host.
-    fn note(&mut self, cause: &Cause, attempt: Option<usize>) {
+    fn note_for_all(&mut self, cause: &Cause, attempt: Option<usize>) {
         for recipient in self.recipients.iter_mut().filter(|recipient| !recipient.settled) {
             recipient.causes.push((cause.clone(), attempt));
+        }
+    }
+
+    /// The same cause for some who need a host, by their indices.
+    fn note(&mut self, recipients: &[usize], cause: &Cause, attempt: usize) {
+        for &index in recipients {
+            if let Some(recipient) = self.recipients.get_mut(index) {
+                recipient.causes.push((cause.clone(), Some(attempt)));
+            }
         }
     }
 
@@ -317,7 +353,8 @@ impl<'a> Delivery<'a> {
             started: Instant::now(),
         };
         self.record(trail.attempt(cause, None, Vec::new()));
-        self.note(cause, Some(index));
+        self.futile_attempts += 1;
+        self.note_for_all(cause, Some(index));
     }
 
     async fn ask_about_port25(&mut self) {
@@ -325,9 +362,9 @@ impl<'a> Delivery<'a> {
         let Some(failures) = failures.filter(|_| self.environment.relay.is_none()) else {
             return;
         };
-        match port25::ask(&failures, self.environment, self.limits).await {
+        match port25::ask(&failures, self.environment, &self.limits).await {
             Ok(evidence) => self.port25 = evidence,
-            Err(why) => self.note(&Cause::GivenUp(Stage::Connect, why), None),
+            Err(why) => self.note_for_all(&Cause::GivenUp(Stage::Connect, why), None),
         }
     }
 

@@ -215,7 +215,60 @@ fn is_worth_a_warning(why: &NotValidating, environment: &Environment) -> bool {
     !(environment.policy.allow_loopback && has_no_root)
 }
 
+impl Directions {
+    /// Mail for the one domain may go the way of mail for the other: to the same hosts in the same order, which have to
+    /// prove themselves in the same way.
+    pub(super) fn are_the_same_as(&self, other: &Self) -> bool {
+        self.demands.are_the_same_as(&other.demands)
+            && self.is_transferable()
+            && other.is_transferable()
+            && ranked(&self.route) == ranked(&other.route)
+    }
+
+    /// Nothing about the hosts depends on the domain that led to them: not the names that a certificate may carry, as with
+    /// DANE behind a signed MX set; and no host is left out for want of room.
+    fn is_transferable(&self) -> bool {
+        let is_proved = self.route.hosts.iter().any(|host| host.proof == Proof::Secure);
+        let is_cut_short = self
+            .route
+            .dropped
+            .iter()
+            .any(|dropped| dropped.why == RouteError::TooMany);
+        !(is_proved && self.demands.dane.is_some() || is_cut_short)
+    }
+}
+
+/// The hosts in the order that their domain gives them; those of one preference are in none.
+fn ranked(route: &Route) -> Vec<(usize, String)> {
+    let rank_of = |host: &MxHost| {
+        route
+            .hosts
+            .iter()
+            .filter(|other| other.preference < host.preference)
+            .count()
+    };
+    let mut ranked: Vec<_> = route
+        .hosts
+        .iter()
+        .map(|host| (rank_of(host), host.target.to_string()))
+        .collect();
+    ranked.sort();
+    ranked
+}
+
 impl Demands {
+    /// The same is asked of each host. A policy in testing is not: what is said of it names the domain.
+    fn are_the_same_as(&self, other: &Self) -> bool {
+        let same_policy = match (&self.sts, &other.sts) {
+            (None, None) => true,
+            (Some(one), Some(other)) => {
+                one.mode == StsMode::Enforce && other.mode == StsMode::Enforce && one.mx == other.mx
+            }
+            _ => false,
+        };
+        same_policy && self.dane == other.dane && self.require_tls == other.require_tls
+    }
+
     /// How sessions with a host are to be protected; asks what DANE says of it.
     pub(super) async fn protection(
         &self,

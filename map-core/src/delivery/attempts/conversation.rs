@@ -1,13 +1,11 @@
 //! One conversation with one host, and what follows from it.
 
-use super::ladder::{Attempted, Next, Opening};
-use super::{Delivery, Host, Trail};
-use crate::delivery::advice;
+use super::ladder::{Next, Opening};
+use super::{Delivery, Trail};
 use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
-use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles};
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{Observer, Transport, converse};
@@ -18,19 +16,20 @@ use tokio::time::Instant;
 /// How one conversation went.
 #[derive(Default)]
 pub(super) struct Conversation {
-    outcomes: Vec<(usize, Outcome)>,
-    dialogue: Vec<Line>,
+    /// By the index of the recipient in the group.
+    pub(super) outcomes: Vec<(usize, Outcome)>,
+    pub(super) dialogue: Vec<Line>,
     pub(super) past_hello: bool,
     /// STARTTLS was offered in the last answer to EHLO.
-    offers_starttls: bool,
+    pub(super) offers_starttls: bool,
     /// The TLS session, if there was one.
     pub(super) tls: Option<TlsFacts>,
     /// There was nobody to verify a certificate by.
-    no_roots: bool,
+    pub(super) no_roots: bool,
 }
 
 impl Delivery<'_> {
-    /// `pending` are the indices of the recipients that still need a host.
+    /// `pending` are the indices of the recipients that it is for.
     pub(super) async fn converse(
         &mut self,
         trail: &Trail,
@@ -83,7 +82,7 @@ impl Delivery<'_> {
             transport,
             peer.as_ref(),
             &mut observer,
-            self.limits,
+            &self.limits,
         )
         .await;
         let mut conversation = observer.conversation;
@@ -92,107 +91,19 @@ impl Delivery<'_> {
         }
         conversation
     }
-
-    pub(super) fn conclude(
-        &mut self,
-        trail: Trail,
-        host: &Host,
-        opening: Opening,
-        conversation: Conversation,
-    ) -> Attempted {
-        let index = self.attempts.len();
-        let Conversation {
-            mut outcomes,
-            mut dialogue,
-            past_hello,
-            offers_starttls,
-            tls,
-            no_roots,
-        } = conversation;
-        outcomes.sort_by_key(|(recipient, _)| *recipient);
-        let session = Session {
-            opening,
-            is_tls: tls.is_some(),
-        };
-        let mut circumstances = Circumstances {
-            crowded: false,
-            relayed: self.environment.relay.is_some(),
-            tls_left_out: offers_starttls && tls.is_none() && host.protection.tls == TlsUse::Opportunistic,
-            no_roots,
-        };
-        let mut next = Next::Stop;
-        let mut worst_cause = None;
-        for (recipient, outcome) in outcomes {
-            let passed_rcpt = !matches!(
-                outcome,
-                Outcome::Refused {
-                    stage: smtp::Stage::Rcpt,
-                    ..
-                }
-            );
-            let step = session.step_after(&outcome);
-            let cause = Cause::of_exchange(outcome, circumstances);
-            circumstances.crowded |= passed_rcpt;
-            let is_new_opening = matches!(step, Next::ClearHere | Next::HeloHere);
-            let other_family = !is_new_opening && is_refusal_of_our_address(&cause);
-            if other_family {
-                next = next.or(Next::OtherFamily);
-            } else if !settles(&cause) {
-                next = next.or(step);
-            }
-            if let Some(recipient) = self.recipients.get_mut(recipient) {
-                recipient.settled = settles(&cause) && !other_family;
-                recipient.causes.push((cause.clone(), Some(index)));
-            }
-            let is_taken = matches!(cause, Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_));
-            if worst_cause.is_none() || !is_taken {
-                worst_cause = Some(cause);
-            }
-        }
-        let cause = worst_cause.unwrap_or(Cause::Internal {
-            content_begun: self.meter.content_begun(),
-        });
-        // What is tried again at the same address is not another address.
-        self.slow_addresses += usize::from(is_slow(&cause) && next != Next::ClearHere);
-        dialogue.extend(advice::no_session(&cause).map(Line::NoTls));
-        self.record(trail.attempt(&cause, tls, dialogue));
-        Attempted {
-            index,
-            next,
-            past_hello,
-            wants_tls: matches!(cause, Cause::TlsDemanded(_)),
-            injected: matches!(
-                cause,
-                Cause::Exchange(Outcome::Lost {
-                    why: Loss::Injected,
-                    ..
-                })
-            ),
-        }
-    }
-}
-
-fn is_slow(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Exchange(Outcome::Lost {
-            why: Loss::TimedOut,
-            ..
-        })
-    )
 }
 
 /// What a session was, for what follows from it.
 #[derive(Clone, Copy)]
-struct Session {
-    opening: Opening,
+pub(super) struct Session {
+    pub(super) opening: Opening,
     /// There was a TLS session.
-    is_tls: bool,
+    pub(super) is_tls: bool,
 }
 
 impl Session {
     /// What one host's outcome for one recipient asks for next, while the recipient is not settled.
-    fn step_after(self, outcome: &Outcome) -> Next {
+    pub(super) fn step_after(self, outcome: &Outcome) -> Next {
         match outcome {
             Outcome::Accepted(_)
             | Outcome::Uncertain(_)
@@ -258,13 +169,6 @@ impl Session {
         };
         let in_the_clear = !self.is_tls && matches!(self.opening.tls, TlsUse::Clear | TlsUse::Opportunistic);
         is_for_ehlo && in_the_clear && self.opening.hello == Hello::Ehlo
-    }
-}
-
-impl Next {
-    /// The first reason to go on wins: all recipients of one conversation share its end.
-    fn or(self, other: Self) -> Self {
-        if self == Self::Stop { other } else { self }
     }
 }
 

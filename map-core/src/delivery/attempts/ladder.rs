@@ -1,15 +1,16 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{Delivery, Host, Trail};
+use super::{Delivery, Host, Trail, Turn};
 use crate::delivery::protection::Demands;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::net::{ConnectByName, ConnectError, ProxyError, Transport};
 use crate::route::HostName;
-use crate::smtp::{Hello, TlsUse};
+use crate::smtp::{Abort, Hello, TlsUse};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
@@ -30,11 +31,9 @@ impl Destination {
     }
 
     /// An address of the other family; a name is of neither.
-    fn is_of_other_family_than(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Address(one), Self::Address(other)) => one.is_ipv4() != other.is_ipv4(),
-            _ => false,
-        }
+    pub(super) fn is_of_other_family_than(&self, other: IpAddr) -> bool {
+        self.address()
+            .is_some_and(|address| address.is_ipv4() != other.is_ipv4())
     }
 }
 
@@ -45,9 +44,11 @@ pub(super) struct Opening {
     pub(super) tls: TlsUse,
 }
 
-/// What follows an attempt.
+/// What follows an attempt for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
+    /// The same address, opened in the same way: the session ended before this recipient's turn.
+    Again,
     /// The same address, without TLS.
     ClearHere,
     /// The same address, opened with HELO.
@@ -62,11 +63,18 @@ pub(super) enum Next {
     Stop,
 }
 
+impl Next {
+    pub(super) fn is_here(self) -> bool {
+        matches!(self, Self::Again | Self::ClearHere | Self::HeloHere)
+    }
+}
+
 /// An attempt is over.
 pub(super) struct Attempted {
     /// Its place among the attempts.
     pub(super) index: usize,
-    pub(super) next: Next,
+    /// What follows for each recipient that it was made for, by index.
+    pub(super) next: Vec<(usize, Next)>,
     pub(super) past_hello: bool,
     /// Somebody wrote in the clear into the beginning of TLS.
     pub(super) injected: bool,
@@ -82,77 +90,122 @@ struct Before {
     tls_broke: bool,
 }
 
+/// What is known of a host while its addresses are tried.
+struct Visit<'a> {
+    host: &'a Host,
+    /// Those of the recipients' domain; a relay has none.
+    demands: Option<&'a Demands>,
+    first_opening: Opening,
+    past_hello: bool,
+}
+
 impl Delivery<'_> {
-    /// `demands` are those of the recipient's domain; a relay has none.
+    /// `demands` are those of the recipients' domain; a relay has none. Breaks when no other host is to be tried.
     pub(super) async fn try_destinations(
         &mut self,
         host: &Host,
-        mut destinations: VecDeque<Destination>,
+        destinations: VecDeque<Destination>,
         demands: Option<&Demands>,
-    ) -> Next {
-        let first = self.first_opening(host);
-        let mut opening = first;
-        let mut before = Before::default();
-        let mut other_family_tried = false;
-        let mut past_hello = false;
+    ) -> ControlFlow<()> {
         let first_attempt = self.attempts.len();
-        while let Some(destination) = destinations.pop_front() {
+        let mut visit = Visit {
+            host,
+            demands,
+            first_opening: self.first_opening(host),
+            past_hello: false,
+        };
+        for recipient in &mut self.recipients {
+            recipient.turn = Turn::AnyAddress;
+        }
+        for destination in destinations {
+            let recipients = self.wanting(&destination);
+            if !recipients.is_empty() {
+                self.try_destination(&mut visit, &destination, recipients).await?;
+            }
+        }
+        self.settle_refusals(first_attempt);
+        if self.is_over() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// One address, opened in whatever way is needed, until it has done for each of these recipients what it can.
+    async fn try_destination(
+        &mut self,
+        visit: &mut Visit<'_>,
+        destination: &Destination,
+        mut recipients: Vec<usize>,
+    ) -> ControlFlow<()> {
+        let host = visit.host;
+        let mut opening = visit.first_opening;
+        let mut before = Before::default();
+        loop {
             if self.has_tried_enough() {
                 self.untried = true;
-                return Next::Stop;
+                return ControlFlow::Break(());
             }
-            let attempt = self.attempt(host, &destination, opening, demands).await;
+            let attempt = self.attempt(visit, destination, opening, &recipients).await?;
             if attempt.past_hello {
-                self.supersede(&before);
+                self.supersede(&recipients, &before);
                 if before.tls_broke {
                     self.environment.broken_tls.remember(&host.name);
                 }
-                self.hosts_past_hello += usize::from(!past_hello);
-                past_hello = true;
+                self.hosts_past_hello += usize::from(!visit.past_hello);
+                visit.past_hello = true;
             }
             if attempt.wants_tls {
                 // Without it there is nothing to be had: the next mail is worth another handshake.
                 self.environment.broken_tls.forget(&host.name);
             }
-            match attempt.next {
-                Next::Stop => return Next::Stop,
-                Next::ClearHere => {
-                    self.warn(self.attempts.last().map(|attempt| {
-                        format!(
-                            "{} {}, so it was tried again in the clear",
-                            host.name, attempt.detail
-                        )
-                    }));
-                    before.tls_broke = !attempt.injected;
-                    before.attempts.push(attempt.index);
-                    opening = Opening {
-                        tls: TlsUse::Clear,
-                        ..first
-                    };
-                    destinations.push_front(destination);
-                    continue;
-                }
-                Next::HeloHere => {
-                    before.attempts.push(attempt.index);
-                    opening.hello = Hello::Helo;
-                    destinations.push_front(destination);
-                    continue;
-                }
-                Next::Address => {}
-                Next::OtherFamily if !other_family_tried => {
-                    other_family_tried = true;
-                    destinations.retain(|other| other.is_of_other_family_than(&destination));
-                    destinations.truncate(1);
-                }
-                Next::OtherFamily | Next::Host => break,
+            self.take_turns(&attempt.next, destination);
+            if self.is_over() {
+                return ControlFlow::Break(());
             }
-            opening = first;
-            before = Before::default();
+            before.attempts.push(attempt.index);
+            recipients.clear();
+            let here = attempt.next.iter().filter(|(_, next)| next.is_here());
+            recipients.extend(here.map(|(recipient, _)| recipient));
+            if recipients.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            let asked_for = |next| attempt.next.iter().any(|(_, other)| *other == next);
+            if asked_for(Next::ClearHere) {
+                self.warn(self.attempts.last().map(|attempt| {
+                    format!(
+                        "{} {}, so it was tried again in the clear",
+                        host.name, attempt.detail
+                    )
+                }));
+                before.tls_broke = !attempt.injected;
+                opening = Opening {
+                    tls: TlsUse::Clear,
+                    ..visit.first_opening
+                };
+            }
+            if asked_for(Next::HeloHere) {
+                opening.hello = Hello::Helo;
+            }
+            if asked_for(Next::Again) {
+                // It is their first content that has to start in time, not that of those before them.
+                self.limits.content_start = Instant::now() + self.patience;
+            }
         }
-        if self.settle_refusals(first_attempt) {
-            Next::Stop
-        } else {
-            Next::Host
+    }
+
+    /// Takes down where each recipient wants to be tried from here on.
+    fn take_turns(&mut self, next: &[(usize, Next)], destination: &Destination) {
+        for &(index, next) in next {
+            let Some(recipient) = self.recipients.get_mut(index) else {
+                continue;
+            };
+            recipient.turn = match (next, recipient.turn, destination.address()) {
+                (next, turn, _) if next.is_here() => turn,
+                (Next::Address, Turn::AnyAddress, _) => Turn::AnyAddress,
+                (Next::OtherFamily, Turn::AnyAddress, Some(address)) => Turn::OtherFamilyThan(address),
+                _ => Turn::Over,
+            };
         }
     }
 
@@ -173,17 +226,20 @@ impl Delivery<'_> {
 
     /// An address was spoken with by another opening than it was tried with before: what came of those says nothing of
     /// the mail any more.
-    fn supersede(&mut self, before: &Before) {
-        for recipient in &mut self.recipients {
-            recipient
-                .causes
-                .retain(|(_, attempt)| !attempt.is_some_and(|attempt| before.attempts.contains(&attempt)));
+    fn supersede(&mut self, recipients: &[usize], before: &Before) {
+        for &index in recipients {
+            if let Some(recipient) = self.recipients.get_mut(index) {
+                let is_before = |attempt: Option<usize>| {
+                    attempt.is_some_and(|attempt| before.attempts.contains(&attempt))
+                };
+                recipient.causes.retain(|(_, attempt)| !is_before(*attempt));
+            }
         }
     }
 
     /// A permanent refusal of our address is the verdict once the host's other family had its turn, unless that came
     /// further: then the host does not mind us, and what it said there is its word. `first_attempt` is this host's.
-    fn settle_refusals(&mut self, first_attempt: usize) -> bool {
+    fn settle_refusals(&mut self, first_attempt: usize) {
         for recipient in &mut self.recipients {
             let of_this_host =
                 |attempt: &Option<usize>| attempt.is_some_and(|attempt| attempt >= first_attempt);
@@ -198,16 +254,17 @@ impl Delivery<'_> {
             }
             recipient.settled |= recipient.causes.iter().any(|(cause, _)| settles(cause));
         }
-        self.recipients.iter().all(|recipient| recipient.settled)
     }
 
+    /// Breaks when nobody is to be tried anywhere any more.
     async fn attempt(
         &mut self,
-        host: &Host,
+        visit: &Visit<'_>,
         destination: &Destination,
         opening: Opening,
-        demands: Option<&Demands>,
-    ) -> Attempted {
+        recipients: &[usize],
+    ) -> ControlFlow<(), Attempted> {
+        let host = visit.host;
         let started = Instant::now();
         self.meter.reach(Stage::Connect);
         let connecting = timeout(self.environment.connect_timeout, self.connect(host, destination));
@@ -218,23 +275,25 @@ impl Delivery<'_> {
             started,
         };
         let transport = match self.limits.bound(connecting).await {
-            Err(why) => return self.no_connection(trail, &Cause::GivenUp(Stage::Connect, why)),
-            Ok(Err(_elapsed)) => return self.no_connection(trail, &Cause::Connect(ConnectFailure::TimedOut)),
-            Ok(Ok(Err(error))) => return self.no_connection(trail, &Cause::Connect((&error).into())),
+            Err(why) => {
+                self.give_up(trail, why);
+                return ControlFlow::Break(());
+            }
+            Ok(Err(_elapsed)) => return self.no_connection(trail, recipients, ConnectFailure::TimedOut),
+            Ok(Ok(Err(error))) => return self.no_connection(trail, recipients, (&error).into()),
             Ok(Ok(Ok(transport))) => transport,
         };
         if let (Some(port25), Some(address)) = (&self.environment.port25, trail.address) {
             port25.connected(address);
         }
         self.meter.reach(Stage::Greeting);
-        let pending = self.pending();
         let conversation = self
-            .converse(&trail, &host.protection, transport, opening, &pending)
+            .converse(&trail, &host.protection, transport, opening, recipients)
             .await;
-        if let Some(demands) = demands.filter(|_| conversation.past_hello) {
+        if let Some(demands) = visit.demands.filter(|_| conversation.past_hello) {
             self.warn(demands.remark(&host.protection, &host.name, conversation.tls.as_ref()));
         }
-        self.conclude(trail, host, opening, conversation)
+        ControlFlow::Continue(self.conclude(trail, host, opening, conversation))
     }
 
     async fn connect(
@@ -255,36 +314,49 @@ impl Delivery<'_> {
         }
     }
 
-    fn no_connection(&mut self, trail: Trail, cause: &Cause) -> Attempted {
-        let next = match cause {
-            Cause::GivenUp(..) => Next::Stop,
-            // No other host is nearer by a proxy that cannot be used at all.
-            Cause::Connect(ConnectFailure::Proxy(why)) if !matches!(why, ProxyError::Refused(_)) => {
-                Next::Stop
-            }
-            _ => Next::Address,
-        };
+    /// The limits ended it for everybody.
+    fn give_up(&mut self, trail: Trail, why: Abort) {
+        let cause = Cause::GivenUp(Stage::Connect, why);
+        let index = self.attempts.len();
+        self.record(trail.attempt(&cause, None, Vec::new()));
+        self.slow_addresses += 1;
+        self.note_for_all(&cause, Some(index));
+    }
+
+    fn no_connection(
+        &mut self,
+        trail: Trail,
+        recipients: &[usize],
+        failure: ConnectFailure,
+    ) -> ControlFlow<(), Attempted> {
         // A way that this machine does not have, and a refusal that came at once, cost nothing.
         let cheap = matches!(
-            cause,
-            Cause::Connect(
-                ConnectFailure::NoRoute(_)
-                    | ConnectFailure::NotOurs(_)
-                    | ConnectFailure::RefusedHere(_)
-                    | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
-            )
+            failure,
+            ConnectFailure::NoRoute(_)
+                | ConnectFailure::NotOurs(_)
+                | ConnectFailure::RefusedHere(_)
+                | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
         );
         self.slow_addresses += usize::from(!cheap);
+        self.futile_attempts += 1;
         let index = self.attempts.len();
-        self.record(trail.attempt(cause, None, Vec::new()));
-        self.note(cause, Some(index));
-        Attempted {
+        let cause = Cause::Connect(failure);
+        self.record(trail.attempt(&cause, None, Vec::new()));
+        self.note(recipients, &cause, index);
+        // No other host is nearer by a proxy that cannot be used at all.
+        if matches!(failure, ConnectFailure::Proxy(why) if !matches!(why, ProxyError::Refused(_))) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(Attempted {
             index,
-            next,
+            next: recipients
+                .iter()
+                .map(|&recipient| (recipient, Next::Address))
+                .collect(),
             past_hello: false,
             injected: false,
             wants_tls: false,
-        }
+        })
     }
 }
 

@@ -85,3 +85,305 @@ S: RE_SERVICE_DENIED.
 ";
     assert!(transcript.ends_with(end), "{transcript}");
 }
+
+/// The recipients that were named to each host, in the order of the connections to it.
+fn rcpts(sent: &Sent) -> Vec<&str> {
+    let rcpts = sent
+        .heard
+        .iter()
+        .filter_map(|line| line.strip_prefix("RCPT TO:<"));
+    rcpts.map(|rest| rest.trim_end_matches('>')).collect()
+}
+
+const TAKES_TWO: Peer = Peer::Says(&[
+    "220 r", "250 h", "250 m", "250 r", "250 r", "354 d", "250 ok", "221 b",
+]);
+
+#[tokio::test(start_paused = true)]
+async fn domains_with_the_same_hosts_share_a_transaction() {
+    let mut world = World::new(&[&[(A, TAKES_TWO)], &[(B, GOOD)]]);
+    // Other numbers, and the same order.
+    let exchanges =
+        [(10, "mx1.example.org"), (20, "mx2.example.org")].map(|(preference, exchange)| Record::Mx {
+            preference,
+            exchange: exchange.to_owned(),
+        });
+    world
+        .zone
+        .insert("example.net", RecordType::Mx, Ok(exchanges.to_vec()));
+    let sent = world
+        .send_message(&message_to("bob@example.org, carol@example.net"))
+        .await;
+    assert_eq!(sent.report.reply(), &MapReply::Success);
+    assert_eq!(sent.connected, [A]);
+    assert_eq!(rcpts(&sent), ["bob@example.org", "carol@example.net"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn domains_with_the_same_hosts_in_another_order_do_not() {
+    let mut world = World::new(&[&[(A, GOOD)], &[(B, GOOD)]]);
+    let exchanges =
+        [(20, "mx1.example.org"), (10, "mx2.example.org")].map(|(preference, exchange)| Record::Mx {
+            preference,
+            exchange: exchange.to_owned(),
+        });
+    world
+        .zone
+        .insert("example.net", RecordType::Mx, Ok(exchanges.to_vec()));
+    let sent = world
+        .send_message(&message_to("bob@example.org, carol@example.net"))
+        .await;
+    assert_eq!(sent.report.reply(), &MapReply::Success);
+    assert_eq!(sent.connected, [A, B]);
+}
+
+/// Some large receivers take the recipients of one domain at a time.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_takes_one_domain_at_a_time_is_asked_again_for_the_others() {
+    let one_domain: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "451 4.3.0 Multiple destination domains per transaction is unsupported",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let mut world = World::new(&[&[(A, Peer::Says(one_domain)), (A, GOOD)], &[(B, Peer::Silent)]]);
+    let exchanges = world.zone.records[&("example.org".to_owned(), RecordType::Mx)].clone();
+    world.zone.insert("example.net", RecordType::Mx, exchanges);
+    let sent = world
+        .send_message(&message_to("bob@example.org, carol@example.net"))
+        .await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    assert_eq!(sent.connected, [A, A]);
+    assert_eq!(
+        rcpts(&sent),
+        ["bob@example.org", "carol@example.net", "carol@example.net"]
+    );
+    assert_eq!(
+        sent.report.attempts()[0].detail(),
+        "took it for 1 of 2 recipients, and for another: said \"451 4.3.0 Multiple destination domains per transaction \
+         is unsupported\" to RCPT"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_deferred_goes_to_the_next_host_alone() {
+    let mixed: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "550 5.1.1 nobody",
+        "451 4.7.1 later",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let sent = World::new(&[&[(A, Peer::Says(mixed)), ("192.0.2.9", GOOD)], &[(B, GOOD)]])
+        .send_message(&message_to(
+            "bob@example.org, carol@example.org, dave@example.org",
+        ))
+        .await;
+    assert_eq!(
+        verdicts(&sent.report),
+        [
+            ("bob@example.org", "RE_SUCCESS.".to_owned(), Delivered::Yes, false),
+            (
+                "carol@example.org",
+                "RE_SERVICE_DENIED.".to_owned(),
+                Delivered::No,
+                false
+            ),
+            (
+                "dave@example.org",
+                "RE_SUCCESS.".to_owned(),
+                Delivered::Yes,
+                false
+            ),
+        ]
+    );
+    assert_eq!(sent.connected, [A, B]);
+    assert_eq!(rcpts(&sent)[3..], ["dave@example.org"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_uncertain_is_left_alone_while_others_go_on() {
+    let vanishes: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "451 4.7.1 later",
+        "354 d",
+        "close",
+    ];
+    let sent = World::new(&[&[(A, Peer::Says(vanishes))], &[(B, GOOD)]])
+        .send_message(&message_to("bob@example.org, carol@example.org"))
+        .await;
+    assert_eq!(
+        verdicts(&sent.report),
+        [
+            (
+                "bob@example.org",
+                "RE_UNCERTAIN.".to_owned(),
+                Delivered::Unknown,
+                false
+            ),
+            (
+                "carol@example.org",
+                "RE_SUCCESS.".to_owned(),
+                Delivered::Yes,
+                false
+            ),
+        ]
+    );
+    assert_eq!(rcpts(&sent)[2..], ["carol@example.org"]);
+    assert_eq!(sent.report.attempts()[0].outcome(), AttemptOutcome::Uncertain);
+    assert_eq!(sent.report.reply(), &MapReply::Uncertain);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_the_connection_goes_to_the_next_address_without_who_was_deferred() {
+    let lost: &[&str] = &["220 r", "250 h", "250 m", "451 4.7.1 later", "250 r", "close"];
+    let sent = World::new(&[&[(A, Peer::Says(lost)), ("192.0.2.9", GOOD)], &[(B, GOOD)]])
+        .send_message(&message_to("bob@example.org, carol@example.org"))
+        .await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    assert_eq!(sent.connected, [A, "192.0.2.9", B]);
+    assert_eq!(rcpts(&sent)[2..], ["carol@example.org", "bob@example.org"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_recipients_are_brought_in_another_transaction() {
+    let full: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "552 too many",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let still_full: &[&str] = &["220 r", "250 h", "250 m", "552 no room", "221 b"];
+    for (second, reply) in [
+        (GOOD, "RE_SUCCESS."),
+        (Peer::Says(still_full), "RE_BADREPLY: <552>."),
+    ] {
+        let sent = World::new(&[&[(A, Peer::Says(full)), (A, second)], &[(B, Peer::Silent)]])
+            .send_message(&message_to("bob@example.org, carol@example.org"))
+            .await;
+        assert_eq!(sent.connected, [A, A], "{}", sent.report.transcript());
+        assert_eq!(sent.report.reply().to_string(), reply);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn domains_are_served_at_the_same_time_and_not_all_at_once() {
+    let silent: Vec<String> = (1..=9).map(|last| format!("198.51.100.{last}")).collect();
+    let mut world = World::new(&[&[(A, GOOD)]]);
+    let mut recipients = Vec::new();
+    for (number, address) in silent.iter().enumerate() {
+        let domain = format!("silent{number}.example");
+        world.add_domain(&domain, &[(address, Peer::Silent)]);
+        recipients.push(format!("someone@{domain}"));
+    }
+    recipients.push("bob@example.org".to_owned());
+    let started = Instant::now();
+    let sent = world.send_message(&message_to(&recipients.join(", "))).await;
+    assert_eq!(started.elapsed(), Duration::from_secs(30), "eight, then two");
+    let reports = sent.report.recipients();
+    assert_eq!(reports.len(), 10);
+    assert_eq!(reports[9].reply(), &MapReply::Success);
+    assert!(
+        reports[..9]
+            .iter()
+            .all(|report| report.reply() == &MapReply::ServerUnreach)
+    );
+    let begun: Vec<_> = sent
+        .report
+        .attempts()
+        .iter()
+        .map(|attempt| attempt.started)
+        .collect();
+    assert!(begun.is_sorted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_whose_dns_is_slow_does_not_hold_the_others_up_for_long() {
+    let mut world = World::new(&[&[(A, GOOD)]]);
+    world
+        .zone
+        .insert("slow.example", RecordType::Mx, Err(LookupError::NoAnswer));
+    let started = Instant::now();
+    let sent = world
+        .send_message(&message_to("eve@slow.example, bob@example.org"))
+        .await;
+    assert_eq!(
+        started.elapsed(),
+        Duration::from_secs(10),
+        "that is how long the DNS is asked"
+    );
+    let [eve, bob] = sent.report.recipients() else {
+        panic!("two recipients")
+    };
+    assert_eq!((eve.reply(), eve.transient()), (&MapReply::ServerUnreach, true));
+    assert_eq!(bob.reply(), &MapReply::Success);
+    let [attempt] = sent.report.attempts() else {
+        panic!("one attempt")
+    };
+    assert_eq!(attempt.started - started, Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_waited_for_its_turn_has_its_whole_time() {
+    let mut world = World::new(&[]);
+    let mut recipients = Vec::new();
+    // Eight that never greet, for as long as they may, and one that would be late by then.
+    for number in 1..=9 {
+        let domain = format!("domain{number}.example");
+        let peer = if number == 9 { GOOD } else { Peer::Says(&["hang"]) };
+        world.add_domain(&domain, &[(&format!("198.51.100.{number}"), peer)]);
+        recipients.push(format!("someone@{domain}"));
+    }
+    let sent = world.send_message(&message_to(&recipients.join(", "))).await;
+    assert_eq!(sent.report.recipients()[8].reply(), &MapReply::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_what_is_under_way_and_what_waits() {
+    let mut world = World::new(&[&[(A, GOOD)]]);
+    let mut recipients = vec!["bob@example.org".to_owned()];
+    for number in 1..=20 {
+        let domain = format!("domain{number}.example");
+        world.add_domain(&domain, &[(&format!("198.51.100.{number}"), Peer::Silent)]);
+        recipients.push(format!("someone@{domain}"));
+    }
+    let cancel = world.cancel.clone();
+    let message = message_to(&recipients.join(", "));
+    let started = Instant::now();
+    let (sent, ()) = tokio::join!(world.send_message(&message), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.cancel();
+    });
+    assert_eq!(started.elapsed(), Duration::from_secs(1));
+    let [bob, others @ ..] = sent.report.recipients() else {
+        panic!("recipients")
+    };
+    assert_eq!(bob.reply(), &MapReply::Success);
+    assert_eq!(others.len(), 20);
+    assert!(others.iter().all(|other| other.reply() == &MapReply::Cancelled));
+}
