@@ -25,6 +25,22 @@ def frames(stream: BinaryIO) -> Iterator[bytes]:
         yield frame
 
 
+class Utf8(email.policy.Policy):
+    """Header fields may hold UTF-8 (RFC 6532), which the package's own policies write but do not read."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+class NewReader(Utf8, email.policy.EmailPolicy):
+    pass
+
+
+class OldReader(Utf8, email.policy.Compat32):
+    pass
+
+
 def decoded(text: str) -> str:
     """By the older decoder of the package, which many programs still use."""
     return str(email.header.make_header(email.header.decode_header(text)))
@@ -93,6 +109,9 @@ def part(message: MIMEPart, old: Any, found: list[str]) -> dict[str, Any]:
             # A control character in a name, as it was given.
             if type(defect).__name__ == "NonPrintableDefect":
                 continue
+            # Which RFC 6532 allows.
+            if type(defect).__name__ == "NonASCIILocalPartDefect":
+                continue
             found.append(f"{name}: {defect!r} in {value!r}")
     described = {name: value for name, value in fields if name.startswith("Content-")}
     content_type = described["Content-Type"]
@@ -136,8 +155,8 @@ def whole(message: MIMEPart, old: Any, found: list[str]) -> dict[str, Any]:
 def main() -> None:
     for octets in frames(sys.stdin.buffer):
         found: list[str] = []
-        message = email.message_from_bytes(octets, policy=email.policy.default)
-        old = email.message_from_bytes(octets, policy=email.policy.compat32)
+        message: Any = email.message_from_bytes(octets, policy=NewReader())
+        old = email.message_from_bytes(octets, policy=OldReader())
         seen = whole(message, old, found)
         print(json.dumps({"seen": seen, "found": found}))
 

@@ -66,12 +66,14 @@ const NAMES: &[&str] = &[
 const MAILBOXES: &[&str] = &[
     "a@b.example",
     "first.last+tag@Bücher.example",
-    "postmaster@[192.0.2.25]",
-    "postmaster@[IPv6:2001:db8::25]",
     "\"a b\"@c.example",
     "x@sub.sub.domain.example",
     "a-rather-long-name-of-a-mailbox.with-dots@a-rather-long-domain-name.example",
 ];
+/// These do not stand among the recipients: mail goes to whatever has such an address.
+const LITERALS: &[&str] = &["postmaster@[192.0.2.25]", "postmaster@[IPv6:2001:db8::25]"];
+/// A message to or from one of these needs SMTPUTF8.
+const INTERNATIONAL: &[&str] = &["анна@b.example", "用户.名@Bücher.example", "zoë+tag@c.example"];
 const GROUPS: &[&str] = &["Team", "Büro", "A, B & C", "x:y;", "undisclosed-recipients"];
 const FILE_NAMES: &[&str] = &[
     "report.pdf",
@@ -146,11 +148,17 @@ impl Generator {
             seen["sender"] = shown(&sender.clone().into());
             builder = builder.sender(sender);
         }
-        let (to, cc) = (self.list(3), self.list(2));
+        let (mut to, cc) = (self.list(3), self.list(2));
+        if depth == 0 && self.one_in(12) {
+            let mailbox = self.draw.piece(INTERNATIONAL);
+            to.0.push(Entry::Address(self.named(mailbox)));
+        }
         seen["to"] = shown(&to);
         seen["cc"] = shown(&cc);
         let reply_to = if self.one_in(3) {
-            self.address().into()
+            let kind = if self.one_in(2) { LITERALS } else { MAILBOXES };
+            let mailbox = self.draw.piece(kind);
+            self.named(mailbox).into()
         } else {
             AddressList::default()
         };
@@ -357,7 +365,12 @@ impl Generator {
     }
 
     fn address(&mut self) -> Address {
-        let mailbox: Mailbox = self.draw.piece(MAILBOXES).parse().unwrap();
+        let mailbox = self.draw.piece(MAILBOXES);
+        self.named(mailbox)
+    }
+
+    fn named(&mut self, mailbox: &str) -> Address {
+        let mailbox: Mailbox = mailbox.parse().unwrap();
         if self.one_in(3) {
             mailbox.into()
         } else {
