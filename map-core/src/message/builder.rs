@@ -214,7 +214,7 @@ impl Builder {
             .take()
             .unwrap_or_else(|| MessageId::generate(&author.to_smtp()));
         let from = self.envelope_from.take().unwrap_or(from);
-        let addresses = self.addresses_demand(&from, &to);
+        let addresses = self.addresses_demand(&from);
         let header = self.header(&id);
 
         let form = |way| -> Result<Form, BuildError> {
@@ -334,17 +334,14 @@ impl Builder {
         out
     }
 
-    /// SMTPUTF8, for the first address that needs it: in the envelope or in the header.
-    fn addresses_demand(&self, from: &Mailbox, to: &[Mailbox]) -> Demands {
+    /// SMTPUTF8, for the first address that needs it of every host: the sender's in the envelope, and those in the header.
+    /// A blind copy needs it of its own host only.
+    fn addresses_demand(&self, from: &Mailbox) -> Demands {
         let lists = [&self.from, &self.reply_to, &self.to, &self.cc];
         let shown = lists.into_iter().flat_map(AddressList::mailboxes);
         let sender = self.sender.iter().map(|sender| &sender.mailbox);
         let resent = self.resent.iter().flat_map(Resent::addresses);
-        let mut all = std::iter::once(from)
-            .chain(to)
-            .chain(shown)
-            .chain(sender)
-            .chain(resent);
+        let mut all = std::iter::once(from).chain(shown).chain(sender).chain(resent);
         Demands {
             body: None,
             smtputf8: all

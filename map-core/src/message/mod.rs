@@ -298,7 +298,7 @@ impl Message {
     }
 
     /// What a host must offer for the message as it is. A host that offers less may do all the same: see
-    /// [`for_host`](Self::for_host).
+    /// [`for_host`](Self::for_host). A recipient whose local part is not ASCII needs SMTPUTF8 of the own host besides.
     pub fn needs(&self) -> Needs {
         self.form.demands.needs()
     }

@@ -509,6 +509,25 @@ fn encodings(message: &Message) -> (BodyType, Vec<String>) {
 }
 
 #[test]
+fn who_is_not_shown_asks_nothing_of_the_hosts_of_others() {
+    let hidden: AddressList = "почта@example.org".parse().unwrap();
+    let blind = plain().bcc(hidden.clone()).build().unwrap();
+    assert_eq!(blind.recipients().len(), 2);
+    assert!(!blind.needs().smtputf8);
+    assert!(plain().cc(hidden.clone()).build().unwrap().needs().smtputf8);
+    let resent = |bcc: &AddressList, to: &AddressList| Resent {
+        from: "bob@example.com".parse().unwrap(),
+        to: to.clone(),
+        bcc: bcc.clone(),
+        ..Resent::default()
+    };
+    let seen: AddressList = "carol@example.com".parse().unwrap();
+    for (resent, needed) in [(resent(&hidden, &seen), false), (resent(&seen, &hidden), true)] {
+        assert_eq!(plain().resent(resent).build().unwrap().needs().smtputf8, needed);
+    }
+}
+
+#[test]
 fn a_host_gets_what_it_takes() {
     let offers = |body_type| Needs {
         body_type,

@@ -277,11 +277,9 @@ impl Raw {
             }
             ahead.extend_from_slice(header.get(kept..).unwrap_or_default());
         }
-        let addresses = std::iter::once(&from)
-            .chain(&to)
-            .chain(self.resent.iter().flat_map(Resent::addresses));
-        let needs_utf8 = addresses
-            .into_iter()
+        // A recipient that the header does not show needs it of its own host only.
+        let needs_utf8 = std::iter::once(&from)
+            .chain(self.resent.iter().flat_map(Resent::addresses))
             .find(|mailbox| mailbox.needs_smtputf8())
             .map(|mailbox| Reason::Address(mailbox.to_string().into()));
         let demands = Demands {

@@ -114,6 +114,21 @@ fn it_travels_unchanged_and_says_what_it_needs() {
 }
 
 #[test]
+fn a_sender_beyond_ascii_asks_it_of_every_host_and_a_recipient_of_his_own() {
+    let octets = format!("{HEADER}\r\nhello\r\n");
+    let with = |from: &str, to: &str| {
+        Raw::octets(octets.clone())
+            .envelope(from.parse().unwrap(), [to.parse().unwrap()])
+            .build()
+            .unwrap()
+            .needs()
+            .smtputf8
+    };
+    assert!(!with("a@x.example", "почта@y.example"));
+    assert!(with("почта@x.example", "b@y.example"));
+}
+
+#[test]
 fn a_header_beyond_ascii_needs_smtputf8() {
     let octets = format!("{HEADER}X-A: b\r\n c\r\nSubject: Re:\r\n Grüße\r\n\r\nhello\r\n");
     let message = built(octets.as_bytes());
