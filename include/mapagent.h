@@ -30,6 +30,17 @@
  *     map_report_free(report);
  *     map_agent_free(agent);
  *
+ * A mail with more to it than four fields:
+ *
+ *     map_message *message = map_message_new();
+ *     map_message_add_from(message, "Anna <anna@example.com>");
+ *     map_message_add_to(message, "Bob <bob@example.net>, carol@example.org");
+ *     map_message_set_subject(message, "The report");
+ *     map_message_set_text(message, "Please find it attached.");
+ *     map_message_attach_file(message, "report.pdf");
+ *     map_agent_send_message(agent, message, &report);    // answers, too, what was wrong with a piece
+ *     map_message_free(message);
+ *
  * Conventions
  *
  *   Handles    All types are opaque. What a function named ..._new returns, and what it writes as an output, is yours: free
@@ -41,6 +52,7 @@
  *              function that returns a map_reply, NULL from one that returns a handle, and "nothing there" from one
  *              that reads a report.
  *   Outputs    Written only on success, but for the report of a send, which is always written.
+ *   Callbacks  A comment says which thread calls a function of yours. None may leave by longjmp() or an exception.
  *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
  *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
  *   Processes  After fork() the child can use everything but its parent's agents, and sessions that send by them.
@@ -69,6 +81,9 @@
 
 /* The recipient index that stands for all recipients in one. */
 #define MAP_SUMMARY SIZE_MAX
+
+/* A number of octets that cannot be told. */
+#define MAP_SIZE_UNKNOWN UINT64_MAX
 
 /* Before every function. Define MAP_API yourself to override it. */
 #ifndef MAP_API
@@ -179,6 +194,36 @@ enum map_answer
 typedef enum map_answer map_answer;
 #else
 typedef int32_t map_answer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What bodies may go as they are, for map_message_set_body_type(), and what map_message_body_type() says that a message
+ * needs. Later versions may add some.
+ */
+enum map_body_type
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * ASCII in lines of at most 998 octets, which every host takes.
+     */
+    MAP_BODY_7BIT = 0,
+    /**
+     * Any octet but NUL in such lines, for hosts with 8BITMIME.
+     */
+    MAP_BODY_8BIT = 1,
+    /**
+     * Anything, for hosts with BINARYMIME and CHUNKING.
+     */
+    MAP_BODY_BINARY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_body_type map_body_type;
+#else
+typedef int32_t map_body_type;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -516,6 +561,135 @@ typedef int32_t map_secret_kind;
 #endif // __cplusplus
 
 /**
+ * How parts belong together, for map_part_multipart_new(). Later versions may add some.
+ */
+enum map_multipart
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * In order: a text and its attachments.
+     */
+    MAP_MULTIPART_MIXED = 1,
+    /**
+     * The same in several forms, the best last.
+     */
+    MAP_MULTIPART_ALTERNATIVE = 2,
+    /**
+     * A first part, and what it refers to: HTML and its pictures.
+     */
+    MAP_MULTIPART_RELATED = 3,
+    /**
+     * In no order.
+     */
+    MAP_MULTIPART_PARALLEL = 4,
+    /**
+     * Messages, one after the other.
+     */
+    MAP_MULTIPART_DIGEST = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_multipart map_multipart;
+#else
+typedef int32_t map_multipart;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How a part is made fit for its way, for map_part_set_transfer_encoding(). Later versions may add some.
+ */
+enum map_transfer_encoding
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The text itself: ASCII, in lines of at most 998 octets.
+     */
+    MAP_ENCODING_7BIT = 1,
+    /**
+     * The text itself, in such lines, for a host with 8BITMIME.
+     */
+    MAP_ENCODING_8BIT = 2,
+    /**
+     * The data itself, for a host with BINARYMIME and CHUNKING.
+     */
+    MAP_ENCODING_BINARY = 3,
+    /**
+     * A text that a person can still read on the wire.
+     */
+    MAP_ENCODING_QUOTED_PRINTABLE = 4,
+    /**
+     * Four characters for three octets.
+     */
+    MAP_ENCODING_BASE64 = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_transfer_encoding map_transfer_encoding;
+#else
+typedef int32_t map_transfer_encoding;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How a reader presents a part, for map_part_set_disposition(). Later versions may add some.
+ */
+enum map_disposition
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * In its place in the message.
+     */
+    MAP_DISPOSITION_INLINE = 1,
+    /**
+     * As a file to open or to store.
+     */
+    MAP_DISPOSITION_ATTACHMENT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_disposition map_disposition;
+#else
+typedef int32_t map_disposition;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What becomes of a Bcc in the header of a message that is octets already, for map_message_set_blind_copies(). Later
+ * versions may add some.
+ */
+enum map_blind_copies
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The message is refused: say what you want. The default.
+     */
+    MAP_BCC_REFUSE = 0,
+    /**
+     * The field is taken out, and nothing else is changed. Its addresses are recipients all the same.
+     */
+    MAP_BCC_REMOVE = 1,
+    /**
+     * It stays, and every recipient sees whom else the message went to.
+     */
+    MAP_BCC_KEEP = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_blind_copies map_blind_copies;
+#else
+typedef int32_t map_blind_copies;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Delivers mail by a configuration of its own. Made by map_agent_new(), freed by map_agent_free().
  *
  * Any number of threads may use it at once; freeing it is for one thread, after the others are done with it. A child
@@ -532,6 +706,33 @@ typedef struct map_agent map_agent;
 typedef struct map_config map_config;
 
 /**
+ * A message: from whom, to whom, about what, with texts, pictures and files. Made by map_message_new() from its pieces, or
+ * by map_message_raw_new() and its kin from octets that are a message already. Freed by map_message_free().
+ *
+ * A piece is checked when it is given. What was refused is remembered: such a message cannot be sent, lest a mail go
+ * that lacks something, and the call that was to send it answers with the first refusal. So a program may look at the
+ * reply of every call, or only at the last one. map_message_forgive() lets the message go without what was refused.
+ *
+ * One thread at a time may use it. A message can be sent any number of times and is the same each time, its Date and
+ * Message-ID too, until it is changed.
+ */
+typedef struct map_message map_message;
+
+/**
+ * A part of a message: a text, data, a whole message, or a number of parts. Made by map_part_text_new() and its kin, freed
+ * by map_part_free().
+ *
+ * One thread at a time may use it. A message takes a copy, so it can be freed at once. As a message does, it remembers
+ * what was refused, and no message takes such a part.
+ */
+typedef struct map_part map_part;
+
+/**
+ * How far a send is. It belongs to the library and lasts as long as the call of the function that it was handed to.
+ */
+typedef struct map_progress map_progress;
+
+/**
  * What happened to a mail: a summary, the same for each recipient, every attempt. Freed by map_report_free().
  *
  * It never changes, so any number of threads may read it at once. Every string in it is borrowed until the report is
@@ -545,6 +746,40 @@ typedef struct map_report map_report;
  * Made by map_session_new(), freed by map_session_free(). One thread at a time may use it.
  */
 typedef struct map_session map_session;
+
+/**
+ * Begins a stream: a pointer of yours that is handed to the other functions, or NULL if it cannot be begun. See
+ * map_part_reader_new().
+ */
+typedef void *(*map_open_fn)(void *user_data);
+
+/**
+ * Puts at most size octets into the buffer and returns how many; 0 at the end; a negative number if reading failed, and
+ * then the mail is not sent.
+ */
+typedef ptrdiff_t (*map_read_fn)(void *stream, void *buffer, size_t size);
+
+/**
+ * Ends a stream.
+ */
+typedef void (*map_close_fn)(void *stream);
+
+/**
+ * Releases what a pointer of yours stands for.
+ */
+typedef void (*map_release_fn)(void *user_data);
+
+/**
+ * Takes the next octets of a message, for map_message_write(): returns 0 to go on, anything else to stop.
+ */
+typedef int32_t (*map_write_fn)(const char *data, size_t length, void *user_data);
+
+/**
+ * Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that sends. Returns 0 to
+ * go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not leave
+ * by longjmp() or an exception.
+ */
+typedef int32_t (*map_progress_fn)(const map_progress *progress, void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1014,6 +1249,690 @@ map_reply map_agent_send_n(const map_agent *agent,
                            const char *content,
                            size_t content_length,
                            map_report **report);
+
+/**
+ * Begins a message that says nothing yet.
+ *
+ * @return free with map_message_free(); NULL only with RE_INTERNAL in map_last_reply().
+ */
+MAP_API map_message *map_message_new(void);
+
+/**
+ * Frees a message.
+ *
+ * @param message may be NULL: nothing happens.
+ */
+MAP_API void map_message_free(map_message *message);
+
+/**
+ * Forgets what was refused so far, so that the message can be sent without it.
+ *
+ * @param message required.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_message_forgive(map_message *message);
+
+/**
+ * Makes a part of a plain text.
+ *
+ * @param text   UTF-8 without a NUL; may be NULL if the length is 0.
+ * @param length its length in octets.
+ * @return free with map_part_free(); NULL with the reason in map_last_reply().
+ */
+MAP_API map_part *map_part_text_new(const char *text, size_t length);
+
+/**
+ * Makes a part of a text in HTML.
+ *
+ * @param html   UTF-8 without a NUL; may be NULL if the length is 0.
+ * @param length its length in octets.
+ * @return as map_part_text_new().
+ */
+MAP_API map_part *map_part_html_new(const char *html, size_t length);
+
+/**
+ * Makes a part of data in memory.
+ *
+ * @param data   any octets, which are copied; may be NULL if the length is 0.
+ * @param length how many.
+ * @return as map_part_text_new().
+ */
+MAP_API map_part *map_part_octets_new(const char *data, size_t length);
+
+/**
+ * Makes a part of a file, as map_message_attach_file() does.
+ *
+ * @param path of a regular file, as the system's calls take it.
+ * @return as map_part_text_new().
+ */
+MAP_API map_part *map_part_file_new(const char *path);
+
+/**
+ * Makes a part of data that functions of yours give while it is sent.
+ *
+ * The functions may be called from any thread, and from several at once for streams of their own. While one of them runs,
+ * the agent does nothing else: they should not wait for long, and must not send mail by the same agent.
+ *
+ * @param octets    how many octets a stream gives, exactly, so that the size of the message is known before it is sent; or
+ *                  MAP_SIZE_UNKNOWN.
+ * @param open      required; begins a stream, once for each host that is tried. Each gives the same octets.
+ * @param read      required; reads from one.
+ * @param close     ends one, however far it was read; may be NULL.
+ * @param user_data handed to open and to release.
+ * @param release   called once, when nothing will ask for user_data any more: behind the last free of the part, of every
+ *                  message that has it, and of every send. May be NULL. Called also if this function returns NULL.
+ * @return as map_part_text_new().
+ */
+MAP_API
+map_part *map_part_reader_new(uint64_t octets,
+                              map_open_fn open,
+                              map_read_fn read,
+                              map_close_fn close,
+                              void *user_data,
+                              map_release_fn release);
+
+/**
+ * Makes a part of a whole message: to forward it as it is, or for a digest.
+ *
+ * @param message required; put together now, as map_message_build() does. Yours to free.
+ * @return as map_part_text_new().
+ */
+MAP_API map_part *map_part_message_new(map_message *message);
+
+/**
+ * Makes a part of parts, without any yet: see map_part_add().
+ *
+ * @param kind one of enum map_multipart.
+ * @return as map_part_text_new().
+ */
+MAP_API map_part *map_part_multipart_new(int32_t kind);
+
+/**
+ * Frees a part.
+ *
+ * @param part may be NULL: nothing happens.
+ */
+MAP_API void map_part_free(map_part *part);
+
+/**
+ * Adds a part to a part of parts.
+ *
+ * @param multipart required; made by map_part_multipart_new().
+ * @param part      required; copied, and yours to free.
+ * @return RE_SUCCESS, or why not.
+ */
+MAP_API map_reply map_part_add(map_part *multipart, const map_part *part);
+
+/**
+ * Says what a text or data is. For data it is else told by the file's name.
+ *
+ * @param part       required.
+ * @param media_type with parameters, if it has any: "text/calendar; method=REQUEST".
+ * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
+ */
+MAP_API map_reply map_part_set_media_type(map_part *part, const char *media_type);
+
+/**
+ * Fixes how a part is encoded. MAP_ENCODING_8BIT and MAP_ENCODING_BINARY are wishes: for a host that does not offer what
+ * they need, the part is encoded all the same.
+ *
+ * @param part     required.
+ * @param encoding one of enum map_transfer_encoding.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_part_set_transfer_encoding(map_part *part,
+                                         int32_t encoding);
+
+/**
+ * Says how a reader should present a part.
+ *
+ * @param part        required.
+ * @param disposition one of enum map_disposition.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_part_set_disposition(map_part *part, int32_t disposition);
+
+/**
+ * Names a part, in any language.
+ *
+ * @param part      required.
+ * @param file_name one line.
+ * @return as map_part_set_media_type().
+ */
+MAP_API map_reply map_part_set_file_name(map_part *part, const char *file_name);
+
+/**
+ * Gives a part the identifier by which HTML names it: <img src="cid:logo@example.com">.
+ *
+ * @param part       required.
+ * @param content_id "logo@example.com", unique in the message.
+ * @return as map_part_set_media_type().
+ */
+MAP_API map_reply map_part_set_content_id(map_part *part, const char *content_id);
+
+/**
+ * Describes a part in words.
+ *
+ * @param part        required.
+ * @param description one line.
+ * @return as map_part_set_media_type().
+ */
+MAP_API map_reply map_part_set_description(map_part *part, const char *description);
+
+/**
+ * Adds to From: who has written it. Several need a map_message_set_sender().
+ *
+ * @param message   required.
+ * @param addresses as a person writes them: "Anna <anna@example.com>, bob@example.com", names in any language. A name with
+ *                  a comma in it needs quotation marks: "\"Doe, John\" <john@example.com>".
+ * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_add_from(map_message *message,
+                               const char *addresses);
+
+/**
+ * Sets Sender: who sends it for those who have written it.
+ *
+ * @param message required.
+ * @param address one address.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_set_sender(map_message *message, const char *address);
+
+/**
+ * Adds to Reply-To: whom to answer.
+ *
+ * @param message   required.
+ * @param addresses as for map_message_add_from().
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_reply_to(map_message *message, const char *addresses);
+
+/**
+ * Adds to To: whom it is for.
+ *
+ * @param message   required.
+ * @param addresses as for map_message_add_from(); groups, too: "Team: anna@example.com, bob@example.com;"
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_to(map_message *message, const char *addresses);
+
+/**
+ * Adds to Cc: who gets a copy.
+ *
+ * @param message   required.
+ * @param addresses as for map_message_add_to().
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_cc(map_message *message, const char *addresses);
+
+/**
+ * Adds those who get a copy without the others' knowing. They are not named in the message.
+ *
+ * @param message   required.
+ * @param addresses as for map_message_add_to().
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_bcc(map_message *message, const char *addresses);
+
+/**
+ * Sets whom the mail hosts tell when they cannot deliver it (the address in MAIL FROM). Without it: the sender.
+ *
+ * @param message required; made by map_message_new().
+ * @param mailbox an address without a name.
+ * @return as map_message_add_from().
+ */
+MAP_API
+map_reply map_message_set_envelope_from(map_message *message,
+                                        const char *mailbox);
+
+/**
+ * Sets the subject, in any language.
+ *
+ * @param message required.
+ * @param subject one line.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_set_subject(map_message *message, const char *subject);
+
+/**
+ * Sets Date: when it was written. Without it: when it is first sent, built or written.
+ *
+ * @param message        required.
+ * @param seconds        since 1970-01-01 00:00 UTC, as time() counts them.
+ * @param offset_minutes of the zone it was written in, east of Greenwich: 60 is +0100.
+ * @return RE_SUCCESS, or RE_MISUSE for a date that no message can carry.
+ */
+MAP_API map_reply map_message_set_date(map_message *message, int64_t seconds, int32_t offset_minutes);
+
+/**
+ * Sets Message-ID. Without it one is made.
+ *
+ * @param message required.
+ * @param id      "<report.17@example.com>", with or without the angle brackets.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_set_message_id(map_message *message, const char *id);
+
+/**
+ * Adds to In-Reply-To: the Message-ID of what it answers.
+ *
+ * @param message required.
+ * @param ids     one or more, separated by blanks or commas.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_in_reply_to(map_message *message, const char *ids);
+
+/**
+ * Adds to References: the thread it belongs to, which are the references of what it answers and that one's Message-ID
+ * last.
+ *
+ * @param message required.
+ * @param ids     one or more, separated by blanks or commas.
+ * @return as map_message_add_from().
+ */
+MAP_API
+map_reply map_message_add_references(map_message *message,
+                                     const char *ids);
+
+/**
+ * Adds a Comments field: a remark about the message.
+ *
+ * @param message  required.
+ * @param comments one line.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_comments(map_message *message, const char *comments);
+
+/**
+ * Adds to Keywords: words to find the message by.
+ *
+ * @param message  required.
+ * @param keywords separated by commas.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_keywords(map_message *message, const char *keywords);
+
+/**
+ * Adds a header field of your own, such as List-Unsubscribe or X-Mailer.
+ *
+ * @param message required.
+ * @param name    one that the message does not write itself: not To, not Content-Type.
+ * @param value   one line.
+ * @return as map_message_add_from().
+ */
+MAP_API map_reply map_message_add_field(map_message *message, const char *name, const char *value);
+
+/**
+ * Sends the message once more in somebody's name: a set of Resent- fields stands before its header, and it goes to those
+ * who are named here and to nobody else. Called again, it goes on from there.
+ *
+ * @param message required; of either kind.
+ * @param from    who resends it: addresses as for map_message_add_from().
+ * @param sender  who does it for them, one address; required when they are several, else NULL.
+ * @param to      to whom; NULL: nobody in To.
+ * @param cc      who gets a copy, or NULL.
+ * @param bcc     who gets a copy that the others do not know of, or NULL.
+ * @return as map_message_add_from().
+ */
+MAP_API
+map_reply map_message_add_resent(map_message *message,
+                                 const char *from,
+                                 const char *sender,
+                                 const char *to,
+                                 const char *cc,
+                                 const char *bcc);
+
+/**
+ * Sets the plain text.
+ *
+ * @param message required.
+ * @param text    UTF-8, with any line ends.
+ * @return RE_SUCCESS; RE_INVALID_FORMAT for what is not UTF-8; RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_text(map_message *message, const char *text);
+
+/**
+ * As map_message_set_text(), with the length of the text in octets.
+ *
+ * @param message required.
+ * @param text    UTF-8 without a NUL; may be NULL if the length is 0.
+ * @param length  its length.
+ * @return as map_message_set_text().
+ */
+MAP_API map_reply map_message_set_text_n(map_message *message, const char *text, size_t length);
+
+/**
+ * Sets the same in HTML. With a plain text beside it a reader shows what it can.
+ *
+ * @param message required.
+ * @param html    UTF-8. What it shows is given with map_message_add_inline(): <img src="cid:logo@example.com">.
+ * @return as map_message_set_text().
+ */
+MAP_API
+map_reply map_message_set_html(map_message *message,
+                               const char *html);
+
+/**
+ * As map_message_set_html(), with the length of the HTML in octets.
+ *
+ * @param message required.
+ * @param html    UTF-8 without a NUL; may be NULL if the length is 0.
+ * @param length  its length.
+ * @return as map_message_set_text().
+ */
+MAP_API map_reply map_message_set_html_n(map_message *message, const char *html, size_t length);
+
+/**
+ * Attaches a file. It is opened for each host that is tried and read while it is sent, so it can be of any size; one that
+ * has become another length by then is not sent. It has its name of now, and the media type that the name tells; for
+ * others make a part.
+ *
+ * @param message required.
+ * @param path    of a regular file, as the system's calls take it.
+ * @return RE_SUCCESS, or RE_MISUSE if there is no such file.
+ */
+MAP_API
+map_reply map_message_attach_file(map_message *message,
+                                  const char *path);
+
+/**
+ * Attaches data in memory.
+ *
+ * @param message   required.
+ * @param data      any octets, which are copied; may be NULL if the length is 0.
+ * @param length    how many.
+ * @param file_name in any language. It tells the media type.
+ * @return RE_SUCCESS; RE_INVALID_FORMAT for a name that no mail can carry; RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_attach_octets(map_message *message,
+                                    const char *data,
+                                    size_t length,
+                                    const char *file_name);
+
+/**
+ * Attaches a part.
+ *
+ * @param message required.
+ * @param part    required; copied, and yours to free. What was refused of it is refused here.
+ * @return RE_SUCCESS, or why not.
+ */
+MAP_API map_reply map_message_attach(map_message *message, const map_part *part);
+
+/**
+ * Adds what the HTML shows, such as a picture. It needs a map_part_set_content_id() by which the HTML names it.
+ *
+ * @param message required.
+ * @param part    required; copied, and yours to free.
+ * @return RE_SUCCESS, or why not.
+ */
+MAP_API
+map_reply map_message_add_inline(map_message *message,
+                                 const map_part *part);
+
+/**
+ * Sets a body of your own making, in place of text and HTML: a part with parts in it, for one.
+ *
+ * @param message required.
+ * @param part    required; copied, and yours to free.
+ * @return RE_SUCCESS, or why not.
+ */
+MAP_API map_reply map_message_set_body(map_message *message, const map_part *part);
+
+/**
+ * Sets what bodies may go as they are where a host takes it: with MAP_BODY_8BIT texts, with MAP_BODY_BINARY data, too. For
+ * any other host they are encoded all the same. Without it every body is encoded to 7 bits.
+ *
+ * @param message   required; made by map_message_new().
+ * @param body_type one of enum map_body_type.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_set_body_type(map_message *message,
+                                    int32_t body_type);
+
+/**
+ * Takes a message that is in memory: RFC 5322, lines ended by CRLF. It travels unchanged, so that a signature on it stays
+ * good. What no host can carry is said when it is built or sent.
+ *
+ * @param data   copied.
+ * @param length its length in octets.
+ * @return free with map_message_free(); NULL with the reason in map_last_reply().
+ */
+MAP_API
+map_message *map_message_raw_new(const char *data,
+                                 size_t length);
+
+/**
+ * Takes a message that is in a file, which is read while it is sent.
+ *
+ * @param path of a regular file, as the system's calls take it.
+ * @return as map_message_raw_new().
+ */
+MAP_API map_message *map_message_raw_file_new(const char *path);
+
+/**
+ * Takes a message that functions of yours give, once to look it through and once for each host that is tried.
+ *
+ * @param open      as for map_part_reader_new().
+ * @param read      as for map_part_reader_new().
+ * @param close     as for map_part_reader_new().
+ * @param user_data as for map_part_reader_new().
+ * @param release   as for map_part_reader_new().
+ * @return as map_message_raw_new().
+ */
+MAP_API
+map_message *map_message_raw_reader_new(map_open_fn open,
+                                        map_read_fn read,
+                                        map_close_fn close,
+                                        void *user_data,
+                                        map_release_fn release);
+
+/**
+ * Sets whom octets are from and to, whatever their header says.
+ *
+ * Without it the header says it: Sender or the only one in From, and all in To, Cc and Bcc.
+ *
+ * @param message    required; made by map_message_raw_new() or its kin.
+ * @param from       an address without a name.
+ * @param recipients addresses; their names do not matter.
+ * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_envelope(map_message *message, const char *from, const char *recipients);
+
+/**
+ * Sets what becomes of a Bcc in the header of octets.
+ *
+ * @param message required; made by map_message_raw_new() or its kin.
+ * @param which   one of enum map_blind_copies.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_blind_copies(map_message *message, int32_t which);
+
+/**
+ * Takes an LF alone in octets for a line end and sends it as CRLF: for a file that was written on Unix. Signatures by
+ * S/MIME, PGP and DKIM stay good.
+ *
+ * @param message required; made by map_message_raw_new() or its kin.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_set_unix_line_ends(map_message *message);
+
+/**
+ * Refuses octets for what would else be a warning: see map_message_warning().
+ *
+ * @param message required; made by map_message_raw_new() or its kin.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_strict(map_message *message);
+
+/**
+ * Puts a message together, and says what is missing or does not fit together. Sending and writing it do it as well.
+ *
+ * @param message required.
+ * @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; the first refusal of a piece; or RE_MISUSE.
+ *         map_last_advice() says more.
+ */
+MAP_API
+map_reply map_message_build(map_message *message);
+
+/**
+ * How many recipients it has: those in To, Cc and Bcc, each once.
+ *
+ * @param message NULL has none, and neither has one that is not built.
+ */
+MAP_API size_t map_message_recipient_count(const map_message *message);
+
+/**
+ * The address of a recipient, in the order in which they were given.
+ *
+ * @param message   that was built, sent or written.
+ * @param recipient 0 to map_message_recipient_count() - 1.
+ * @return NULL if there is no such recipient. Borrowed until the message is changed or freed.
+ */
+MAP_API const char *map_message_recipient(const map_message *message, size_t recipient);
+
+/**
+ * Its Message-ID, without angle brackets.
+ *
+ * @param message that was built, sent or written.
+ * @return NULL if it has none. Borrowed until the message is changed or freed.
+ */
+MAP_API const char *map_message_id(const map_message *message);
+
+/**
+ * How many octets it has as it is sent.
+ *
+ * @param message that was built, sent or written.
+ * @return MAP_SIZE_UNKNOWN if it cannot be told before it is sent.
+ */
+MAP_API uint64_t map_message_size(const map_message *message);
+
+/**
+ * What a host must offer for the message as it is; one that offers less may get it in another form.
+ *
+ * @param message that was built, sent or written.
+ */
+MAP_API map_body_type map_message_body_type(const map_message *message);
+
+/**
+ * Whether a host must offer SMTPUTF8, because an address has a local part beyond ASCII or the header of octets is in
+ * UTF-8.
+ *
+ * @param message that was built, sent or written.
+ */
+MAP_API
+bool map_message_needs_smtputf8(const map_message *message);
+
+/**
+ * How many oddities were found that are no reason not to send it.
+ *
+ * @param message NULL has none, and neither has one that is not built.
+ */
+MAP_API size_t map_message_warning_count(const map_message *message);
+
+/**
+ * One of them, in words.
+ *
+ * @param message that was built, sent or written.
+ * @param warning 0 to map_message_warning_count() - 1.
+ * @return NULL if there is no such warning. Borrowed until the message is changed or freed.
+ */
+MAP_API const char *map_message_warning(const map_message *message, size_t warning);
+
+/**
+ * Gives the octets of a message to a function of yours: what a host gets that offers all it needs, lines ended by CRLF.
+ *
+ * @param message   required.
+ * @param write     required; called in this thread, with blocks of any length.
+ * @param user_data handed to it.
+ * @return RE_SUCCESS; RE_CANCELLED if the function stopped it; RE_MISUSE if a file or a function cannot be read; what
+ *         map_message_build() says.
+ */
+MAP_API
+map_reply map_message_write(map_message *message,
+                            map_write_fn write,
+                            void *user_data);
+
+/**
+ * Writes the octets of a message into a file.
+ *
+ * @param message required.
+ * @param path    of a file, which is made, or overwritten.
+ * @return RE_SUCCESS; RE_MISUSE if it cannot be read or written, and what is there then is not whole; what
+ *         map_message_build() says.
+ */
+MAP_API map_reply map_message_write_file(map_message *message, const char *path);
+
+/**
+ * Sends a message to all of its recipients, each once, and waits for what became of it. As map_send() does, it delivers to
+ * the recipients' own mail servers, or to the relay of map_config_set_relay().
+ *
+ * @param message required. It is put together as map_message_build() does; nothing is sent if something of it was
+ *                refused.
+ * @param report  always written; free it with map_report_free(). It has a part for each recipient. It becomes NULL when
+ *                there was nothing to send: the reply is that of map_message_build(), RE_MISUSE or RE_INTERNAL. May be
+ *                NULL: no report is wanted.
+ * @return RE_SUCCESS when the message was accepted for all recipients; else the reply of the one it went worst for.
+ */
+MAP_API
+map_reply map_send_message(map_message *message,
+                           map_report **report);
+
+/**
+ * As map_send_message(), by this agent.
+ *
+ * @param agent   required.
+ * @param message as for map_send_message().
+ * @param report  as for map_send_message().
+ * @return as map_send_message().
+ */
+MAP_API map_reply map_agent_send_message(const map_agent *agent, map_message *message, map_report **report);
+
+/**
+ * As map_agent_send_message(), with a function of yours that is told how far it is, and may cancel it.
+ *
+ * @param agent     NULL: as map_send_message() does.
+ * @param message   as for map_send_message().
+ * @param progress  required.
+ * @param user_data handed to it.
+ * @param report    as for map_send_message().
+ * @return as map_send_message().
+ */
+MAP_API
+map_reply map_send_message_with_progress(const map_agent *agent,
+                                         map_message *message,
+                                         map_progress_fn progress,
+                                         void *user_data,
+                                         map_report **report);
+
+/**
+ * What is being done now; where several hosts are spoken with at the same time, the furthest of it.
+ *
+ * @param progress NULL: MAP_STAGE_CHECK.
+ */
+MAP_API map_stage map_progress_stage(const map_progress *progress);
+
+/**
+ * How many octets of the message were given to the system to send, over all hosts that it goes to. Fewer than before when
+ * it has to begin anew with another host.
+ *
+ * @param progress NULL: 0.
+ */
+MAP_API
+uint64_t map_progress_sent(const map_progress *progress);
+
+/**
+ * How many octets it will be in all.
+ *
+ * @param progress NULL: MAP_SIZE_UNKNOWN.
+ * @return MAP_SIZE_UNKNOWN while it cannot be told.
+ */
+MAP_API uint64_t map_progress_total(const map_progress *progress);
 
 /**
  * Frees a report and every string borrowed from it.

@@ -125,7 +125,7 @@ pub unsafe extern "C" fn map_agent_send_n(
 ///
 /// # Safety
 /// `agent` is NULL or a handle that has not been freed.
-unsafe fn core_agent(agent: *const map_agent) -> Result<Agent, Answer> {
+pub(crate) unsafe fn core_agent(agent: *const map_agent) -> Result<Agent, Answer> {
     // SAFETY: as the caller vouches.
     let agent = unsafe { pointer::shared(agent) }.ok_or_else(|| Answer::missing("agent"))?;
     Ok(agent.agent())

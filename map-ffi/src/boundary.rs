@@ -11,6 +11,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a call has to say: a reply, and a sentence for a person.
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     reply: MapReply,
     advice: String,
@@ -34,6 +35,11 @@ impl Answer {
         }
     }
 
+    /// A field holds what no e-mail can carry; `shown` is what the reply prints of it.
+    pub(crate) fn unfit(shown: &str, why: impl Into<String>) -> Self {
+        Self::with_advice(MapReply::InvalidFormat(cut(shown)), why)
+    }
+
     /// A reply with the sentence that explains it.
     pub(crate) fn with_advice(reply: MapReply, advice: impl Into<String>) -> Self {
         Self {
@@ -50,6 +56,16 @@ impl Answer {
     /// An argument that is required is not there.
     pub(crate) fn missing(argument: &str) -> Self {
         Self::misuse(format!("{argument} is NULL"))
+    }
+}
+
+/// A text without the blanks around it, and not without end.
+fn cut(text: &str) -> String {
+    const MAX_SHOWN: usize = 320;
+    let text = text.trim();
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

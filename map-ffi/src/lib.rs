@@ -28,6 +28,8 @@ pub mod config;
 
 pub mod agent;
 
+pub mod message;
+
 pub mod report;
 
 pub mod session;

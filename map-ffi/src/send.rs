@@ -6,9 +6,9 @@ use crate::config::map_config;
 use crate::pointer::{self, Counted};
 use crate::reply::map_reply;
 use crate::report::map_report;
-use map_core::Agent;
 use map_core::agent::{configure_default, default_agent};
 use map_core::protocol::Fields;
+use map_core::{Agent, Report};
 use std::ffi::c_char;
 
 /// Sends one e-mail to the recipient's own mail server and waits for the reply.
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn map_configure_default(config: *const map_config) -> map
     })
 }
 
-/// Sends, writes the report and answers. The report is NULL until there is one, even if a panic passes through here.
+/// Sends, writes the report and answers.
 ///
 /// # Safety
 /// `report` is NULL or can be written.
@@ -130,12 +130,28 @@ pub(crate) unsafe fn deliver<'a>(
     report: *mut *mut map_report,
 ) -> Answer {
     // SAFETY: as the caller vouches.
+    unsafe {
+        report_of(report, || {
+            let (agent, fields) = prepare()?;
+            Ok(agent.submit(fields).wait())
+        })
+    }
+}
+
+/// Writes the report of a send and answers. The report is NULL until there is one, even if a panic passes through here.
+///
+/// # Safety
+/// `report` is NULL or can be written.
+pub(crate) unsafe fn report_of(
+    report: *mut *mut map_report,
+    send: impl FnOnce() -> Result<Report, Answer>,
+) -> Answer {
+    // SAFETY: as the caller vouches.
     unsafe { pointer::write(report, std::ptr::null_mut()) };
-    let (agent, fields) = match prepare() {
-        Ok(prepared) => prepared,
+    let outcome = match send() {
+        Ok(outcome) => outcome,
         Err(answer) => return answer,
     };
-    let outcome = agent.submit(fields).wait();
     let answer = Answer::from(&outcome);
     if !report.is_null() {
         // SAFETY: as the caller vouches.
@@ -189,7 +205,7 @@ pub(crate) unsafe fn counted_fields<'a>(texts: [(*const c_char, usize); 4]) -> R
 }
 
 /// The agent of the calls without a handle.
-fn shared_agent() -> Agent {
+pub(crate) fn shared_agent() -> Agent {
     at_exit::arrange();
     default_agent()
 }

@@ -80,6 +80,9 @@ fn every_exported_function_is_in_the_header_and_behind_the_boundary() -> Result<
                 "switch(",
                 "set_port(",
                 "set_text(",
+                "add_addresses(",
+                "add_part(",
+                "of_built(",
             ];
             assert!(
                 guards.iter().any(|guard| body.contains(guard)),

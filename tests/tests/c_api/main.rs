@@ -1,6 +1,7 @@
 //! The C and C++ interfaces, used as their users do: compiled by real compilers, linked with the installed library, run.
 
 mod install;
+mod messages;
 mod programs;
 mod secrets;
 mod tools;

@@ -1,0 +1,117 @@
+/* Messages on their way. Arguments: DNS server, port, a file of 3 MiB or more. */
+#include "check.h"
+
+struct seen {
+    int calls;
+    int cancel_at;
+    uint64_t sent, total;
+    map_stage stage;
+};
+
+static int32_t watch(const map_progress *progress, void *user_data)
+{
+    struct seen *seen = user_data;
+
+    seen->calls++;
+    seen->sent = map_progress_sent(progress);
+    seen->total = map_progress_total(progress);
+    seen->stage = map_progress_stage(progress);
+    return seen->calls == seen->cancel_at;
+}
+
+static map_message *mail(const char *to, const char *subject)
+{
+    map_message *message = map_message_new();
+
+    map_message_add_from(message, "Alice <alice@sender.example>");
+    map_message_add_to(message, to);
+    map_message_set_subject(message, subject);
+    map_message_set_text(message, "text\n");
+    return message;
+}
+
+static void each_recipient_has_a_part_of_the_report(const map_agent *agent)
+{
+    map_message *message = mail("Bob <bob@taken.example>, bob@refusing.example", "two");
+    map_report *report;
+
+    CHECK(map_agent_send_message(agent, message, &report) == RE_SERVICE_DENIED);
+    CHECK(map_report_recipient_count(report) == 2);
+    CHECK_TEXT(map_report_recipient(report, 0), "bob@taken.example");
+    CHECK(map_report_reply(report, 0) == RE_SUCCESS);
+    CHECK(map_report_delivered(report, 0) == MAP_YES);
+    CHECK(map_report_reply(report, 1) == RE_SERVICE_DENIED);
+    CHECK(map_report_delivered(report, 1) == MAP_NO);
+    CHECK_TEXT(map_report_message_id(report), map_message_id(message));
+    map_report_free(report);
+    map_message_free(message);
+}
+
+static void the_shared_agent_sends_too(int argc, char **argv)
+{
+    map_message *message = mail("bob@taken.example", "shared");
+
+    use_sandbox(argc, argv);
+    CHECK(map_send_message(message, NULL) == RE_SUCCESS);
+    CHECK_TEXT(map_last_reply(), "RE_SUCCESS.");
+    map_message_free(message);
+}
+
+static void a_function_is_told_how_far_it_is(const map_agent *agent, const char *file)
+{
+    map_message *message = mail("bob@taken.example", "large");
+    struct seen seen = {0};
+    map_report *report;
+
+    CHECK(map_message_attach_file(message, file) == RE_SUCCESS);
+    CHECK(map_send_message_with_progress(agent, message, watch, &seen, &report) == RE_SUCCESS);
+    CHECK(seen.calls >= 2);
+    CHECK(seen.total == map_message_size(message));
+    CHECK(seen.sent == seen.total);
+    CHECK(seen.stage == MAP_STAGE_CONTENT);
+    map_report_free(report);
+
+    seen = (struct seen){.cancel_at = 1};
+    CHECK(map_send_message_with_progress(NULL, message, watch, &seen, &report) == RE_CANCELLED);
+    CHECK(seen.calls == 1);
+    CHECK(map_report_delivered(report, MAP_SUMMARY) == MAP_NO);
+    map_report_free(report);
+    map_message_free(message);
+}
+
+/* There is no report of what was not sent. */
+static void nothing_is_sent_that_was_refused(const map_agent *agent)
+{
+    map_message *message = mail("bob@taken.example", "refused");
+    map_report *report = (map_report *)(uintptr_t)0x5a5a5a5a;
+
+    CHECK(map_message_attach_file(message, "/nowhere") == RE_MISUSE);
+    CHECK(map_agent_send_message(agent, message, &report) == RE_MISUSE);
+    CHECK(report == NULL);
+    CHECK(strstr(map_last_advice(), "/nowhere") != NULL);
+    CHECK(map_send_message_with_progress(agent, message, NULL, NULL, NULL) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <progress is NULL>.");
+    CHECK(map_send_message(NULL, &report) == RE_MISUSE);
+    CHECK(map_agent_send_message(NULL, message, &report) == RE_MISUSE);
+    map_message_free(message);
+
+    message = map_message_new();
+    CHECK(map_agent_send_message(agent, message, &report) == RE_NO_EMPTY);
+    CHECK(report == NULL);
+    map_message_free(message);
+}
+
+int main(int argc, char **argv)
+{
+    map_config *config = sandbox_config(argc, argv);
+    map_agent *agent = map_agent_new(config);
+
+    map_config_free(config);
+    CHECK(argc == 4);
+    each_recipient_has_a_part_of_the_report(agent);
+    the_shared_agent_sends_too(argc, argv);
+    a_function_is_told_how_far_it_is(agent, argv[3]);
+    nothing_is_sent_that_was_refused(agent);
+    map_agent_free(agent);
+    return 0;
+}
