@@ -33,6 +33,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #if defined(__cpp_exceptions)
 #include <stdexcept>
 #endif
@@ -304,6 +305,264 @@ private:
     std::unique_ptr<const said> said_;
 };
 
+class message;
+
+/* A part of a message. What is wrong with it is remembered, and refused by the message or the part that it is given to. */
+class part {
+public:
+    /* Takes a handle over: of map_part_reader_new(), for one. */
+    explicit part(map_part *handle) noexcept : handle_(handle) {}
+
+    static part text(std::string_view text) { return part(map_part_text_new(text.data(), text.size())); }
+    static part html(std::string_view html) { return part(map_part_html_new(html.data(), html.size())); }
+    static part octets(std::string_view data) { return part(map_part_octets_new(data.data(), data.size())); }
+    static part file(const std::string &path) { return part(map_part_file_new(detail::c_str(path))); }
+    static part multipart(std::int32_t kind) { return part(map_part_multipart_new(kind)); }
+    inline static part of(const message &message);
+
+    part &add(const part &inner)
+    {
+        map_part_add(get(), inner.get());
+        return *this;
+    }
+    part &media_type(const std::string &media_type)
+    {
+        map_part_set_media_type(get(), detail::c_str(media_type));
+        return *this;
+    }
+    part &transfer_encoding(std::int32_t encoding)
+    {
+        map_part_set_transfer_encoding(get(), encoding);
+        return *this;
+    }
+    part &disposition(std::int32_t disposition)
+    {
+        map_part_set_disposition(get(), disposition);
+        return *this;
+    }
+    part &file_name(const std::string &name)
+    {
+        map_part_set_file_name(get(), detail::c_str(name));
+        return *this;
+    }
+    part &content_id(const std::string &id)
+    {
+        map_part_set_content_id(get(), detail::c_str(id));
+        return *this;
+    }
+    part &description(const std::string &description)
+    {
+        map_part_set_description(get(), detail::c_str(description));
+        return *this;
+    }
+
+    map_part *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_part, map_part_free> handle_;
+};
+
+/* A message, made of its pieces or, by raw() and its kin, of octets. What is wrong with a piece is remembered: build() and
+ * every send answer with the first refusal, and nothing goes that lacks something. So calls can be chained:
+ *
+ *     mapagent::message message;
+ *     message.from("Anna <anna@example.com>").to("bob@example.net").subject("The report").attach_file("report.pdf");
+ */
+class message {
+public:
+    message() : handle_(map_message_new()) {}
+    /* Takes a handle over: of map_message_raw_reader_new(), for one. */
+    explicit message(map_message *handle) noexcept : handle_(handle) {}
+
+    static message raw(std::string_view octets) { return message(map_message_raw_new(octets.data(), octets.size())); }
+    static message raw_file(const std::string &path) { return message(map_message_raw_file_new(detail::c_str(path))); }
+
+    message &from(const std::string &addresses) { return then(map_message_add_from, addresses); }
+    message &sender(const std::string &address) { return then(map_message_set_sender, address); }
+    message &reply_to(const std::string &addresses) { return then(map_message_add_reply_to, addresses); }
+    message &to(const std::string &addresses) { return then(map_message_add_to, addresses); }
+    message &cc(const std::string &addresses) { return then(map_message_add_cc, addresses); }
+    message &bcc(const std::string &addresses) { return then(map_message_add_bcc, addresses); }
+    message &envelope_from(const std::string &mailbox) { return then(map_message_set_envelope_from, mailbox); }
+    message &subject(const std::string &subject) { return then(map_message_set_subject, subject); }
+    message &date(std::chrono::system_clock::time_point date, std::chrono::minutes offset = std::chrono::minutes(0))
+    {
+        const auto since = std::chrono::duration_cast<std::chrono::seconds>(date.time_since_epoch());
+        map_message_set_date(get(), since.count(), static_cast<std::int32_t>(offset.count()));
+        return *this;
+    }
+    message &message_id(const std::string &id) { return then(map_message_set_message_id, id); }
+    message &in_reply_to(const std::string &ids) { return then(map_message_add_in_reply_to, ids); }
+    message &references(const std::string &ids) { return then(map_message_add_references, ids); }
+    message &comments(const std::string &comments) { return then(map_message_add_comments, comments); }
+    message &keywords(const std::string &keywords) { return then(map_message_add_keywords, keywords); }
+    message &field(const std::string &name, const std::string &value)
+    {
+        map_message_add_field(get(), detail::c_str(name), detail::c_str(value));
+        return *this;
+    }
+    /* Nobody in cc or bcc if those are empty, and no sender. */
+    message &resent(const std::string &from, const std::string &to, const std::string &cc = "",
+                    const std::string &bcc = "", const std::string &sender = "")
+    {
+        const auto maybe = [](const std::string &text) { return text.empty() ? nullptr : text.c_str(); };
+        map_message_add_resent(get(), detail::c_str(from), maybe(sender), maybe(to), maybe(cc), maybe(bcc));
+        return *this;
+    }
+    message &text(std::string_view text)
+    {
+        map_message_set_text_n(get(), text.data(), text.size());
+        return *this;
+    }
+    message &html(std::string_view html)
+    {
+        map_message_set_html_n(get(), html.data(), html.size());
+        return *this;
+    }
+    message &attach_file(const std::string &path) { return then(map_message_attach_file, path); }
+    message &attach_octets(std::string_view data, const std::string &file_name)
+    {
+        map_message_attach_octets(get(), data.data(), data.size(), detail::c_str(file_name));
+        return *this;
+    }
+    message &attach(const part &part)
+    {
+        map_message_attach(get(), part.get());
+        return *this;
+    }
+    /* "inline" is a word of the language. */
+    message &add_inline(const part &part)
+    {
+        map_message_add_inline(get(), part.get());
+        return *this;
+    }
+    message &body(const part &part)
+    {
+        map_message_set_body(get(), part.get());
+        return *this;
+    }
+    message &body_type(std::int32_t body_type)
+    {
+        map_message_set_body_type(get(), body_type);
+        return *this;
+    }
+
+    /* Of octets only. */
+    message &envelope(const std::string &from, const std::string &recipients)
+    {
+        map_message_set_envelope(get(), detail::c_str(from), detail::c_str(recipients));
+        return *this;
+    }
+    message &blind_copies(std::int32_t which)
+    {
+        map_message_set_blind_copies(get(), which);
+        return *this;
+    }
+    message &unix_line_ends()
+    {
+        map_message_set_unix_line_ends(get());
+        return *this;
+    }
+    message &strict()
+    {
+        map_message_set_strict(get());
+        return *this;
+    }
+
+    message &forgive()
+    {
+        map_message_forgive(get());
+        return *this;
+    }
+    [[nodiscard]] map_reply build() { return map_message_build(get()); }
+    /* Of a message that was built, sent or written. */
+    std::size_t recipients() const noexcept { return map_message_recipient_count(get()); }
+    std::string_view recipient(std::size_t recipient) const noexcept
+    {
+        return detail::view(map_message_recipient(get(), recipient));
+    }
+    std::string_view id() const noexcept { return detail::view(map_message_id(get())); }
+    std::optional<std::uint64_t> size() const noexcept
+    {
+        const std::uint64_t size = map_message_size(get());
+        return size == MAP_SIZE_UNKNOWN ? std::nullopt : std::optional<std::uint64_t>(size);
+    }
+    map_body_type needs_body_type() const noexcept { return map_message_body_type(get()); }
+    bool needs_smtputf8() const noexcept { return map_message_needs_smtputf8(get()); }
+    std::size_t warnings() const noexcept { return map_message_warning_count(get()); }
+    std::string_view warning(std::size_t warning) const noexcept
+    {
+        return detail::view(map_message_warning(get(), warning));
+    }
+    /* Gives the octets to a function that takes a std::string_view and returns whether to go on. It must not throw. */
+    template <typename Take>
+    [[nodiscard]] map_reply write(Take &&take)
+    {
+        return map_message_write(get(), &passed<std::remove_reference_t<Take>>, static_cast<void *>(&take));
+    }
+    [[nodiscard]] map_reply write_file(const std::string &path)
+    {
+        return map_message_write_file(get(), detail::c_str(path));
+    }
+
+    map_message *get() const noexcept { return handle_.get(); }
+
+private:
+    message &then(map_reply (*set)(map_message *, const char *), const std::string &text)
+    {
+        set(get(), detail::c_str(text));
+        return *this;
+    }
+    template <typename Take>
+    static std::int32_t passed(const char *data, std::size_t length, void *take) noexcept
+    {
+        return (*static_cast<Take *>(take))(std::string_view(data, length)) ? 0 : 1;
+    }
+
+    detail::handle<map_message, map_message_free> handle_;
+};
+
+inline part part::of(const message &message)
+{
+    return part(map_part_message_new(message.get()));
+}
+
+/* How far a send is; lasts as long as the call that it is handed to. */
+class progress {
+public:
+    explicit progress(const map_progress *handle) noexcept : handle_(handle) {}
+
+    map_stage stage() const noexcept { return map_progress_stage(handle_); }
+    std::uint64_t sent() const noexcept { return map_progress_sent(handle_); }
+    std::optional<std::uint64_t> total() const noexcept
+    {
+        const std::uint64_t total = map_progress_total(handle_);
+        return total == MAP_SIZE_UNKNOWN ? std::nullopt : std::optional<std::uint64_t>(total);
+    }
+
+private:
+    const map_progress *handle_;
+};
+
+namespace detail {
+
+template <typename Tell>
+std::int32_t told(const map_progress *handle, void *tell) noexcept
+{
+    return (*static_cast<Tell *>(tell))(progress(handle)) ? 0 : 1;
+}
+
+template <typename Tell>
+report send_telling(const map_agent *agent, const message &message, Tell &tell)
+{
+    map_report *handle = nullptr;
+    const map_reply reply = map_send_message_with_progress(agent, message.get(), &told<Tell>, static_cast<void *>(&tell),
+                                                           &handle);
+    return report(reply, handle);
+}
+
+} /* namespace detail */
+
 /* Delivers mail by a configuration of its own. Any number of threads may send by one agent at once. */
 class agent {
 public:
@@ -316,6 +575,20 @@ public:
             map_agent_send_n(get(), from.data(), from.size(), to.data(), to.size(), subject.data(), subject.size(),
                              content.data(), content.size(), &handle);
         return report(reply, handle);
+    }
+
+    /* To all of its recipients. */
+    report send(const message &message) const
+    {
+        map_report *handle = nullptr;
+        const map_reply reply = map_agent_send_message(get(), message.get(), &handle);
+        return report(reply, handle);
+    }
+    /* The same; a function that takes a progress returns whether to go on. It must not throw. */
+    template <typename Tell>
+    report send(const message &message, Tell &&tell) const
+    {
+        return detail::send_telling(get(), message, tell);
     }
 
     map_agent *get() const noexcept { return handle_.get(); }
@@ -332,6 +605,18 @@ inline report send(std::string_view from, std::string_view to, std::string_view 
         map_send_report_n(from.data(), from.size(), to.data(), to.size(), subject.data(), subject.size(), content.data(),
                           content.size(), &handle);
     return report(reply, handle);
+}
+
+inline report send(const message &message)
+{
+    map_report *handle = nullptr;
+    const map_reply reply = map_send_message(message.get(), &handle);
+    return report(reply, handle);
+}
+template <typename Tell>
+report send(const message &message, Tell &&tell)
+{
+    return detail::send_telling(nullptr, message, tell);
 }
 
 /* Sets how send() and map_send() deliver from now on. */

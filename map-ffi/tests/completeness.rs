@@ -92,6 +92,63 @@ fn every_choice_has_its_doors() -> TestResult {
     Ok(())
 }
 
+/// What a message can be given, and what can be asked of it: where it stands, whose method it is, and how C calls it.
+const OF_MESSAGES: [(&str, &str, &[&str]); 4] = [
+    ("message/builder.rs", "Builder", &["message"]),
+    ("message/raw/mod.rs", "Raw", &["message"]),
+    ("message/part.rs", "Part", &["part"]),
+    ("message/mod.rs", "Message", &["message"]),
+];
+
+/// Where C has another name than the core: the type, its method, the C function.
+const CALLED_OTHERWISE: [(&str, &str, &str); 5] = [
+    ("Builder", "field", "map_message_add_field"),
+    ("Message", "message_id", "map_message_id"),
+    ("Message", "needs", "map_message_body_type"),
+    ("Message", "recipients", "map_message_recipient"),
+    ("Message", "warnings", "map_message_warning"),
+];
+
+/// What C has in another form: the message for one host and its octets are written and sent, the reverse path is set.
+const WITHOUT_DOORS: [(&str, &str); 3] = [("Message", "for_host"), ("Message", "from"), ("Message", "open")];
+
+#[test]
+fn every_piece_of_a_message_has_its_doors() -> TestResult {
+    let (header, cpp) = (read("include/mapagent.h")?, read("include/mapagent.hpp")?);
+    for (path, class, handles) in OF_MESSAGES {
+        let source = read(&format!("map-core/src/{path}"))?;
+        let mut asked = methods(&source, class, "mut self");
+        asked.extend(methods(&source, class, "&self"));
+        assert!(asked.len() >= 4, "{class} was not read: {asked:?}");
+        for method in asked {
+            if WITHOUT_DOORS.contains(&(class, method.as_str())) {
+                continue;
+            }
+            let otherwise = CALLED_OTHERWISE
+                .iter()
+                .find(|(known, name, _)| *known == class && *name == method);
+            let names = match otherwise {
+                Some((_, _, function)) => vec![(*function).to_owned()],
+                None => handles
+                    .iter()
+                    .flat_map(|handle| {
+                        ["", "set_", "add_"].map(|verb| format!("map_{handle}_{verb}{method}"))
+                    })
+                    .collect(),
+            };
+            let has = |source: &str, behind: &str| {
+                names
+                    .iter()
+                    .any(|name| source.contains(&format!("{name}{behind}")))
+            };
+            assert!(has(&header, "("), "C has no {class}::{method}: {names:?}");
+            let in_cpp = has(&cpp, "(") || has(&cpp, ",") || has(&cpp, "_n(");
+            assert!(in_cpp, "C++ has no {class}::{method}: {names:?}");
+        }
+    }
+    Ok(())
+}
+
 /// What a report answers: the core's name, a C function, a Python property.
 type Answers<'a> = &'a [(&'a str, &'a str, &'a str)];
 

@@ -25,6 +25,48 @@ static_assert(!std::is_copy_constructible_v<mapagent::agent> && std::is_nothrow_
 static_assert(!std::is_copy_constructible_v<mapagent::report> && std::is_nothrow_move_constructible_v<mapagent::report>);
 static_assert(!std::is_convertible_v<mapagent::report, bool>);
 
+static mapagent::agent agent_again(const mapagent::config &config)
+{
+    return mapagent::agent(config);
+}
+
+static void messages(const mapagent::agent &agent)
+{
+    mapagent::message message;
+    message.from("Alice <alice@sender.example>").to("Bob <bob@taken.example>").cc("carol@taken.example");
+    message.subject("message").text("text").html("<img src=\"cid:a@b.example\">");
+    message.add_inline(mapagent::part::octets("x").content_id("a@b.example").file_name("a.png"));
+    message.attach_octets("data", "Bericht.txt").field("X-Own", "own");
+    message.date(std::chrono::system_clock::from_time_t(0), std::chrono::minutes(60));
+    CHECK(message.build() == RE_SUCCESS && message.recipients() == 2);
+    CHECK(message.recipient(1) == "carol@taken.example" && !message.id().empty());
+    CHECK(message.needs_body_type() == MAP_BODY_7BIT && !message.needs_smtputf8() && message.warnings() == 0);
+
+    std::string octets;
+    CHECK(message.write([&octets](std::string_view block) { return octets += block, true; }) == RE_SUCCESS);
+    CHECK(octets.size() == message.size() && octets.find("Thu, 1 Jan 1970 01:00:00 +0100") != std::string::npos);
+    CHECK(message.write([](std::string_view) { return false; }) == RE_CANCELLED);
+
+    std::uint64_t sent = 0;
+    auto tell = [&sent](mapagent::progress progress) { return sent = progress.sent(), true; };
+    mapagent::report report = agent.send(message, tell);
+    CHECK(report.reply() == RE_SUCCESS && report.recipients() == 2 && sent == message.size());
+    CHECK(agent.send(mapagent::message::raw(octets)).reply() == RE_SUCCESS);
+    CHECK(mapagent::send(message).reply() == RE_SUCCESS);
+
+    // What is wrong with a part or a piece is not left out.
+    message.attach(mapagent::part::multipart(MAP_MULTIPART_MIXED).add(mapagent::part::file("/nowhere")));
+    report = agent.send(message);
+    CHECK(!report && report.reply() == RE_MISUSE);
+    CHECK(message.forgive().build() == RE_SUCCESS);
+    message.subject(std::string("a\0b", 3));
+    CHECK(message.build() == RE_MISUSE);
+    mapagent::message nobody;
+    CHECK(nobody.to("no address").build() == RE_INVALID_FORMAT);
+    const mapagent::part forwarded = mapagent::part::of(nobody);
+    CHECK(forwarded.get() == nullptr);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 3);
@@ -109,6 +151,8 @@ int main(int argc, char **argv)
 
     CHECK(mapagent::configure_default(config) == RE_SUCCESS);
     CHECK(mapagent::send("alice@sender.example", "bob@taken.example", "default", "c").reply() == RE_SUCCESS);
+
+    messages(agent_again(config));
 
 #if defined(__cpp_exceptions)
     mapagent::require(config.set_smtp_port(25));

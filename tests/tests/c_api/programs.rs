@@ -123,7 +123,10 @@ fn handles_of_cpp_move_and_free_themselves() -> TestResult {
             .shared()?;
         let world = RunningWorld::for_delivery()?;
         assert_silent_success(&program.run(world.arguments())?);
-        assert_eq!(world.subjects(), ["default", "from C++"]);
+        assert_eq!(
+            world.subjects(),
+            ["default", "from C++", "message", "message", "message"]
+        );
     }
     Ok(())
 }
