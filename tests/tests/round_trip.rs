@@ -10,6 +10,7 @@ use map_tests::certificates::Authority;
 use map_tests::fetching::{fetch, without_trace};
 use map_tests::mail_server::MailServer;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ const OFFERED: Needs = Needs {
 fn agent(server: &MailServer) -> (Agent, Sandbox) {
     let mut world = format!("domain mx.example.test\n a {}\n", server.address().ip());
     for domain in DOMAINS {
-        world += &format!("domain {domain}\n mx 10 mx.example.test\n");
+        let _ = writeln!(world, "domain {domain}\n mx 10 mx.example.test");
     }
     let zone = Sandbox::start(&world.parse::<World>().unwrap()).unwrap();
     let mut config = Config::new();
