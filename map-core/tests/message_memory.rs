@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "an allocator that counts, for this test alone")]
 
 use map_core::Mailbox;
+use map_core::dkim::DkimSigner;
 use map_core::message::{BodyType, Builder, Message, Part, Raw, TransferEncoding};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, Read, Write};
@@ -59,6 +60,11 @@ const SIZE: u64 = 256 * 1024 * 1024;
 /// The block it is read by, what an encoder holds, and the header.
 const FEW_BLOCKS: usize = 256 * 1024;
 
+/// That of RFC 8463 appendix A.2.
+const SIGNING_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----";
+
 fn builder() -> Builder {
     Builder::new()
         .from("a@x.example".parse::<Mailbox>().unwrap())
@@ -114,6 +120,16 @@ fn a_large_message_takes_the_memory_of_a_few_blocks() {
         "{octets} octets, {held} held"
     );
     assert_eq!(given.load(Ordering::Relaxed), SIZE / 8);
+
+    // What is signed is read through for it.
+    let signer = DkimSigner::from_pem("x.example".parse().unwrap(), "s", SIGNING_KEY).unwrap();
+    let (octets, held) = most_held(|| {
+        let message = builder().attach(part()).build().unwrap().sign(&signer).unwrap();
+        let octets = read_through(&message);
+        assert_eq!(message.size(), Some(octets));
+        octets
+    });
+    assert!(octets > SIZE && held < FEW_BLOCKS, "{octets} octets, {held} held");
 
     // A message that is ready, of one line and no end.
     file.write_all(b"From: a@x.example\r\nTo: b@y.example\r\n\r\n")

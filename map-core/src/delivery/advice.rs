@@ -69,10 +69,9 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             host(case),
             one_line(&unmet.to_string())
         ),
-        Cause::Unsigned(why) => format!(
-            "Nothing was sent, because the message could not be signed: {}.",
-            one_line(why)
-        ),
+        Cause::Unsigned(why) => {
+            format!("Nothing was sent, since it could not be signed: {}.", one_line(why))
+        }
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",

@@ -175,7 +175,9 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         Cause::Connect(_) => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect),
         Cause::Exchange(outcome) => exchange_verdict(outcome),
         Cause::GivenUp(stage, why) => given_up(*stage, *why),
-        Cause::Internal { content_begun: false } => permanent(MapReply::Internal, None, Stage::Check),
+        Cause::Internal { content_begun: false } | Cause::Unsigned(_) => {
+            permanent(MapReply::Internal, None, Stage::Check)
+        }
         Cause::Internal { content_begun: true } => Verdict {
             delivered: Delivered::Unknown,
             ..permanent(MapReply::Internal, None, Stage::Content)
@@ -207,7 +209,6 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
-        Cause::Unsigned(_) => permanent(MapReply::Internal, None, Stage::Check),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),

@@ -121,21 +121,18 @@ mod tests {
         let mut lines: Vec<Vec<u8>> = vec![Vec::new()];
         let mut rest = body;
         while let Some((&octet, behind)) = rest.split_first() {
-            match rest.strip_prefix(b"\r\n") {
-                Some(behind) => {
-                    lines.push(Vec::new());
-                    rest = behind;
-                }
-                None => {
-                    let line = lines.last_mut().unwrap();
-                    match octet {
-                        b' ' | b'\t' if line.last() == Some(&b' ') => {}
-                        b' ' | b'\t' => line.push(b' '),
-                        _ => line.push(octet),
-                    }
-                    rest = behind;
-                }
+            if let Some(behind) = rest.strip_prefix(b"\r\n") {
+                lines.push(Vec::new());
+                rest = behind;
+                continue;
             }
+            let line = lines.last_mut().unwrap();
+            match octet {
+                b' ' | b'\t' if line.last() == Some(&b' ') => {}
+                b' ' | b'\t' => line.push(b' '),
+                _ => line.push(octet),
+            }
+            rest = behind;
         }
         for line in &mut lines {
             if line.last() == Some(&b' ') {

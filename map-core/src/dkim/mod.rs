@@ -8,9 +8,9 @@
 //! [`Message::sign`](crate::message::Message::sign) signs one message; an agent signs what it sends for the domain of
 //! each signer it was given ([`Config::add_dkim_signer`](crate::Config::add_dkim_signer)).
 //!
-//! The signature is our own work over ring, and no library's: the one there is (mail-auth) makes every DNS look-up of
-//! this program depend on the machine's store of CA certificates by the features that it needs, and gives a body that
-//! ends in a line of blanks another hash than other verifiers do.
+//! The signature is our own work over ring. The library there is, mail-auth, would bring a second library of ciphers in
+//! its current versions; the last one over ring (0.13) switches on features of the resolver by which every DNS look-up
+//! needs the machine's CA certificates, and hashes a body that ends in a line of blanks otherwise than RFC 6376 has it.
 //!
 //! # Which fields
 //!
@@ -98,7 +98,7 @@ pub enum DkimError {
     #[error("signing failed for want of random octets")]
     Random,
     /// The message could not be read: one of its sources failed.
-    #[error("the message cannot be read to be signed: {0}")]
+    #[error("the message cannot be read: {0}")]
     Read(#[from] io::Error),
     /// The selector is no name in the DNS: words of letters, digits and hyphens, with dots between them.
     #[error("{selector:?} is no DKIM selector: {error}")]

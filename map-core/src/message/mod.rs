@@ -116,6 +116,11 @@
 //! # Ok::<(), map_core::message::RawError>(())
 //! ```
 //!
+//! # Signatures and notifications
+//!
+//! A finished message can be [signed by DKIM](Message::sign), may [ask for notifications](Message::notify) of what became
+//! of it, and can [demand TLS](Message::require_tls) on its whole way.
+//!
 //! # What a host must offer
 //!
 //! Left to itself a message has 7-bit lines, which every host takes. Who asks for 8-bit or binary bodies

@@ -94,6 +94,7 @@ fn direct() -> Vec<Cause> {
         Cause::GivenUp(Stage::Mail, Abort::Cancelled),
         Cause::Internal { content_begun: false },
         Cause::Internal { content_begun: true },
+        Cause::Unsigned("the message cannot be read: Input/output error (os error 5)".into()),
         Cause::Misuse("the agent was carried over a fork".to_owned()),
     ]
 }
