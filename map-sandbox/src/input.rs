@@ -18,6 +18,8 @@ pub(crate) enum Arrival {
     /// A command that is longer than any host reads.
     LongLine,
     Content(Content),
+    /// The octets behind BDAT, as they came.
+    Chunk(Vec<u8>),
 }
 
 /// What came behind DATA, without its end mark and with the dot-stuffing undone.
@@ -36,6 +38,8 @@ pub(crate) struct Input {
     searched: usize,
     content: bool,
     response: bool,
+    /// Octets of the chunk that comes.
+    chunk: Option<usize>,
 }
 
 impl Input {
@@ -48,6 +52,11 @@ impl Input {
         self.content = true;
     }
 
+    /// From here on a chunk of so many octets comes.
+    pub(crate) fn expect_chunk(&mut self, octets: usize) {
+        self.chunk = Some(octets);
+    }
+
     /// Whether the lines that come are responses to AUTH.
     pub(crate) fn expect_responses(&mut self, response: bool) {
         self.response = response;
@@ -58,11 +67,21 @@ impl Input {
     }
 
     pub(crate) fn poll(&mut self) -> Option<Arrival> {
-        if self.content {
+        if let Some(octets) = self.chunk {
+            self.poll_chunk(octets)
+        } else if self.content {
             self.poll_content()
         } else {
             self.poll_line()
         }
+    }
+
+    fn poll_chunk(&mut self, octets: usize) -> Option<Arrival> {
+        if self.buffer.len() < octets {
+            return None;
+        }
+        self.chunk = None;
+        Some(Arrival::Chunk(self.take(octets)))
     }
 
     fn poll_line(&mut self) -> Option<Arrival> {
@@ -178,6 +197,22 @@ mod tests {
         for step in [1, 2, 3, 100] {
             let got = arrivals(false, b"NOOP\r\nA\nB\rC\r\n\r\nrest", step);
             assert_eq!(got, [line(b"NOOP"), line(b"A\nB\rC"), line(b"")]);
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_as_long_as_it_says() {
+        for step in [1, 2, 100] {
+            let mut input = Input::default();
+            input.expect_chunk(9);
+            let mut all = Vec::new();
+            for part in b"a\r\n.\r\n\0\nbNOOP\r\n".chunks(step) {
+                input.push(part);
+                while let Some(arrival) = input.poll() {
+                    all.push(arrival);
+                }
+            }
+            assert_eq!(all, [Arrival::Chunk(b"a\r\n.\r\n\0\nb".to_vec()), line(b"NOOP")]);
         }
     }
 

@@ -130,7 +130,9 @@
 //! **Hosts.** An address that is `refused` refuses connections; one that is `unanswered` lets them time out (on
 //! Linux). A host offers `PIPELINING, SIZE 10240000, 8BITMIME, ENHANCEDSTATUSCODES` unless `offer` says otherwise,
 //! follows RFC 5321 in its commands, their order and its limits, and takes every mail. It knows HELO, EHLO, MAIL,
-//! RCPT, DATA, RSET, VRFY, EXPN, HELP, NOOP and QUIT; other known commands get 502, unknown ones 500.
+//! RCPT, DATA, RSET, VRFY, EXPN, HELP, NOOP and QUIT; other known commands get 502, unknown ones 500. One that offers
+//! CHUNKING knows BDAT: the last chunk is the stage `content`, others are `bdat`. The parameters of BINARYMIME, DSN and
+//! REQUIRETLS are taken where those are offered.
 //!
 //! **TLS.** A host with a `tls` line offers STARTTLS, unless its extensions are written by `offer`, and begins a
 //! handshake behind every 220 it says to that command, by itself or by a rule: what a rule says behind the 220 leaves

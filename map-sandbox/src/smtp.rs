@@ -4,6 +4,7 @@
 //! has an answer of its own. The script may put another in its place; whichever is sent, its code decides how
 //! the session goes on, as it does for the client.
 
+mod chunk;
 mod login;
 
 use memchr::memmem;
@@ -12,6 +13,7 @@ use crate::auth::{Account, Awaited, Mechanism};
 use crate::input::{Arrival, Content, Input};
 use crate::log::{Authentication, Mail};
 use crate::world::Host;
+use chunk::Bdat;
 
 /// Octets of a local part, of a path with its brackets, and recipients:
 /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1>
@@ -35,7 +37,7 @@ pub(crate) enum Stage {
     Unknown,
     /// What the client says to a challenge of AUTH.
     Response,
-    /// The end mark of a content.
+    /// The end mark of a content, or the end of its last chunk.
     Content,
 }
 
@@ -91,7 +93,12 @@ pub(crate) struct Turn {
 enum Effect {
     None,
     Auth(Login),
-    Begin { reverse_path: String },
+    Begin {
+        reverse_path: String,
+        is_binary: bool,
+    },
+    /// A chunk behind which others follow.
+    Chunk(Vec<u8>),
     Content(Vec<u8>),
     Data,
     End,
@@ -143,6 +150,8 @@ pub(crate) struct Smtp {
     accounts: Vec<Account>,
     requires_auth: bool,
     exchange: Option<Login>,
+    /// The BDAT command whose octets come now.
+    bdat: Option<Bdat>,
     /// Exchanges that are over and were not asked for yet.
     authentications: Vec<Authentication>,
     /// Who logged in.
@@ -156,6 +165,10 @@ struct Offers {
     /// Nothing is added to them.
     by_hand: bool,
     body: bool,
+    binary: bool,
+    chunking: bool,
+    dsn: bool,
+    require_tls: bool,
     utf8: bool,
     starttls: bool,
     /// `Some(0)` when no limit is said.
@@ -168,6 +181,18 @@ struct Transaction {
     forward_paths: Vec<String>,
     /// A recipient was named, taken or not.
     tried: bool,
+    /// It was announced as binary.
+    is_binary: bool,
+    /// What came by BDAT so far.
+    chunks: Chunks,
+}
+
+/// The beginning of a content that comes by BDAT.
+#[derive(Debug)]
+enum Chunks {
+    Taken(Vec<u8>),
+    /// One was refused: there is nothing to add to.
+    Refused,
 }
 
 impl Smtp {
@@ -181,6 +206,10 @@ impl Smtp {
                 lines: host.offers.iter().map(|offer| offer.line.clone()).collect(),
                 by_hand: host.offers_by_hand,
                 body: offer("8BITMIME").is_some(),
+                binary: offer("BINARYMIME").is_some(),
+                chunking: offer("CHUNKING").is_some() && !host.lacks_bdat,
+                dsn: offer("DSN").is_some(),
+                require_tls: offer("REQUIRETLS").is_some(),
                 utf8: offer("SMTPUTF8").is_some(),
                 starttls: offer("STARTTLS").is_some(),
                 size: offer("SIZE").map(|offer| offer.parameter().parse().unwrap_or(0)),
@@ -196,6 +225,7 @@ impl Smtp {
             accounts: host.accounts.clone(),
             requires_auth: host.requires_auth,
             exchange: None,
+            bdat: None,
             authentications: Vec::new(),
             user: None,
         }
@@ -246,8 +276,16 @@ impl Smtp {
         Some(match arrival {
             Arrival::Line(line) => match exchange {
                 Some(exchange) => self.response(exchange, &line),
-                None => self.command(&line),
+                None => match self.bdat(&line) {
+                    Some(bdat) => {
+                        self.input.expect_chunk(bdat.octets);
+                        self.bdat = Some(bdat);
+                        return self.poll();
+                    }
+                    None => self.command(&line),
+                },
             },
+            Arrival::Chunk(octets) => self.chunk(octets),
             Arrival::LongLine => self.turn(Stage::Unknown, "", "500", "5.5.2", "Line too long"),
             Arrival::Content(content) => self.content(content),
         })
@@ -323,11 +361,21 @@ impl Smtp {
                     });
                 }
             }
-            Effect::Begin { reverse_path } if positive => {
+            Effect::Chunk(octets) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.add(octets, positive);
+                }
+            }
+            Effect::Begin {
+                reverse_path,
+                is_binary,
+            } if positive => {
                 self.transaction = Some(Transaction {
                     reverse_path,
                     forward_paths: Vec::new(),
                     tried: false,
+                    is_binary,
+                    chunks: Chunks::Taken(Vec::new()),
                 });
             }
             Effect::Hello(name) if positive => {
@@ -487,6 +535,7 @@ impl Smtp {
         {
             return refuse("501", "5.1.7", why);
         }
+        let mut is_binary = false;
         for parameter in parameters.split_ascii_whitespace() {
             let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match (keyword.to_ascii_uppercase().as_str(), self.offers.size) {
@@ -497,6 +546,9 @@ impl Smtp {
                     Ok(_) => {}
                     Err(_) => return refuse("501", "5.5.4", "SIZE takes a number"),
                 },
+                ("BODY", _) if self.offers.binary && value.eq_ignore_ascii_case("BINARYMIME") => {
+                    is_binary = true;
+                }
                 ("BODY", _) if self.offers.body => {
                     if !value.eq_ignore_ascii_case("7BIT") && !value.eq_ignore_ascii_case("8BITMIME") {
                         return refuse("501", "5.5.4", "BODY takes 7BIT or 8BITMIME");
@@ -504,6 +556,13 @@ impl Smtp {
                 }
                 // Who else wrote it is no matter of a test double's: https://www.rfc-editor.org/rfc/rfc4954#section-5
                 ("AUTH", _) if !self.accounts.is_empty() => {}
+                ("RET" | "ENVID", _) if self.offers.dsn && !value.is_empty() => {}
+                ("REQUIRETLS", _) if self.offers.require_tls && value.is_empty() => {
+                    // https://www.rfc-editor.org/rfc/rfc8689#section-3
+                    if self.tls.is_none() {
+                        return refuse("530", "5.7.10", "REQUIRETLS wants TLS");
+                    }
+                }
                 ("SMTPUTF8", _) if self.offers.utf8 && value.is_empty() => {}
                 _ => return refuse("555", "5.5.4", "Parameter not recognized or not implemented"),
             }
@@ -511,6 +570,7 @@ impl Smtp {
         Turn {
             effect: Effect::Begin {
                 reverse_path: path.to_owned(),
+                is_binary,
             },
             ..self.turn(stage, path, "250", "2.1.0", "Ok")
         }
@@ -533,7 +593,15 @@ impl Smtp {
         {
             return recipient("501", "5.1.3", why);
         }
-        if !parameters.trim().is_empty() {
+        let is_known = |parameter: &str| {
+            let keyword = parameter
+                .split('=')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_uppercase();
+            self.offers.dsn && matches!(keyword.as_str(), "NOTIFY" | "ORCPT")
+        };
+        if !parameters.split_ascii_whitespace().all(is_known) {
             return recipient("555", "5.5.4", "Parameter not recognized or not implemented");
         }
         // > The correct reply code for this condition is 452.
@@ -566,6 +634,10 @@ impl Smtp {
     fn data(&self, stage: Stage) -> Turn {
         match &self.transaction {
             None => self.turn(stage, "", "503", "5.5.1", "Say MAIL first"),
+            // https://www.rfc-editor.org/rfc/rfc3030#section-3: a binary body comes by BDAT, and the two do not mix.
+            Some(transaction) if transaction.is_binary || transaction.has_chunks() => {
+                self.turn(stage, "", "503", "5.5.1", "Say BDAT")
+            }
             Some(transaction) if !transaction.forward_paths.is_empty() => Turn {
                 stage,
                 argument: String::new(),

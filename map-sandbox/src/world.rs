@@ -243,6 +243,8 @@ pub(crate) struct Host {
     pub(crate) requires_tls: bool,
     pub(crate) accounts: Vec<Account>,
     pub(crate) requires_auth: bool,
+    /// BDAT is unknown to it, whatever it offers: the octets behind it are commands.
+    pub(crate) lacks_bdat: bool,
     pub(crate) rules: Vec<Rule>,
     pub(crate) cuts: Vec<Cut>,
 }
@@ -260,6 +262,7 @@ impl Host {
             requires_tls: false,
             accounts: Vec::new(),
             requires_auth: false,
+            lacks_bdat: false,
             rules: Vec::new(),
             cuts: Vec::new(),
         }

@@ -31,6 +31,7 @@ impl Host {
                 let Some(stage @ Stage::Command(_)) = Stage::from_word(one_word(word, rest)?) else {
                     return Err(format!("`{rest}` is no command"));
                 };
+                self.lacks_bdat |= stage == Stage::Command("BDAT");
                 let actions = vec![Action::Reply(reply("502 5.5.1 Command not implemented")?)];
                 self.rules.push(Rule {
                     connection: None,
