@@ -7,7 +7,7 @@ use crate::net::HTTPS_PORT;
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
-use crate::smtp::Deadlines;
+use crate::smtp::{Chunking, Deadlines};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +30,7 @@ pub struct Config {
     pub(super) start_timeout: Duration,
     pub(super) deadline: Option<Duration>,
     pub(super) deadlines: Deadlines,
+    pub(super) chunking: Chunking,
     pub(super) port25_check: bool,
     pub(super) port25_witnesses: Witnesses,
     pub(super) require_tls: bool,
@@ -135,6 +136,7 @@ impl Config {
             start_timeout: Duration::from_secs(300),
             deadline: None,
             deadlines: Deadlines::default(),
+            chunking: Chunking::default(),
             port25_check: true,
             port25_witnesses: Witnesses::default(),
             require_tls: false,
@@ -355,6 +357,11 @@ impl Config {
         };
         *timeout = duration;
         Ok(())
+    }
+
+    /// When a content goes by BDAT (RFC 3030) and not by DATA; [`Chunking::Auto`].
+    pub fn set_chunking(&mut self, chunking: Chunking) {
+        self.chunking = chunking;
     }
 
     /// Allows loopback targets: for tests and the sandbox.

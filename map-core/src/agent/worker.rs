@@ -116,6 +116,7 @@ fn environment(config: &Config) -> Environment {
         hello_name: config.hello_name.clone(),
         connect_timeout: config.connect_timeout,
         deadlines: config.deadlines,
+        chunking: config.chunking,
         port25: config
             .port25_check
             .then(|| Arc::new(Port25::new(config.port25_witnesses.clone()))),

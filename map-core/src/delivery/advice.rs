@@ -10,7 +10,7 @@ use super::protection::{Skip, TlsPolicy};
 use super::report::{Delivered, Stage};
 use super::transcript::{one_line, shown};
 use super::verdict::{Cause, ConnectFailure, Verdict};
-use crate::message::BodyType;
+use crate::message::{BodyType, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
@@ -64,6 +64,10 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         Cause::Route(error) => route(case, error),
         Cause::Skipped(skip) => secure::skipped(case, skip),
         Cause::TlsDemanded(reply) => secure::tls_demanded(case, reply),
+        Cause::Unmet(Unmet {
+            reason: Reason::Address(address),
+            ..
+        }) => only_ascii(case, address),
         Cause::Unmet(unmet) => format!(
             "{} cannot take the message as it is: {}. Send it in 7-bit lines, and if it is signed, sign it in that form.",
             host(case),
@@ -79,6 +83,19 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             quoted(reply)
         ),
     }
+}
+
+fn only_ascii(case: &Case<'_>, address: &str) -> String {
+    let remedy = if address == case.recipient {
+        "Ask the recipient for an ASCII address."
+    } else {
+        "Send the message with an ASCII address in its place."
+    };
+    let address = one_line(address);
+    format!(
+        "{} takes only addresses in ASCII, and {address} is not one. {remedy}",
+        host(case)
+    )
 }
 
 fn host<'a>(case: &Case<'a>) -> &'a str {
@@ -290,11 +307,7 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             host(case),
             exchange_detail(outcome)
         ),
-        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => format!(
-            "{} takes only addresses in ASCII, and {} is not one. Ask the recipient for an ASCII address.",
-            host(case),
-            one_line(case.recipient)
-        ),
+        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => only_ascii(case, case.recipient),
         Outcome::Unfit(Unfit::TooLarge { size, limit }) => format!(
             "The mail has {size} octets and {} takes at most {limit}. Make it smaller, or send a link instead.",
             host(case)
@@ -447,6 +460,10 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         }
         Cause::Skipped(Skip::NotInPolicy) => {
             "was left out, because the MTA-STS policy does not name it".to_owned()
+        }
+        Cause::Skipped(Skip::NotProved) => {
+            "was left out, because nothing proves that it is a host of the domain, as REQUIRETLS demands"
+                .to_owned()
         }
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),

@@ -141,7 +141,12 @@ async fn find_way(
             match limits.bound(directions).await {
                 Err(why) => Way::None(Cause::GivenUp(Stage::Route, why)),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),
-                Ok(Ok(directions)) => Way::Direct(directions),
+                Ok(Ok(mut directions)) => {
+                    if message.envelope_parameters().require_tls {
+                        directions.require_tls_on_the_whole_way();
+                    }
+                    Way::Direct(directions)
+                }
             }
         }
         _ => Way::Relay,

@@ -59,6 +59,7 @@ pub(crate) struct Environment {
     pub(crate) hello_name: HelloName,
     pub(crate) connect_timeout: Duration,
     pub(crate) deadlines: smtp::Deadlines,
+    pub(crate) chunking: smtp::Chunking,
     /// `None` when the question whether port 25 is blocked is switched off.
     pub(crate) port25: Option<Arc<Port25>>,
     pub(crate) tls: TlsSettings,

@@ -1,7 +1,7 @@
 //! How far a delivery is, for whoever waits for it.
 
 use super::report::Stage;
-use crate::smtp::{self, Reply, Severity};
+use crate::smtp;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -97,15 +97,11 @@ impl GroupMeter<'_> {
     }
 
     /// A reply came; what is done next follows from it.
-    pub(super) fn pass(self, stage: smtp::Stage, reply: &Reply) {
+    pub(super) fn pass(self, stage: smtp::Stage) {
         match stage {
             smtp::Stage::Greeting => self.reach(Stage::Hello),
             smtp::Stage::StartTls => self.reach(Stage::Tls),
             smtp::Stage::Mail => self.reach(Stage::Rcpt),
-            // The host has it all.
-            smtp::Stage::Content if reply.severity() == Severity::PositiveCompletion => {
-                self.change(|gauge| gauge.sent = gauge.size.unwrap_or(gauge.sent));
-            }
             _ => {}
         }
     }
@@ -118,6 +114,11 @@ impl GroupMeter<'_> {
             gauge.sent = 0;
             gauge.size = size;
         });
+    }
+
+    /// So much of it was given to the system, in octets.
+    pub(super) fn content_sent(self, octets: u64) {
+        self.change(|gauge| gauge.sent = octets);
     }
 
     /// Nothing more is done for this group.
@@ -135,11 +136,6 @@ impl GroupMeter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp::ReplyCode;
-
-    fn reply(code: u16) -> Reply {
-        Reply::new(ReplyCode(code), Vec::new())
-    }
 
     fn progress(stage: Stage, sent: u64, total: Option<u64>) -> Progress {
         Progress { stage, sent, total }
@@ -156,14 +152,14 @@ mod tests {
         assert!(!meter.content_begun());
         one.begin_content(Some(130));
         assert!(meter.content_begun());
-        one.pass(smtp::Stage::Content, &reply(250));
-        assert_eq!(meter.progress(), progress(Stage::Content, 130, Some(230)));
+        one.content_sent(70);
+        assert_eq!(meter.progress(), progress(Stage::Content, 70, Some(230)));
         one.end();
         other.begin_content(Some(100));
-        other.pass(smtp::Stage::Content, &reply(451));
-        assert_eq!(meter.progress(), progress(Stage::Content, 130, Some(230)));
-        one.begin_content(None);
-        assert_eq!(meter.progress(), progress(Stage::Content, 0, None));
+        other.content_sent(100);
+        assert_eq!(meter.progress(), progress(Stage::Content, 170, Some(230)));
+        other.begin_content(None);
+        assert_eq!(meter.progress(), progress(Stage::Content, 70, None));
     }
 
     #[test]

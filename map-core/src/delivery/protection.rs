@@ -7,7 +7,8 @@
 //!    a look-up that fails rules the host out, and so does one that finds no address for it;
 //! 3. MTA-STS (RFC 8461), asked about the recipient's domain: a host that its policy does not name is ruled out, another
 //!    needs a certificate for its name;
-//! 4. [`Config::set_require_tls`](crate::Config::set_require_tls): a certificate for the host's name, too;
+//! 4. [`Config::set_require_tls`](crate::Config::set_require_tls), or a message that
+//!    [requires it](crate::message::Message::require_tls): a certificate for the host's name, too;
 //! 5. nobody: TLS where it works, and else the clear.
 //!
 //! Where the second applies to a host the third does not, and cannot rescue it (RFC 8461 section 2). The fourth is
@@ -39,7 +40,8 @@ pub enum TlsPolicy {
     MtaSts,
     /// The settings of the relay.
     Relay,
-    /// [`Config::set_require_tls`](crate::Config::set_require_tls).
+    /// [`Config::set_require_tls`](crate::Config::set_require_tls), or the
+    /// [message](crate::message::Message::require_tls).
     Required,
 }
 
@@ -82,6 +84,8 @@ pub(crate) enum Skip {
     Dane(LookupError),
     /// The MTA-STS policy of the recipient's domain does not name it.
     NotInPolicy,
+    /// The message demands REQUIRETLS, and nothing proves that it is a host of the recipient's domain.
+    NotProved,
 }
 
 impl Skip {
@@ -89,6 +93,7 @@ impl Skip {
         match self {
             Self::Dane(_) => TlsPolicy::Dane,
             Self::NotInPolicy => TlsPolicy::MtaSts,
+            Self::NotProved => TlsPolicy::Required,
         }
     }
 }
@@ -104,6 +109,8 @@ pub(super) struct Demands {
     dane: Option<u16>,
     sts: Option<Arc<StsPolicy>>,
     require_tls: bool,
+    /// The message demands REQUIRETLS (RFC 8689).
+    whole_way: bool,
 }
 
 /// The hosts of a domain, and what holds for them.
@@ -162,6 +169,7 @@ pub(super) async fn directions(
             .and_then(|finding| finding.policy().cloned())
             .filter(|policy| policy.mode != StsMode::None),
         require_tls: environment.require_tls,
+        whole_way: false,
     };
     Ok(Directions {
         route,
@@ -216,6 +224,12 @@ fn is_worth_a_warning(why: &NotValidating, environment: &Environment) -> bool {
 }
 
 impl Directions {
+    /// Demands what REQUIRETLS does of every host.
+    pub(super) fn require_tls_on_the_whole_way(&mut self) {
+        self.demands.require_tls = true;
+        self.demands.whole_way = true;
+    }
+
     /// Mail for the one domain may go the way of mail for the other: to the same hosts in the same order, which have to
     /// prove themselves in the same way.
     pub(super) fn are_the_same_as(&self, other: &Self) -> bool {
@@ -275,6 +289,9 @@ impl Demands {
         environment: &Environment,
         host: &MxHost,
     ) -> Result<Protection, Cause> {
+        if self.whole_way && !self.is_proved(host) {
+            return Err(Cause::Skipped(Skip::NotProved));
+        }
         let (Target::Name(name), Some(port)) = (&host.target, self.dane) else {
             return self.decide_by_sts(&host.target).map_err(Cause::Skipped);
         };
@@ -292,6 +309,16 @@ impl Demands {
             protection.warnings.extend(dane_warning(&why, environment));
         }
         Ok(protection)
+    }
+
+    // https://www.rfc-editor.org/rfc/rfc8689#section-4.2.1: a host that an unsigned MX record leads to must be named by the
+    // MTA-STS policy.
+    fn is_proved(&self, host: &MxHost) -> bool {
+        let Target::Name(name) = &host.target else {
+            return true;
+        };
+        let is_in_policy = self.sts.as_ref().is_some_and(|policy| policy.matches(name));
+        host.implicit || host.proof == Proof::Secure || is_in_policy
     }
 
     fn decide(&self, host: &MxHost, dane: Dane) -> Result<Protection, Skip> {

@@ -321,7 +321,8 @@ impl Asked {
     }
 
     pub(crate) fn of(message: &Message) -> Self {
-        let size = message.size();
+        // The others are counted and remembered: whoever delivers it will want them at once.
+        let size = message.body_forms().first().and_then(|form| form.size);
         let octets = size.map_or("a message".to_owned(), |size| {
             format!("a message of {size} octets")
         });

@@ -27,7 +27,7 @@ use crate::route::{
     Answer, HostName, Lookup, LookupError, NotValidating, Policy, Proof, Record, RecordType, Resolver,
     Validation, ValidationLookup,
 };
-use crate::smtp::{Deadlines, ReplyCode};
+use crate::smtp::{Chunking, Deadlines, ReplyCode};
 use certificates::Certificate;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
@@ -486,6 +486,7 @@ impl World {
             hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
+            chunking: Chunking::default(),
             port25: self.port25,
             tls: self.tls,
             require_tls: self.require_tls,

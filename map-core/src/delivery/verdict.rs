@@ -2,7 +2,7 @@
 
 use super::protection::Skip;
 use super::report::{Delivered, Stage};
-use crate::message::{Reason, Unmet};
+use crate::message::{Reason, SMTPUTF8, Unmet};
 use crate::net::{Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
@@ -159,6 +159,8 @@ const NO_SECURITY: EnhancedStatusCode = status(5, 7, 5);
 const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
 /// Non-ASCII addresses not permitted for that recipient (RFC 6531 section 3.5).
 const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
+/// UTF-8 header message cannot be transferred to one or more recipients (RFC 6531 section 3.5).
+const NO_UTF8_HEADER: EnhancedStatusCode = status(5, 6, 9);
 /// Conversion required but not supported (RFC 3463 section 3.7).
 const NO_CONVERSION: EnhancedStatusCode = status(5, 6, 3);
 
@@ -196,6 +198,9 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         }
         Cause::RelayNotFound(_) => permanent(MapReply::ServerUnreach, Some(NO_ROUTE), Stage::Route),
         Cause::Route(error) => route_verdict(error, domain),
+        Cause::Skipped(Skip::NotProved) => {
+            permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Route)
+        }
         Cause::Skipped(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Route),
         Cause::TlsDemanded(reply) => Verdict {
             server: Some(Arc::clone(reply)),
@@ -205,6 +210,7 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         Cause::Unmet(unmet) => {
             let (code, enhanced) = match unmet.reason {
                 Reason::Address(_) => (ReplyCode(553), NO_SMTPUTF8),
+                _ if unmet.keyword == SMTPUTF8 => (ReplyCode(554), NO_UTF8_HEADER),
                 _ => (ReplyCode(554), NO_CONVERSION),
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)

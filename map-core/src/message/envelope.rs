@@ -99,6 +99,18 @@ impl Message {
         &self.wishes.parameters
     }
 
+    /// Something is wished of notifications.
+    pub(crate) fn wishes_notifications(&self) -> bool {
+        let Wishes {
+            notify,
+            originals,
+            parameters,
+            ..
+        } = &*self.wishes;
+        let of_all = parameters.ret.is_some() || parameters.envelope_id.is_some() || notify.is_some();
+        of_all || !originals.is_empty()
+    }
+
     /// The RCPT of one of its recipients.
     pub(crate) fn envelope_recipient(&self, recipient: &Mailbox) -> EnvelopeRecipient {
         let mut originals = self.wishes.originals.iter();

@@ -163,6 +163,7 @@ pub use file_name::FileName;
 pub use media_type::{MediaType, MediaTypeError};
 pub use message_id::{MessageId, MessageIdError};
 pub use multipart::Multipart;
+pub(crate) use needs::SMTPUTF8;
 pub use needs::{LineTrouble, Needs, Reason, Unmet, Warning};
 pub use origin::SourceError;
 pub use part::{Disposition, Part};
@@ -171,6 +172,7 @@ pub use resent::Resent;
 pub use text::{Content, Subject, TextError};
 
 use crate::address::{Domain, Mailbox};
+use crate::smtp::BodyForm;
 use encode::TextBody;
 use envelope::Wishes;
 use needs::Demands;
@@ -351,10 +353,28 @@ impl Message {
         }
     }
 
+    /// The ways to send it, the most demanding first: what each needs of a host, and its size.
+    pub(crate) fn body_forms(&self) -> Vec<BodyForm> {
+        let body_form = |form: &Arc<Form>| BodyForm {
+            needs: form.demands.needs(),
+            size: form.octets(),
+        };
+        self.forms().map(body_form).collect()
+    }
+
+    /// Opens it in one of its [forms](Self::body_forms), by index.
+    pub(crate) fn open_form(&self, index: usize) -> io::Result<Box<dyn Read + Send>> {
+        let form = self.forms().nth(index);
+        form.ok_or(io::ErrorKind::InvalidInput)?.open()
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &Arc<Form>> {
+        std::iter::once(&self.form).chain(self.lesser.iter())
+    }
+
     /// The octets for a host that takes such bodies, or the least demanding ones there are.
     fn form_for(&self, body_type: BodyType) -> Arc<Form> {
-        let mut forms = std::iter::once(&self.form).chain(self.lesser.iter());
-        let fitting = forms.find(|form| form.demands.body_type() <= body_type);
+        let fitting = self.forms().find(|form| form.demands.body_type() <= body_type);
         Arc::clone(fitting.or(self.lesser.last()).unwrap_or(&self.form))
     }
 

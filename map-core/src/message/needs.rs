@@ -107,6 +107,8 @@ pub enum Warning {
     NoLineEnd,
 }
 
+pub(crate) const SMTPUTF8: &str = "SMTPUTF8";
+
 /// Why a host cannot be given a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host does not offer {keyword}, which is needed for {reason}")]
@@ -156,7 +158,7 @@ impl Demands {
     pub(super) fn unmet(&self, offered: Needs) -> Option<Unmet> {
         if let Some(reason) = self.smtputf8.as_ref().filter(|_| !offered.smtputf8) {
             return Some(Unmet {
-                keyword: "SMTPUTF8",
+                keyword: SMTPUTF8,
                 reason: reason.clone(),
             });
         }

@@ -74,6 +74,11 @@ pub(super) fn skipped(case: &Case<'_>, skip: &Skip) -> String {
              because {error}. Try again later; if it stays so, tell the administrator of {domain}.",
             host(case)
         ),
+        Skip::NotProved => format!(
+            "Nothing was sent: the mail is to travel over verified TLS on its whole way, and neither DNSSEC nor an MTA-STS \
+             policy proves that {} is a mail host of {domain}. Send it without REQUIRETLS, or not at all.",
+            host(case)
+        ),
         Skip::NotInPolicy => format!(
             "Nothing was sent: the MX records of {domain} lead to {}, which the MTA-STS policy of {domain} does not name. \
              The policy is out of date, or somebody forged the records: try again later, and tell the administrator of \
@@ -164,7 +169,7 @@ fn no_session(case: &Case<'_>, what: &str) -> String {
              that is trusted here."
         ),
         Some(TlsPolicy::Required) => format!(
-            "Nothing was sent: the settings require verified TLS, and {host} does not give it: {what}. {retry} its \
+            "Nothing was sent: verified TLS is required, and {host} does not give it: {what}. {retry} its \
              administrator if it stays so, or send without the requirement."
         ),
         None => format!("Nothing was sent over TLS to {host}: {what}. Try again later."),

@@ -6,7 +6,8 @@ use super::{Delivery, Host, Trail};
 use crate::delivery::advice;
 use crate::delivery::report::{Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
-use crate::smtp::{self, Loss, Outcome, Severity, TlsUse};
+use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
+use crate::smtp::{self, Capabilities, Loss, Outcome, ReplyCode, Severity, TlsUse, Unfit};
 
 /// What was found for one recipient.
 struct Finding {
@@ -81,13 +82,14 @@ impl Delivery<'_> {
         let mut circumstances = Circumstances {
             crowded: false,
             relayed: self.environment.relay.is_some(),
-            tls_left_out: conversation.offers_starttls && !is_tls && is_opportunistic,
+            tls_left_out: conversation.capabilities.starttls && !is_tls && is_opportunistic,
             no_roots: conversation.no_roots,
         };
         conversation.outcomes.sort_by_key(|(recipient, _)| *recipient);
+        let unmet = self.message.for_host(offered(&conversation.capabilities)).err();
         let mut first_accepted = None;
         let mut findings = Vec::new();
-        let mut in_vain_together = Vec::new();
+        let mut beside_others = Vec::new();
         for (recipient, outcome) in conversation.outcomes.drain(..) {
             let next = session.step_after(&outcome);
             let domain = self
@@ -97,11 +99,18 @@ impl Delivery<'_> {
             if passed_rcpt(&outcome) {
                 first_accepted = first_accepted.or(domain);
             }
-            if is_deferred_at_rcpt(&outcome) && first_accepted.is_some_and(|first| Some(first) != domain) {
-                in_vain_together.push(findings.len());
+            let is_of_other_domain = first_accepted.is_some_and(|first| Some(first) != domain);
+            let had_no_room = first_accepted.is_some() && is_want_of_room(&outcome);
+            if is_deferred_at_rcpt(&outcome) && (is_of_other_domain || had_no_room) {
+                beside_others.push(findings.len());
             }
             circumstances.crowded = first_accepted.is_some();
-            let cause = Cause::of_exchange(outcome, circumstances);
+            let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
+                (Cause::Exchange(Outcome::Unfit(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
+                    Cause::Unmet(unmet.clone())
+                }
+                (cause, _) => cause,
+            };
             let next = if !next.is_here() && is_refusal_of_our_address(&cause) {
                 Next::OtherFamily
             } else if settles(&cause) {
@@ -115,23 +124,52 @@ impl Delivery<'_> {
                 next,
             });
         }
-        ask_again(&mut findings, &in_vain_together);
+        ask_again(&mut findings, &beside_others);
         findings
     }
 }
 
-/// A host that served somebody may serve others in a transaction of their own: those that it had no room for, and
-/// those of another domain than the first, since some large receivers take one domain at a time and defer the rest.
-/// It is asked again only if it settled somebody, so this ends.
-fn ask_again(findings: &mut [Finding], in_vain_together: &[usize]) {
-    if findings.iter().all(|finding| finding.next != Next::Stop) {
+/// A host that served somebody may serve others in a session of their own: those whose turn had not come, those that it
+/// had no room for, and those of another domain than the first, since some large receivers take one domain at a time and
+/// defer the rest. It is asked again only if it settled somebody, or is to be spoken with otherwise, so this ends.
+fn ask_again(findings: &mut [Finding], beside_others: &[usize]) {
+    if !findings
+        .iter()
+        .any(|finding| matches!(finding.next, Next::DataHere | Next::Stop))
+    {
         return;
     }
     for (place, finding) in findings.iter_mut().enumerate() {
-        let had_no_room = matches!(finding.cause, Cause::TooManyRecipients(_));
-        if finding.next == Next::Host && (had_no_room || in_vain_together.contains(&place)) {
+        let is_for_another_session = match finding.cause {
+            Cause::Exchange(Outcome::Unserved) | Cause::TooManyRecipients(_) => true,
+            _ => beside_others.contains(&place),
+        };
+        if is_for_another_session && matches!(finding.next, Next::Address | Next::Host) {
             finding.next = Next::Again;
         }
+    }
+}
+
+/// The machine says what the host lacks, the message what it is needed for.
+fn is_about(unmet: &Unmet, unfit: Unfit) -> bool {
+    match unfit {
+        Unfit::NeedsBodyType(_) => unmet.keyword != SMTPUTF8,
+        Unfit::NeedsSmtpUtf8 => unmet.keyword == SMTPUTF8,
+        Unfit::NeedsRequireTls | Unfit::NoAuthMechanism | Unfit::NotVerified | Unfit::TooLarge { .. } => {
+            false
+        }
+    }
+}
+
+/// What a message may need of a host, as far as the host offers it.
+fn offered(capabilities: &Capabilities) -> Needs {
+    let body_types = [BodyType::Binary, BodyType::EightBit];
+    let fitting = body_types
+        .into_iter()
+        .find(|body_type| capabilities.takes(*body_type));
+    Needs {
+        body_type: fitting.unwrap_or_default(),
+        smtputf8: capabilities.smtputf8,
     }
 }
 
@@ -162,13 +200,18 @@ fn weight(cause: &Cause) -> (u8, Stage) {
 /// The host had accepted this recipient, whatever came behind.
 fn passed_rcpt(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Accepted(_) | Outcome::Uncertain(_) => true,
+        Outcome::Accepted(_) | Outcome::NoBdat(_) | Outcome::Uncertain(_) => true,
         Outcome::Lost { stage, .. } | Outcome::Refused { stage, .. } | Outcome::Unexpected { stage, .. } => {
             matches!(stage, smtp::Stage::Data | smtp::Stage::Content)
         }
-        Outcome::NoBdat(_) => true,
         Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => false,
     }
+}
+
+/// 452 is also what a full mailbox is told by, and that has a code of its own.
+fn is_want_of_room(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { stage: smtp::Stage::Rcpt, reply }
+        if reply.code == ReplyCode(452) && reply.enhanced.is_none_or(|status| (status.subject, status.detail) == (5, 3)))
 }
 
 fn is_deferred_at_rcpt(outcome: &Outcome) -> bool {

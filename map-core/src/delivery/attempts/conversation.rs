@@ -9,7 +9,10 @@ use crate::delivery::report::{Line, Stage};
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{Observer, Transport, converse};
-use crate::smtp::{self, BodyForm, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse, TransactionId};
+use crate::smtp::{
+    self, BodyInfo, Capabilities, Chunking, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse,
+    TransactionId,
+};
 use std::io::{self, Read};
 use tokio::time::Instant;
 
@@ -20,8 +23,8 @@ pub(super) struct Conversation {
     pub(super) outcomes: Vec<(usize, Outcome)>,
     pub(super) dialogue: Vec<Line>,
     pub(super) past_hello: bool,
-    /// STARTTLS was offered in the last answer to EHLO.
-    pub(super) offers_starttls: bool,
+    /// What the host offered in the end.
+    pub(super) capabilities: Capabilities,
     /// The TLS session, if there was one.
     pub(super) tls: Option<TlsFacts>,
     /// There was nobody to verify a certificate by.
@@ -59,23 +62,23 @@ impl Delivery<'_> {
             recipients,
             parameters: self.message.envelope_parameters().clone(),
         };
-        let size = self.message.size();
+        let forms = self.message.body_forms();
         let mut observer = Notes {
             trail,
             meter: self.meter,
-            size,
+            sizes: forms.iter().map(|form| form.size).collect(),
             message: self.message,
             redaction: config.auth.as_ref().map(Redaction::new),
             conversation: Conversation::default(),
         };
         let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
-        let form = BodyForm {
-            needs: self.message.needs(),
-            size,
+        let body = BodyInfo {
+            forms,
+            chunking: opening.chunking,
         };
         let now = Instant::now().into_std();
         let mut connection = Connection::new(config, now);
-        connection.submit(TransactionId(0), envelope, form.into(), now);
+        connection.submit(TransactionId(0), envelope, body, now);
         connection.quit(now);
         converse(
             &mut connection,
@@ -86,10 +89,22 @@ impl Delivery<'_> {
         )
         .await;
         let mut conversation = observer.conversation;
+        self.warn(self.missing_dsn(trail, &conversation));
         for (index, _) in &mut conversation.outcomes {
             *index = pending.get(*index).copied().unwrap_or(usize::MAX);
         }
         conversation
+    }
+
+    /// Who asked for notifications has to know where none will come from.
+    fn missing_dsn(&self, trail: &Trail, conversation: &Conversation) -> Option<String> {
+        let is_missed = conversation.past_hello && !conversation.capabilities.dsn;
+        (is_missed && self.message.wishes_notifications()).then(|| {
+            format!(
+                "{} does not offer delivery status notifications (DSN), so none could be asked for",
+                trail.host
+            )
+        })
     }
 }
 
@@ -113,17 +128,17 @@ impl Session {
             } => Next::Stop,
             outcome if self.tls_broke(outcome) => Next::ClearHere,
             outcome if self.wants_helo(outcome) => Next::HeloHere,
+            Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
                 why: Loss::Unproved, ..
             }
+            | Outcome::NoBdat(_)
             | Outcome::Refused { .. }
             | Outcome::Unexpected { .. }
             | Outcome::Unfit(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
-            Outcome::Lost { .. } | Outcome::NoBdat(_) | Outcome::NoTls(_) | Outcome::Unserved => {
-                Next::Address
-            }
+            Outcome::Lost { .. } | Outcome::NoTls(_) | Outcome::Unserved => Next::Address,
         }
     }
 
@@ -180,7 +195,8 @@ struct Notes<'a> {
     )]
     trail: &'a Trail,
     meter: GroupMeter<'a>,
-    size: Option<u64>,
+    /// Of the message's forms.
+    sizes: Vec<Option<u64>>,
     message: &'a Message,
     /// What must not be written down, where there is something.
     redaction: Option<Redaction>,
@@ -204,14 +220,14 @@ impl Observer for Notes<'_> {
         match event {
             Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
             Event::Received { stage, reply, .. } => {
-                self.meter.pass(stage, &reply);
+                self.meter.pass(stage);
                 self.conversation.dialogue.push(Line::Received(stage, reply));
             }
             Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
             Event::Ready(capabilities) => {
                 self.meter.reach(Stage::Mail);
                 self.conversation.past_hello = true;
-                self.conversation.offers_starttls = capabilities.starttls;
+                self.conversation.capabilities = capabilities;
             }
             Event::Finished(_)
             | Event::NeedContent(_)
@@ -230,8 +246,12 @@ impl Observer for Notes<'_> {
         }
     }
 
-    fn open_content(&mut self, _tx: TransactionId, _form: usize) -> io::Result<Box<dyn Read + Send>> {
-        self.meter.begin_content(self.size);
-        self.message.open()
+    fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>> {
+        self.meter.begin_content(self.sizes.get(form).copied().flatten());
+        self.message.open_form(form)
+    }
+
+    fn content_sent(&mut self, _tx: TransactionId, octets: u64) {
+        self.meter.content_sent(octets);
     }
 }

@@ -6,7 +6,7 @@ use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::net::{ConnectByName, ConnectError, ProxyError, Transport};
 use crate::route::HostName;
-use crate::smtp::{Abort, Hello, TlsUse};
+use crate::smtp::{Abort, Chunking, Hello, TlsUse};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +42,7 @@ impl Destination {
 pub(super) struct Opening {
     pub(super) hello: Hello,
     pub(super) tls: TlsUse,
+    pub(super) chunking: Chunking,
 }
 
 /// What follows an attempt for one recipient.
@@ -51,6 +52,8 @@ pub(super) enum Next {
     Again,
     /// The same address, without TLS.
     ClearHere,
+    /// The same address, without BDAT.
+    DataHere,
     /// The same address, opened with HELO.
     HeloHere,
     /// Another address of the same host.
@@ -65,7 +68,10 @@ pub(super) enum Next {
 
 impl Next {
     pub(super) fn is_here(self) -> bool {
-        matches!(self, Self::Again | Self::ClearHere | Self::HeloHere)
+        matches!(
+            self,
+            Self::Again | Self::ClearHere | Self::DataHere | Self::HeloHere
+        )
     }
 }
 
@@ -187,7 +193,10 @@ impl Delivery<'_> {
             if asked_for(Next::HeloHere) {
                 opening.hello = Hello::Helo;
             }
-            if asked_for(Next::Again) {
+            if asked_for(Next::DataHere) {
+                opening.chunking = Chunking::Avoid;
+            }
+            if asked_for(Next::Again) || asked_for(Next::DataHere) {
                 // It is their first content that has to start in time, not that of those before them.
                 self.limits.content_start = Instant::now() + self.patience;
             }
@@ -221,6 +230,7 @@ impl Delivery<'_> {
         Opening {
             hello: Hello::Ehlo,
             tls,
+            chunking: self.environment.chunking,
         }
     }
 

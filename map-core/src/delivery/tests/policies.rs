@@ -648,7 +648,7 @@ async fn the_sentence_names_host_policy_and_what_is_wrong() {
             World::of(offers("hangs")).requiring_tls(),
             &[
                 MX1,
-                "settings require",
+                "verified TLS is required",
                 "did not answer in time in the TLS handshake",
             ],
         ),

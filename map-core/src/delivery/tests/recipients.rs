@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::message::{AddressList, Builder};
+use crate::smtp::Ret;
 
 /// A message to these, as a person writes them.
 fn message_to(recipients: &str) -> Message {
@@ -386,4 +387,57 @@ async fn a_cancel_ends_what_is_under_way_and_what_waits() {
     assert_eq!(bob.reply(), &MapReply::Success);
     assert_eq!(others.len(), 20);
     assert!(others.iter().all(|other| other.reply() == &MapReply::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_notifications_learns_where_there_are_none() {
+    let offers_dsn: &[&str] = &[
+        "220 r",
+        "250-h|250 DSN",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let wishes = message_to("bob@example.org").ret(Ret::Headers);
+    let silent = message_to("bob@example.org");
+    for (peer, message, warned) in [
+        (GOOD, &wishes, true),
+        (GOOD, &silent, false),
+        (Peer::Says(offers_dsn), &wishes, false),
+    ] {
+        let sent = World::new(&[&[(A, peer)]]).send_message(message).await;
+        assert_eq!(sent.report.reply(), &MapReply::Success);
+        let warning =
+            "mx1.example.org does not offer delivery status notifications (DSN), so none could be asked for";
+        let warnings: &[&str] = if warned { &[warning] } else { &[] };
+        assert_eq!(sent.report.warnings(), warnings);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requiretls_wants_a_host_that_is_proved() {
+    let message = message_to("bob@example.org").require_tls();
+    let sent = World::new(&[&[(A, GOOD)]]).send_message(&message).await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, false, Some("5.7.30"));
+    assert!(sent.connected.is_empty());
+    let summary = sent.report.summary();
+    assert_eq!(summary.policy(), Some(TlsPolicy::Required));
+    assert!(
+        summary
+            .advice()
+            .contains("neither DNSSEC nor an MTA-STS policy proves"),
+        "{}",
+        summary.advice()
+    );
+
+    let mut world = World::new(&[&[(A, GOOD)]]);
+    world.zone.secure.insert("example.org".to_owned());
+    let sent = world.send_message(&message).await;
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.7.5"));
+    assert_eq!(
+        (sent.connected.as_slice(), sent.mails()),
+        (&[A.to_owned()][..], [0, 0])
+    );
 }
