@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
-    Hello, Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
+    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope,
+    EnvelopeParameters, Event, Hello, Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ fn config() -> Config {
         deadlines: Deadlines::default(),
         tls: TlsUse::Clear,
         auth: None,
+        chunk_octets: CHUNK_OCTETS,
     }
 }
 

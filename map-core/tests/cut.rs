@@ -164,7 +164,7 @@ fn plans(flight: Flight) -> Vec<Plan> {
         vec![mail(&[250], 554)],
         vec![mail(&[550], 250)],
         vec![mail(&[251, 550, 450], 250)],
-        vec![mail(&[550, 250, 452], 451)],
+        vec![mail(&[550, 250, 450], 451)],
         vec![mail(&[550, 450, 550], 250)],
         vec![MailPlan {
             data: 554,
@@ -648,11 +648,7 @@ fn begin(plan: &Plan, pieces: Pieces) -> Harness {
     let mut harness = Harness::with(config, pieces);
     for (tx, mail) in plan.mails.iter().enumerate() {
         let content = Bytes::from_static(b"hi\r\n.x\r\n");
-        harness.submit(Mail {
-            recipients: mail.rcpts.len(),
-            size: plan.size(tx),
-            content,
-        });
+        harness.submit(Mail::new(mail.rcpts.len(), plan.size(tx), content));
     }
     harness.quit();
     harness

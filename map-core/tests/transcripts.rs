@@ -13,6 +13,13 @@
 //! user: somebody               with a password: or a token: for AUTH; nobody by default
 //! nonce: abc                   of SCRAM; that of RFC 7677 by default
 //! quit: never                  or on <quit>; at once by default
+//! forms: binary/40 utf8+8bit 7bit      of each content, with their sizes if known; one of 7bit by default
+//! chunking: prefer             or avoid; auto by default
+//! chunk: 10                    octets of a chunk; 1 MiB by default
+//! from: <>                     the reverse-path; <sender@client.example> by default
+//! ret: FULL                    envid: require-tls: likewise
+//! to two: x@other.example      another mailbox for this recipient of every message
+//! notify two: NEVER            original two: likewise
 //!
 //! S: 220 mx.example            the server says
 //! C: EHLO client.example       the client must write; lines that follow each other are one write
@@ -24,6 +31,7 @@
 //! => one: refused at RCPT (550 5.1.1)
 //! => 2 one: accepted (250)     of the second message
 //! => trail: 220 EHLO 250 …     what the driver is told, in order
+//! => opened: 0 0               which forms of the contents were opened, in order
 //! => open                      the connection is not over
 //! ```
 
@@ -32,9 +40,16 @@ mod support;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
-use map_core::smtp::{Abort, Authentication, Config, Hello, SecretKind, TlsSession, TlsUse};
+use map_core::Mailbox;
+use map_core::address::ReversePath;
+use map_core::message::{BodyType, Needs};
+use map_core::smtp::{
+    Abort, Authentication, BodyForm, CHUNK_OCTETS, Chunking, Config, EnvelopeParameters, Hello, Notify,
+    OriginalRecipient, SecretKind, TlsSession, TlsUse,
+};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use support::{Dice, Handshake, Harness, Mail, NAMES, Pieces, config, describe};
 
 /// Runs of each file in random pieces.
@@ -62,7 +77,8 @@ fn in_random_pieces() {
 #[test]
 fn every_stage_meets_everything_a_server_can_do() {
     let stages = [
-        "greeting", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "content", "rset", "quit",
+        "greeting", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "chunk", "content", "rset",
+        "quit",
     ];
     let events = [
         "1yz",
@@ -153,6 +169,8 @@ struct Transcript {
     steps: Vec<Step>,
     outcomes: Vec<((usize, usize), String)>,
     trail: Option<String>,
+    opened: Option<String>,
+    chunk_octets: usize,
     open: bool,
 }
 
@@ -182,8 +200,11 @@ impl Transcript {
             steps: Vec::new(),
             outcomes: Vec::new(),
             trail: None,
+            opened: None,
+            chunk_octets: CHUNK_OCTETS,
             open: false,
         };
+        let mut mail = MailKeys::default();
         if !text.starts_with("# ") {
             return Err("does not begin with a comment that says what it shows".to_owned());
         }
@@ -206,23 +227,21 @@ impl Transcript {
                 "token" => transcript.secret = Some((SecretKind::Token, unescaped_text(value)?)),
                 "user" => transcript.user = unescaped_text(value)?,
                 "quit" if value == "never" => transcript.quit = false,
+                "chunk" => transcript.chunk_octets = value.parse().unwrap(),
                 "S" => transcript.server([value.as_bytes(), b"\r\n"].concat()),
                 "S(raw)" => transcript.server(unescape(value)?),
                 "C" => transcript.client(value)?,
                 _ if line.starts_with("=> ") => transcript.expect(&line[3..])?,
                 _ if line.starts_with('<') => transcript.steps.push(event(line)?),
                 _ if line.is_empty() || line.starts_with('#') => {}
+                _ if mail.reads(key, value)? => {}
                 _ => return Err(format!("what is `{line}`?")),
             }
         }
         let content = Bytes::from(content);
         transcript.mails = recipients
             .iter()
-            .map(|&recipients| Mail {
-                recipients,
-                size,
-                content: content.clone(),
-            })
+            .map(|&recipients| mail.of(Mail::new(recipients, size, content.clone())))
             .collect();
         Ok(transcript)
     }
@@ -262,10 +281,15 @@ impl Transcript {
             return Ok(());
         }
         let (who, what) = line.split_once(": ").ok_or("an outcome is `=> name: outcome`")?;
-        if who == "trail" {
-            self.trail = Some(what.to_owned());
-            return Ok(());
+        match who {
+            "trail" => self.trail = Some(what.to_owned()),
+            "opened" => self.opened = Some(what.to_owned()),
+            _ => self.expect_outcome(who, what)?,
         }
+        Ok(())
+    }
+
+    fn expect_outcome(&mut self, who: &str, what: &str) -> Result<(), String> {
         let (tx, name) = who.split_once(' ').unwrap_or(("1", who));
         let index = NAMES
             .iter()
@@ -287,6 +311,7 @@ impl Transcript {
         let config = Config {
             tls: self.tls,
             auth,
+            chunk_octets: self.chunk_octets,
             ..config(self.hello)
         };
         let mut harness = Harness::with(config, pieces);
@@ -337,10 +362,11 @@ impl Transcript {
                 }
                 Step::Tls(handshake) => harness.handle_tls(handshake.clone().map_err(Into::into)),
                 Step::Quit => harness.quit(),
-                Step::Submit(recipients) => harness.submit(Mail {
-                    recipients: *recipients,
-                    ..self.mails[0].clone()
-                }),
+                Step::Submit(recipients) => {
+                    let first = &self.mails[0];
+                    let size = first.body.forms[0].size;
+                    harness.submit(Mail::new(*recipients, size, first.content.clone()));
+                }
             }
             harness.take_events();
         }
@@ -369,11 +395,101 @@ impl Transcript {
                 harness.trail()
             ));
         }
+        let opened: Vec<String> = harness.opened().iter().map(ToString::to_string).collect();
+        if let Some(expected) = &self.opened
+            && *expected != opened.join(" ")
+        {
+            return Err(format!("opened the forms {opened:?}"));
+        }
         if harness.is_closed() == self.open {
             return Err(format!("closed: {}", harness.is_closed()));
         }
         Ok(())
     }
+}
+
+/// What is said of every message.
+#[derive(Default)]
+struct MailKeys {
+    forms: Vec<BodyForm>,
+    chunking: Chunking,
+    null_reverse_path: bool,
+    from: Option<Mailbox>,
+    parameters: EnvelopeParameters,
+    mailboxes: Vec<(usize, Mailbox)>,
+    notify: Vec<(usize, Notify)>,
+    originals: Vec<(usize, OriginalRecipient)>,
+}
+
+impl MailKeys {
+    /// False if it is no such key.
+    fn reads(&mut self, key: &str, value: &str) -> Result<bool, String> {
+        let (key, name) = key.split_once(' ').unwrap_or((key, ""));
+        let index = NAMES.iter().position(|known| *known == name);
+        match (key, index) {
+            ("forms", None) => self.forms = value.split(' ').map(form).collect::<Result<_, _>>()?,
+            ("chunking", None) if value == "prefer" => self.chunking = Chunking::Prefer,
+            ("chunking", None) if value == "avoid" => self.chunking = Chunking::Avoid,
+            ("from", None) if value == "<>" => self.null_reverse_path = true,
+            ("from", None) => self.from = Some(parsed(value)?),
+            ("ret", None) => self.parameters.ret = Some(parsed(value)?),
+            ("envid", None) => self.parameters.envelope_id = Some(parsed(value)?),
+            ("require-tls", None) => self.parameters.require_tls = true,
+            ("to", Some(index)) => self.mailboxes.push((index, parsed(value)?)),
+            ("notify", Some(index)) => self.notify.push((index, parsed(value)?)),
+            ("original", Some(index)) => self.originals.push((index, parsed(value)?)),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn of(&self, mut mail: Mail) -> Mail {
+        if !self.forms.is_empty() {
+            mail.body.forms.clone_from(&self.forms);
+        }
+        mail.body.chunking = self.chunking;
+        if self.null_reverse_path {
+            mail.envelope.reverse_path = ReversePath::Null;
+        }
+        if let Some(from) = &self.from {
+            mail.envelope.reverse_path = from.clone().into();
+        }
+        mail.envelope.parameters = self.parameters.clone();
+        let recipients = &mut mail.envelope.recipients;
+        for (index, mailbox) in &self.mailboxes {
+            recipients[*index] = mailbox.clone().into();
+        }
+        for (index, notify) in &self.notify {
+            recipients[*index].notify = Some(*notify);
+        }
+        for (index, original) in &self.originals {
+            recipients[*index].original = Some(original.clone());
+        }
+        mail
+    }
+}
+
+/// `[utf8+](7bit|8bit|binary)[/size]`
+fn form(text: &str) -> Result<BodyForm, String> {
+    let (kind, size) = text.split_once('/').unwrap_or((text, ""));
+    let (smtputf8, kind) = kind
+        .strip_prefix("utf8+")
+        .map_or((false, kind), |kind| (true, kind));
+    let body_type = match kind {
+        "7bit" => BodyType::SevenBit,
+        "8bit" => BodyType::EightBit,
+        "binary" => BodyType::Binary,
+        _ => return Err(format!("what is the form `{text}`?")),
+    };
+    Ok(BodyForm {
+        needs: Needs { body_type, smtputf8 },
+        size: size.parse().ok(),
+    })
+}
+
+fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: T::Err| format!("{text}: {}", error.to_string()))
 }
 
 /// The client must write these octets now; in one write, if `at_once`.

@@ -585,7 +585,7 @@ fn awaiting(stage: smtp::Stage) -> &'static str {
         smtp::Stage::Mail => "to MAIL",
         smtp::Stage::Rcpt => "to RCPT",
         smtp::Stage::Data => "to DATA",
-        smtp::Stage::Content => "to the content",
+        smtp::Stage::Chunk | smtp::Stage::Content => "to the content",
         smtp::Stage::Rset => "to RSET",
         smtp::Stage::Quit => "to QUIT",
     }

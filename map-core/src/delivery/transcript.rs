@@ -92,7 +92,7 @@ fn render_command(text: &mut String, stage: smtp::Stage) {
         smtp::Stage::Auth => ServerCommand::Auth,
         smtp::Stage::Mail => ServerCommand::From,
         smtp::Stage::Rcpt => ServerCommand::To,
-        smtp::Stage::Data => ServerCommand::Data,
+        smtp::Stage::Data | smtp::Stage::Chunk => ServerCommand::Data,
         smtp::Stage::Rset => ServerCommand::Rset,
         smtp::Stage::Quit => ServerCommand::Quit,
         // MAP has one word for DATA and what follows it.

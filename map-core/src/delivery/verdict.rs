@@ -511,7 +511,7 @@ impl From<smtp::Stage> for Stage {
             smtp::Stage::Mail | smtp::Stage::Rset => Self::Mail,
             smtp::Stage::Rcpt => Self::Rcpt,
             smtp::Stage::Data => Self::Data,
-            smtp::Stage::Content | smtp::Stage::Quit => Self::Content,
+            smtp::Stage::Chunk | smtp::Stage::Content | smtp::Stage::Quit => Self::Content,
         }
     }
 }

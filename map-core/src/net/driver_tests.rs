@@ -207,6 +207,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
         deadlines: Deadlines::default(),
         tls: TlsUse::Clear,
         auth: None,
+        chunk_octets: crate::smtp::CHUNK_OCTETS,
     };
     let mut connection = Connection::new(config, now);
     connection.quit(now);

@@ -119,6 +119,7 @@ impl<'a> Client<'a> {
             deadlines: Deadlines::default(),
             tls: self.tls,
             auth: None,
+            chunk_octets: crate::smtp::CHUNK_OCTETS,
         };
         let mailbox = |text: &str| crate::Mailbox::try_from(text).expect("a mailbox");
         let envelope = Envelope {

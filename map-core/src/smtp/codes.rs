@@ -14,6 +14,8 @@ impl ReplyCode {
     pub const AUTH_CHALLENGE: Self = Self(334);
     /// 421: the server is about to close the connection; it may come as the answer to anything, and unasked.
     pub const SERVICE_NOT_AVAILABLE: Self = Self(421);
+    /// 452: no room, or too many recipients at once.
+    pub const INSUFFICIENT_STORAGE: Self = Self(452);
     /// 501: a parameter or argument the server cannot read.
     pub const PARAMETER_SYNTAX: Self = Self(501);
     /// 504: a parameter the server does not know.
@@ -22,6 +24,8 @@ impl ReplyCode {
     pub const SECURITY_REQUIRED: Self = Self(530);
     /// 534: the AUTH mechanism is too weak for the server's policy (RFC 4954).
     pub const MECHANISM_TOO_WEAK: Self = Self(534);
+    /// 552: too much, of octets or, as RFC 821 had it, of recipients.
+    pub const STORAGE_EXCEEDED: Self = Self(552);
     /// 555: parameters of MAIL or RCPT that the server does not know.
     pub const MAIL_PARAMETERS: Self = Self(555);
 }

@@ -40,7 +40,7 @@ use std::time::Instant;
 /// # Example
 /// ```
 /// use map_core::smtp::{
-///     BodyForm, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Outcome, TlsUse, TransactionId,
+///     BodyForm, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Outcome, TlsUse, TransactionId,
 /// };
 /// use std::time::Instant;
 ///
@@ -60,6 +60,7 @@ use std::time::Instant;
 ///     deadlines: Deadlines::default(),
 ///     tls: TlsUse::Clear,
 ///     auth: None,
+///     chunk_octets: CHUNK_OCTETS,
 /// };
 /// let envelope = Envelope {
 ///     reverse_path: map_core::Mailbox::try_from("a@client.example").unwrap().into(),
@@ -149,8 +150,16 @@ const MAX_UNASKED: usize = 16;
 #[derive(Debug)]
 pub(super) enum Ending {
     Lost(Loss),
-    Refused { stage: Stage, reply: Arc<Reply> },
-    Unexpected { stage: Stage, reply: Arc<Reply> },
+    /// The server does not know BDAT.
+    NoBdat(Arc<Reply>),
+    Refused {
+        stage: Stage,
+        reply: Arc<Reply>,
+    },
+    Unexpected {
+        stage: Stage,
+        reply: Arc<Reply>,
+    },
 }
 
 impl Connection {
@@ -301,7 +310,7 @@ impl Connection {
             }
         }
         if let Phase::Ready(ready) = &mut self.phase {
-            ready.ask_for_content(&mut self.core);
+            ready.handle_room(&mut self.core, now);
         }
     }
 
@@ -534,6 +543,7 @@ impl Ending {
                 stage: awaited,
                 why: why.clone(),
             },
+            Self::NoBdat(reply) => Outcome::NoBdat(Arc::clone(reply)),
             Self::Refused { stage, reply } => Outcome::Refused {
                 stage: *stage,
                 reply: Arc::clone(reply),
@@ -553,6 +563,7 @@ impl Ending {
                 stage,
                 why: why.clone(),
             },
+            Self::NoBdat(_) => Outcome::Unserved,
             Self::Refused { reply, .. } if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
                 Outcome::Refused {
                     stage,
@@ -574,6 +585,7 @@ impl Ending {
     pub(super) fn allows_quit(&self) -> bool {
         match self {
             Self::Lost(why) => matches!(why, Loss::TimedOut),
+            Self::NoBdat(_) => false,
             Self::Refused { .. } | Self::Unexpected { .. } => true,
         }
     }

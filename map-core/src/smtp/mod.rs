@@ -38,18 +38,45 @@
 //! | | 504 or 534, and another mechanism in common | AUTH, `ExpectAuthReply` |
 //! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
 //!
-//! Not built yet, and where it belongs: BDAT is one more thing that can be owed, in the place of DATA and the end mark.
+//! # Transactions and rounds
 //!
-//! In `Ready`, transactions stand in a queue. The first one is where replies go; the second, if there is one, is
-//! an envelope sent ahead with the first one's content.
+//! What is submitted under one [`TransactionId`] may have any number of recipients, and is served in rounds, each of
+//! which is a mail transaction of SMTP: MAIL, up to 100 RCPT (RCPTMAX and RCPTDOMAINMAX of RFC 9422 make it fewer), and
+//! the content.
 //!
 //! ```text
-//! Envelope ── 354 ──▶ Content ── last block ──▶ EndMark ── sent ──▶ FinalReply ── reply ──▶ Over
-//!    │ └───── 354, nobody accepted ──▶ LoneDot ── sent ──▶ LoneDotReply ── reply ───────────┤
-//!    │                                                        │ MAIL was refused for its    │
-//!    │ ◀──────────────────────────────────────────────────────┘ parameters: once more       │
-//!    └── all answered, and nothing to send ─────────────────────────────────────────────────┘
+//! Envelope ── 354 ──────────────────▶ Content ── last block ──▶ EndMark ── sent ──▶ FinalReply ── reply ──▶ Over
+//!    │ │ └─── RCPT accepted, BDAT ──▶    │                        │                                         ▲ ▲
+//!    │ │                                 └─── a chunk is refused ─┴─▶ ChunkRefused ── all chunks answered ──┘ │
+//!    │ └───── 354, nobody accepted ──▶ LoneDot ── sent ──▶ LoneDotReply ── reply ─────────────────────────────┤
+//!    │                                                        │ MAIL was refused for its                      │
+//!    │ ◀──────────────────────────────────────────────────────┘ parameters: once more                         │
+//!    └── all answered, and nothing to send ───────────────────────────────────────────────────────────────────┘
 //! ```
+//!
+//! In `Ready` rounds stand in a queue. The first one is where replies go; the second, if there is one, is an envelope
+//! sent ahead with the first one's content, be it of the same transaction or of the next.
+//!
+//! | a recipient | becomes | when |
+//! | --- | --- | --- |
+//! | to come | in its turn | MAIL of its round is accepted |
+//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one, as one too many; or 501, 504 or 555 while it has parameters, which the next round leaves out |
+//! | | over | its RCPT is refused otherwise; or its round ends, and shares its fate |
+//! | to come | over | MAIL is refused, or the session ends before its turn: below |
+//!
+//! Every round decides somebody, or leaves something out for good: so rounds end. A final reply decides its own round
+//! and nobody else.
+//!
+//! **Who had no turn.** If a round of the same transaction was answered to its end, a session that is refused or closed
+//! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
+//! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off keeps
+//! the refusal that did so, unless the end was our own choice.
+//!
+//! **DATA or BDAT** (RFC 3030) is decided by [`Chunking`], the body and the offer. BDAT is said when somebody is accepted
+//! and never sent ahead; with PIPELINING many chunks may be unanswered. A refused chunk is the verdict: what was not begun
+//! of the content is held back, and a chunk that was begun is finished, since the server would read what follows half a
+//! chunk as the other half. Half of a last chunk is not finished, for it might deliver the message: the connection is
+//! closed. RSET clears what is left.
 //!
 //! **What was sent is kept apart from what is owed.** A command waits in one queue until its last octet was given
 //! to the system, and only then does its reply stand in the other. A reply that arrives while none is owed is one
@@ -57,10 +84,12 @@
 //! content was sent. With PIPELINING the sender may run ahead of the replies, because the server answers in order
 //! and because nothing is sent ahead that depends on a reply; the content is, and waits.
 //!
-//! **The commit point** is the edge from `EndMark` to `FinalReply`: the last octet of the content's end mark was
-//! given to the system. `Content` is entered only if MAIL and at least one RCPT were accepted. Before the edge an
-//! outcome is [`Outcome::Lost`], [`Outcome::Unexpected`] or [`Outcome::Refused`]; behind it only
-//! [`Outcome::Accepted`], [`Outcome::Refused`] by the final reply, or [`Outcome::Uncertain`].
+//! **The commit point** is the edge from `EndMark` to `FinalReply`: the last octet of the content's end mark, or of its
+//! last chunk, was given to the system. `Content` is entered only if MAIL and at least one RCPT were accepted. Before the
+//! edge the outcome of those whose turn it is is [`Outcome::Lost`], [`Outcome::Unexpected`], [`Outcome::Refused`] or
+//! [`Outcome::NoBdat`]; behind it only [`Outcome::Accepted`], [`Outcome::Refused`] and [`Outcome::NoBdat`] by the final
+//! reply or that to a chunk, or [`Outcome::Uncertain`]. A chunk that is refused and a last one that is accepted
+//! contradict each other, and are uncertain.
 //!
 //! **Every recipient gets one outcome**, told once, as soon as it is known: at the refusal of its RCPT already.
 //! `Finished` follows the last of a transaction, though replies to what was sent ahead may still be owed.
@@ -88,17 +117,24 @@
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
 //! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
 //! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
+//! - RSET is said behind a content in chunks whenever something follows, also if the chunks are accepted in the end.
+//! - 500 to 504 to the first chunk is a server that does not know BDAT. The connection is closed, since it may have read
+//!   the chunk as commands.
+//! - A last line without an end gets one under BDAT, as under DATA; a binary body is sent as it is.
 
 mod auth;
 mod capabilities;
+mod chunking;
 mod codes;
 mod command;
 mod connection;
 mod dsn;
 mod opening;
+mod parameters;
 mod parser;
 mod ready;
 mod reply;
+mod round;
 mod sasl;
 mod scram;
 mod stuffing;
@@ -233,7 +269,12 @@ pub struct Config {
     pub tls: TlsUse,
     /// Who the client says it is, where mail is handed to a relay; `None` on the direct road.
     pub auth: Option<Authentication>,
+    /// Octets of a chunk, where the content goes by BDAT: about four chunks are held in memory.
+    pub chunk_octets: usize,
 }
+
+/// Few enough that memory stays small, and enough that waiting for a reply to each costs little.
+pub const CHUNK_OCTETS: usize = 1024 * 1024;
 
 /// What a session asks of its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -332,7 +373,9 @@ pub enum Stage {
     Rcpt,
     /// DATA
     Data,
-    /// The content with its end mark, and the final reply.
+    /// BDAT with a chunk that is not the last, and its reply. In an outcome it counts as `Content`.
+    Chunk,
+    /// The content with its end mark, or the last chunk, and the final reply.
     Content,
     /// RSET
     Rset,

@@ -110,7 +110,11 @@ impl ExpectEhloReply {
         let stage = Stage::Ehlo;
         match (reply.severity(), self.channel) {
             (Severity::PositiveCompletion, channel) => {
-                greeted(channel, Capabilities::of_ehlo(&reply), core, now)
+                let mut capabilities = Capabilities::of_ehlo(&reply);
+                // RFC 8689 section 2, https://www.rfc-editor.org/rfc/rfc8689#section-2: it is announced within TLS only,
+                // and means nothing to a client that does not know who announces it.
+                capabilities.require_tls &= matches!(channel, Channel::Tls(TlsSession { verified: true }));
+                greeted(channel, capabilities, core, now)
             }
             // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: a server that does not
             // know EHLO still knows HELO.

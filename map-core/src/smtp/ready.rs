@@ -1,9 +1,12 @@
 //! The phase in which mail moves: transactions in order, and the plan by which they are sent.
 
 use super::capabilities::Capabilities;
+use super::chunking::{Gathering, Place};
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
-use super::transaction::{Step, Transaction, Verdict};
+use super::round::{ContentForm, Round, Step, TakingContent, Verdict};
+use super::stuffing::{BareLineEnd, Stuffing};
+use super::transaction::Transaction;
 use super::transmit::Owed;
 use super::{Abort, Event, Loss, Reply, ReplyCode, Severity, Stage, TransactionId};
 use bytes::Bytes;
@@ -18,9 +21,13 @@ const LOW_WATER: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Ready {
     capabilities: Capabilities,
+    /// Those of the rounds, in their order; the last may have more rounds to come.
+    transactions: VecDeque<Transaction>,
     /// Begun and not over, oldest first. Two at most: one whose final reply is owed, and the next, whose
     /// envelope is sent with the first one's content. Replies that name no other are for the first.
-    transactions: VecDeque<Transaction>,
+    rounds: VecDeque<Round>,
+    /// How often MAIL was said.
+    mails: u32,
     /// The server may still hold a MAIL: RSET before the next.
     stale: bool,
 }
@@ -31,6 +38,8 @@ impl Ready {
         let mut ready = Self {
             capabilities,
             transactions: VecDeque::new(),
+            rounds: VecDeque::new(),
+            mails: 0,
             stale: false,
         };
         ready.send_more(core, now);
@@ -45,20 +54,19 @@ impl Ready {
     /// > The actual transfer of message content is explicitly allowed to be the first "command" in a group.
     pub(super) fn send_more(&mut self, core: &mut Core, now: Instant) {
         while self.capabilities.pipelining || core.wire.is_quiet() {
-            if let Some(last) = self.transactions.back_mut() {
-                if let Some((octets, owed)) = last.next_command() {
+            if let (Some(last), Some(transaction)) = (self.rounds.back_mut(), self.transactions.back()) {
+                if let Some((octets, owed)) = last.next_command(transaction) {
+                    self.mails += u32::from(matches!(owed, Owed::Mail(_)));
                     core.wire.send(octets, owed, now);
                     last.advance();
                     continue;
                 }
-                let has_all_sent = matches!(last.step, Step::EndMark | Step::FinalReply);
-                if !has_all_sent || self.transactions.len() > 1 {
+                if !last.lets_others_follow() || self.rounds.len() > 1 {
                     return;
                 }
             }
-            if let Some(next) = core.waiting.pop_front() {
-                self.begin_transaction(next, core, now);
-            } else {
+            let may_begin = !core.is_quitting() && self.begin_round(core, now);
+            if !may_begin {
                 if core.no_more && !core.is_quitting() {
                     core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
                 }
@@ -67,15 +75,36 @@ impl Ready {
         }
     }
 
-    fn begin_transaction(&mut self, mut next: Transaction, core: &mut Core, now: Instant) {
-        next.plan(&self.capabilities, &mut core.events);
-        if matches!(next.step, Step::Over { .. }) {
-            return;
+    /// The next round of the last transaction, or the first of the next one; false if there is none.
+    fn begin_round(&mut self, core: &mut Core, now: Instant) -> bool {
+        // RFC 9422 section 4.1, https://www.rfc-editor.org/rfc/rfc9422#section-4.1, counts each MAIL, whatever came of it.
+        let mail_max = self.capabilities.limits.mail_max;
+        let is_exhausted = mail_max.is_some_and(|limit| self.mails >= limit.get());
+        loop {
+            if let Some(last) = self.transactions.back_mut() {
+                if is_exhausted {
+                    last.leave_unserved(&mut core.events);
+                }
+                let recipients = last.next_round();
+                if !recipients.is_empty() {
+                    let round = Round::new(last, recipients);
+                    let may_be_stale = self.rounds.iter().any(Round::may_leave_remains);
+                    if std::mem::take(&mut self.stale) || may_be_stale {
+                        core.wire.send(Command::Rset.to_octets(), Owed::Rset, now);
+                    }
+                    self.rounds.push_back(round);
+                    return true;
+                }
+                if self.rounds.back().is_none_or(|round| round.tx() != last.id()) {
+                    self.transactions.pop_back();
+                }
+            }
+            let Some(mut next) = core.waiting.pop_front() else {
+                return false;
+            };
+            next.plan(&self.capabilities, &mut core.events);
+            self.transactions.push_back(next);
         }
-        if std::mem::take(&mut self.stale) {
-            core.wire.send(Command::Rset.to_octets(), Owed::Rset, now);
-        }
-        self.transactions.push_back(next);
     }
 
     /// A reply to `owed`.
@@ -88,61 +117,109 @@ impl Ready {
     ) -> Phase {
         let stage = match owed {
             Owed::LoneDot(_) => self.awaits(core),
+            Owed::Chunk(_) => Stage::Content,
             _ => owed.stage(),
         };
-        let verdict = match (owed, self.transactions.front_mut()) {
-            (Owed::Quit, _) => return Phase::close(core),
+        let events = &mut core.events;
+        let verdict = match (owed, self.rounds.front_mut(), self.transactions.front_mut()) {
+            (Owed::Quit, ..) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.
-            (Owed::Content(_), Some(first)) => first.content_answered(reply, &mut core.events),
+            (Owed::Content(_), Some(round), Some(transaction)) => {
+                round.content_answered(reply, transaction, events)
+            }
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Verdict::Refused,
-            (Owed::Mail(_), Some(first)) => first.mail_answered(reply, &mut core.events),
-            (Owed::Rcpt(_, index), Some(first)) => first.rcpt_answered(index, reply, &mut core.events),
-            (Owed::Data(_), Some(first)) => first.data_answered(reply, &mut core.events),
-            (Owed::LoneDot(_), Some(first)) => first.lone_dot_answered(),
-            (Owed::Rset, _) => rset_answered(reply),
+            (Owed::Rset, ..) => rset_answered(reply),
+            (_, Some(round), Some(transaction)) => match owed {
+                Owed::Mail(_) => round.mail_answered(reply, transaction, events),
+                Owed::Rcpt(_, index) => round.rcpt_answered(index, reply, transaction, events),
+                Owed::Data(_) => round.data_answered(reply, transaction, events),
+                Owed::Chunk(_) => round.chunk_answered(reply, transaction, events),
+                Owed::LoneDot(_) => round.lone_dot_answered(transaction),
+                _ => Verdict::Unexpected,
+            },
             _ => Verdict::Unexpected,
         };
         let reply = Arc::clone(reply);
         let ending = match verdict {
             Verdict::Continue => return self.go_on(core, now),
-            Verdict::Content { tx, form } => {
-                core.wire.open_content(tx);
-                core.events.push_back(Event::OpenContent { tx, form });
-                return self.go_on(core, now);
-            }
+            Verdict::ChunkRefused { asked } if self.holds_back(asked, core) => return self.go_on(core, now),
             Verdict::LoneDot => {
                 core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
                 return self.go_on(core, now);
             }
-            Verdict::Contradiction => Ending::Lost(Loss::Closed),
+            Verdict::OpenContent => {
+                self.open_content(core);
+                return self.go_on(core, now);
+            }
+            Verdict::ChunkRefused { .. } | Verdict::Contradiction => Ending::Lost(Loss::Closed),
+            Verdict::NoBdat(reply) => Ending::NoBdat(reply),
             Verdict::Refused => Ending::Refused { stage, reply },
             Verdict::Unexpected => Ending::Unexpected { stage, reply },
         };
         self.end(&ending, core, now)
     }
 
+    /// Keeps back what was not begun of a content that is refused. False if its last chunk was begun, for sent to its end
+    /// it might deliver the message after all; and if a block of it is still to come, for it might be taken for one of
+    /// the next content.
+    fn holds_back(&self, asked: bool, core: &mut Core) -> bool {
+        core.wire.drop_unbegun();
+        let Some(tx) = self.first_transaction() else {
+            return true;
+        };
+        // What the driver has not taken, it shall not answer.
+        let events = core.events.len();
+        core.events.retain(|event| *event != Event::NeedContent(tx));
+        let is_unanswered = asked && core.events.len() == events;
+        !is_unanswered && !core.wire.is_sending(Owed::Content(tx))
+    }
+
+    fn open_content(&self, core: &mut Core) {
+        if let Some(transaction) = self.transactions.front() {
+            let tx = transaction.id();
+            let form = transaction.form();
+            core.wire.open_content(tx);
+            core.events.push_back(Event::OpenContent { tx, form });
+        }
+    }
+
     fn go_on(mut self, core: &mut Core, now: Instant) -> Phase {
         self.retire(core);
-        self.ask_for_content(core);
-        self.send_more(core, now);
+        self.handle_room(core, now);
         Phase::Ready(self)
     }
 
-    /// Lets go of the first transaction when nothing of it is on its way any more and nothing is to come.
-    fn retire(&mut self, core: &Core) {
-        let Some(first) = self.transactions.front_mut() else {
+    /// Something has moved: what can be asked for, and sent, now?
+    pub(super) fn handle_room(&mut self, core: &mut Core, now: Instant) {
+        self.send_chunks(core, now);
+        self.ask_for_content(core);
+        self.send_more(core, now);
+    }
+
+    /// Lets go of the first round when nothing of it is on its way any more and nothing is to come.
+    fn retire(&mut self, core: &mut Core) {
+        let (Some(round), Some(transaction)) = (self.rounds.front_mut(), self.transactions.front_mut())
+        else {
             return;
         };
-        if !core
-            .wire
-            .pending()
-            .any(|owed| owed.transaction() == Some(first.id()))
+        let tx = round.tx();
+        let is_at_rest = !core.wire.pending().any(|owed| owed.transaction() == Some(tx));
+        if is_at_rest
+            && matches!(
+                round.at_rest(transaction, core.config.chunk_octets),
+                Verdict::OpenContent
+            )
         {
-            first.envelope_at_rest();
+            return self.open_content(core);
         }
-        if let Step::Over { stale } = first.step {
-            self.stale = stale;
-            self.transactions.pop_front();
+        if let Step::Over { stale } = round.step {
+            self.rounds.pop_front();
+            // What was sent ahead has its RSET.
+            self.stale = stale && self.rounds.is_empty();
+            // Without a next round it stays, to be asked for one.
+            if self.rounds.front().is_some_and(|next| next.tx() != tx) {
+                self.transactions.pop_front();
+            }
         }
     }
 
@@ -157,9 +234,9 @@ impl Ready {
         self.end(&ending, core, now)
     }
 
-    /// What is awaited, for the first transaction.
+    /// What is awaited, for the first round.
     pub(super) fn awaits(&self, core: &Core) -> Stage {
-        match (core.wire.awaited(), self.transactions.front()) {
+        match (core.wire.awaited(), self.rounds.front()) {
             (Some(Owed::Rset), _) => Stage::Rset,
             (_, Some(first)) => first.awaits(),
             (Some(Owed::Quit), None) => Stage::Quit,
@@ -168,42 +245,75 @@ impl Ready {
     }
 
     pub(super) fn first_transaction(&self) -> Option<TransactionId> {
-        self.transactions.front().map(Transaction::id)
+        self.rounds.front().map(Round::tx)
     }
 
     pub(super) fn is_taking_content(&self) -> bool {
-        self.transactions
+        self.rounds
             .front()
             .is_some_and(|first| matches!(first.step, Step::Content(_)))
     }
 
     /// A command or content is sent whole.
     pub(super) fn handle_sent(&mut self, owed: Owed) {
-        if let (Owed::Content(_) | Owed::LoneDot(_), Some(first)) = (owed, self.transactions.front_mut()) {
+        if let (Owed::Content(_) | Owed::LoneDot(_), Some(first)) = (owed, self.rounds.front_mut()) {
             first.end_mark_sent();
         }
     }
 
     /// Asks the driver for one block, if there is room and none was asked for.
-    pub(super) fn ask_for_content(&mut self, core: &mut Core) {
-        let Some(first) = self.transactions.front_mut() else {
+    fn ask_for_content(&mut self, core: &mut Core) {
+        let Some(first) = self.rounds.front_mut() else {
             return;
         };
-        let id = first.id();
+        let tx = first.tx();
         if let Step::Content(taking) = &mut first.step
             && !taking.asked
-            && core.wire.queued() < LOW_WATER
         {
-            taking.asked = true;
-            core.events.push_back(Event::NeedContent(id));
+            taking.asked = match &taking.form {
+                ContentForm::Chunks(gathering) => gathering.wants_more(),
+                ContentForm::Lines(_) => core.wire.queued() < LOW_WATER,
+            };
+            if taking.asked {
+                core.events.push_back(Event::NeedContent(tx));
+            }
+        }
+    }
+
+    /// Queues the chunks that are ready, while there is room: without PIPELINING one, when nothing else is on its way.
+    fn send_chunks(&mut self, core: &mut Core, now: Instant) {
+        let Some(first) = self.rounds.front_mut() else {
+            return;
+        };
+        let tx = first.tx();
+        while core.wire.is_quiet() || (self.capabilities.pipelining && core.wire.queued() < LOW_WATER) {
+            let Step::Content(TakingContent {
+                form: ContentForm::Chunks(gathering),
+                ..
+            }) = &mut first.step
+            else {
+                return;
+            };
+            let Some((chunk, place)) = gathering.next() else {
+                return;
+            };
+            let owed = match place {
+                Place::Within => Owed::Chunk(tx),
+                Place::Last => Owed::Content(tx),
+            };
+            let (command, parts) = chunk.into_parts(place);
+            core.wire.send_chunk(command, parts, owed, now);
+            if place == Place::Last {
+                first.step = Step::EndMark;
+            }
         }
     }
 
     /// A block of content.
     ///
     /// One for a transaction that has not asked yet is a fault of the caller's. It cannot be kept, and without
-    /// it the message would be another one: the transaction ends before its commit point. One for a transaction
-    /// that has ended in the meantime is dropped.
+    /// it the message would be another one: the transaction ends before its commit point. One for a content that was
+    /// refused in the meantime, or for a transaction that has ended, is dropped.
     pub(super) fn handle_content(
         mut self,
         tx: TransactionId,
@@ -213,8 +323,7 @@ impl Ready {
         now: Instant,
     ) -> Phase {
         let unreadable = Ending::Lost(Loss::Aborted(Abort::ContentUnreadable));
-        let first = self.transactions.front_mut().filter(|first| first.id() == tx);
-        let Some(Transaction { step, .. }) = first else {
+        let Some(first) = self.rounds.front_mut().filter(|first| first.tx() == tx) else {
             let early = self.transactions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
             return if early {
                 self.end(&unreadable, core, now)
@@ -222,52 +331,42 @@ impl Ready {
                 Phase::Ready(self)
             };
         };
-        match step {
+        match &mut first.step {
             Step::Content(taking) => {
                 taking.asked = false;
-                let written = taking
-                    .stuffing
-                    .block(block, |part| core.wire.send_part(part, now));
-                let end_mark = if last {
-                    taking.stuffing.end_mark().map(Some)
-                } else {
-                    Ok(None)
+                let taken = match &mut taking.form {
+                    ContentForm::Chunks(gathering) => take_into_chunks(gathering, block, last),
+                    ContentForm::Lines(stuffing) => take_lines(stuffing, block, last, tx, core, now),
                 };
-                let (Ok(()), Ok(end_mark)) = (written, end_mark) else {
-                    return self.end(&unreadable, core, now);
-                };
-                if let Some(end_mark) = end_mark {
-                    *step = Step::EndMark;
-                    core.wire.send(end_mark, Owed::Content(tx), now);
+                match taken {
+                    Err(BareLineEnd) => return self.end(&unreadable, core, now),
+                    Ok(Taken::ToTheEnd) => first.step = Step::EndMark,
+                    Ok(Taken::ForNow) => {}
                 }
                 core.wire.progressed(now);
             }
             Step::Envelope(_) => return self.end(&unreadable, core, now),
             _ => {}
         }
-        self.ask_for_content(core);
-        self.send_more(core, now);
+        self.handle_room(core, now);
         Phase::Ready(self)
     }
 
     /// The session is over: every recipient without an outcome gets it now.
-    pub(super) fn end(mut self, ending: &Ending, core: &mut Core, now: Instant) -> Phase {
+    pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Phase {
         core.wire.announce_all(&mut core.events);
         let stage = self.awaits(core);
-        let within_content = self
-            .transactions
-            .front()
-            .is_some_and(Transaction::is_within_content);
+        let first = self.rounds.front();
+        let within_content = first.is_some_and(|first| first.is_within_content(core.wire.is_within_one()));
         let bystander = ending.for_bystander();
-        let mut transactions = self.transactions.drain(..);
-        if let Some(mut first) = transactions.next() {
-            match ending {
-                Ending::Lost(why) => first.lose(stage, why, &mut core.events),
-                _ => first.decide_all(&ending.outcome(stage), &mut core.events),
+        for mut transaction in self.transactions {
+            match first.filter(|first| first.tx() == transaction.id()) {
+                Some(round) => {
+                    let outcome = round.outcome(stage, ending);
+                    transaction.end_session(ending, &outcome, round.is_past_mail(), &mut core.events);
+                }
+                None => transaction.end_session(ending, &bystander, true, &mut core.events),
             }
-        }
-        for mut other in transactions {
-            other.decide_all(&bystander, &mut core.events);
         }
         core.end_waiting(&bystander);
         if within_content || !ending.allows_quit() {
@@ -276,6 +375,39 @@ impl Ready {
             Phase::take_leave(core, now)
         }
     }
+}
+
+/// Where a block leaves a content.
+enum Taken {
+    ForNow,
+    /// All that there is of it waits to be sent.
+    ToTheEnd,
+}
+
+/// A block for DATA. Nothing of one that holds a bare CR or LF is sent.
+fn take_lines(
+    stuffing: &mut Stuffing,
+    block: &Bytes,
+    last: bool,
+    tx: TransactionId,
+    core: &mut Core,
+    now: Instant,
+) -> Result<Taken, BareLineEnd> {
+    stuffing.block(block, |part| core.wire.send_part(part, now))?;
+    if !last {
+        return Ok(Taken::ForNow);
+    }
+    core.wire.send(stuffing.end_mark()?, Owed::Content(tx), now);
+    Ok(Taken::ToTheEnd)
+}
+
+/// A block for BDAT. It is sent when its chunk is.
+fn take_into_chunks(gathering: &mut Gathering, block: &Bytes, last: bool) -> Result<Taken, BareLineEnd> {
+    gathering.add(block)?;
+    if last {
+        gathering.complete()?;
+    }
+    Ok(Taken::ForNow)
 }
 
 fn rset_answered(reply: &Reply) -> Verdict {

@@ -1,5 +1,5 @@
 //! The content on its way to the wire: a dot doubled at the beginning of a line, the end mark, and no line end
-//! that is not CRLF.
+//! that is not CRLF. Under BDAT only the last of the three.
 //!
 //! RFC 5321 section 4.5.2, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2>:
 //! > Before sending a line of mail text, the SMTP client checks the first character of the line. If it is a
@@ -34,12 +34,29 @@ pub(super) struct BareLineEnd;
 #[derive(Debug)]
 pub(super) struct Stuffing {
     position: Position,
+    dots: Dots,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Dots {
+    Doubled,
+    AsTheyAre,
 }
 
 impl Stuffing {
+    /// For DATA.
     pub(super) fn new() -> Self {
         Self {
             position: Position::LineStart,
+            dots: Dots::Doubled,
+        }
+    }
+
+    /// For BDAT, where a dot means nothing: line ends alone are followed.
+    pub(super) fn of_lines() -> Self {
+        Self {
+            position: Position::LineStart,
+            dots: Dots::AsTheyAre,
         }
     }
 
@@ -55,7 +72,11 @@ impl Stuffing {
             write(Part::Content(Bytes::from_static(b"\r")));
         }
         let mut from = 0;
-        for dot in scan.dots {
+        let dots = match self.dots {
+            Dots::Doubled => scan.dots.as_slice(),
+            Dots::AsTheyAre => &[],
+        };
+        for &dot in dots {
             if dot > from {
                 write(Part::Content(block.slice(from..dot)));
             }
@@ -67,6 +88,15 @@ impl Stuffing {
         }
         self.position = scan.position;
         Ok(())
+    }
+
+    /// What the last line lacks of its end.
+    pub(super) fn line_end(&self) -> Result<&'static [u8], BareLineEnd> {
+        match self.position {
+            Position::AfterCr => Err(BareLineEnd),
+            Position::LineStart => Ok(b""),
+            Position::WithinLine => Ok(b"\r\n"),
+        }
     }
 
     /// The end mark, on a line of its own.

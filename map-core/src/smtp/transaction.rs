@@ -1,137 +1,94 @@
-//! One mail transaction: its recipients, how far it is, and what its replies decide.
+//! What the caller submitted: its recipients, what became of each, and which of them the next round takes.
 
 use super::capabilities::Capabilities;
-use super::command::{Command, Parameters};
-use super::stuffing::Stuffing;
-use super::transmit::Owed;
+use super::connection::Ending;
+use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyInfo, Envelope, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, TransactionId, Unfit,
+    BodyForm, BodyInfo, Chunking, Envelope, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage,
+    TransactionId, Unfit,
 };
-use bytes::Bytes;
+use crate::address::{ForwardPath, MailboxDomain, ReversePath};
+use crate::message::BodyType;
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// A transaction and the recipients that have no outcome yet.
+/// RFC 5321 section 4.5.3.1.8, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.8>:
+/// > The minimum total number of recipients that MUST be buffered is 100 recipients.
+const MAX_ROUND: usize = 100;
+/// A content of so many octets goes by BDAT where the caller leaves it to us.
+const LARGE: u64 = 16 * 1024 * 1024;
+
+/// A transaction and how far each of its recipients is.
+///
+/// It is served in rounds, each of which is a mail transaction of SMTP: the first takes as many recipients as a host
+/// may be given at once, and the next those whom the first left over, or could not take.
 #[derive(Debug)]
 pub(super) struct Transaction {
     id: TransactionId,
     envelope: Envelope,
     body: BodyInfo,
-    /// By index in the envelope: true until the recipient's outcome is told.
-    open: Vec<bool>,
-    parameters: Parameters,
-    /// The refusal of a MAIL with parameters, while the one without is not answered.
-    refusal: Option<Arc<Reply>>,
-    pub(super) step: Step,
+    /// By index in the envelope.
+    turns: Vec<Turn>,
+    /// How many of them have no outcome.
+    open: usize,
+    /// Of the body's forms, the one for this host.
+    form: usize,
+    offers: Offers,
+    /// Recipients of one round, at most.
+    room: usize,
+    /// Domains of recipients of one round, at most.
+    domains: usize,
+    /// The server has answered a round of it to the end.
+    served: bool,
 }
 
-/// How far a transaction is.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// MAIL, RCPT and DATA are sent, or still to be sent, and their replies come in order.
-    Envelope(Progress),
-    /// 354 was read: blocks of content are taken.
-    Content(TakingContent),
-    /// The content is queued with its end mark, and not all of it is sent.
-    EndMark,
-    /// Everything is sent: behind the commit point.
-    FinalReply,
-    /// 354 was read and nobody accepted: a dot alone is queued.
-    LoneDot(AfterLoneDot),
-    /// The dot is sent.
-    LoneDotReply(AfterLoneDot),
-    /// No reply to this transaction is owed any more.
-    Over {
-        /// The server may still hold its MAIL: RSET before the next.
-        stale: bool,
-    },
-}
-
-/// Where the envelope stands: what to send next, and what the replies so far were.
-#[derive(Debug)]
-pub(super) struct Progress {
-    next: Next,
-    mail: MailReply,
-    /// RCPT commands of this attempt, as indices of the envelope.
-    recipients: Vec<usize>,
-    /// Of them, how many were answered.
-    answered: usize,
-    /// Of them, how many were answered 2yz.
-    accepted: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Mail,
-    /// The RCPT at this place of `Progress::recipients`.
-    Rcpt(usize),
-    Data,
-    Nothing,
-}
-
-#[derive(Debug)]
-enum MailReply {
-    Accepted,
-    Owed,
-    Refused,
-    /// Refused with a code that may mean a parameter: once more without, when all replies are read.
-    RefusedForParameters,
-}
-
-/// What follows the reply to a dot in place of content.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AfterLoneDot {
-    /// MAIL once more, without parameters.
-    Again,
-    /// The transaction is over.
+/// How far one recipient is.
+#[derive(Clone, Debug)]
+enum Turn {
+    /// In a round to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if one did.
+    ToCome(Option<Arc<Reply>>),
+    /// In the round whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
+    Now,
+    /// Its outcome is told.
     Over,
 }
 
-/// The content being taken from the driver.
-#[derive(Debug)]
-pub(super) struct TakingContent {
-    pub(super) stuffing: Stuffing,
-    /// The driver was asked for a block and has not given it.
-    pub(super) asked: bool,
-}
-
-/// What a reply within an envelope leads to.
-pub(super) enum Verdict {
-    /// Go on.
-    Continue,
-    /// The content comes next.
-    Content {
-        tx: TransactionId,
-        /// Which of its forms.
-        form: usize,
-    },
-    /// 354, and nobody accepted: a dot alone.
-    LoneDot,
-    /// 354 to an envelope whose MAIL was refused but a RCPT accepted. A dot alone might deliver an empty
-    /// message there: close.
-    Contradiction,
-    /// The session is refused.
-    Refused,
-    /// The reply cannot stand where it stands.
-    Unexpected,
+/// What the server can be told beyond what it must be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Offers {
+    size: bool,
+    dsn: bool,
+    chunking: bool,
 }
 
 impl Transaction {
     pub(super) fn new(id: TransactionId, envelope: Envelope, body: BodyInfo) -> Self {
-        let open = vec![true; envelope.recipients.len()];
+        let open = envelope.recipients.len();
         Self {
             id,
             envelope,
             body,
+            turns: vec![Turn::ToCome(None); open],
             open,
-            parameters: Parameters::default(),
-            refusal: None,
-            step: Step::Over { stale: false },
+            form: 0,
+            offers: Offers::default(),
+            room: MAX_ROUND,
+            domains: usize::MAX,
+            served: false,
         }
     }
 
     pub(super) fn id(&self) -> TransactionId {
         self.id
+    }
+
+    pub(super) fn reverse_path(&self) -> &ReversePath {
+        &self.envelope.reverse_path
+    }
+
+    pub(super) fn forward_path(&self, index: usize) -> Option<&ForwardPath> {
+        Some(&self.envelope.recipients.get(index)?.forward_path)
     }
 
     /// The transaction ends without having begun.
@@ -142,7 +99,7 @@ impl Transaction {
 
     /// A transaction without recipients is finished as soon as it is looked at.
     fn finish_if_empty(&self, events: &mut VecDeque<Event>) {
-        if self.open.is_empty() {
+        if self.turns.is_empty() {
             events.push_back(Event::Finished(self.id));
         }
     }
@@ -150,313 +107,274 @@ impl Transaction {
     /// Fits the transaction to what the server offers: some recipients, or all, may get their outcome here.
     pub(super) fn plan(&mut self, capabilities: &Capabilities, events: &mut VecDeque<Event>) {
         self.finish_if_empty(events);
-        let size = self.body.forms.first().and_then(|form| form.size);
-        if let (Some(size), Some(limit)) = (size, capabilities.size_limit())
-            && size > limit
-        {
-            // RFC 1870 section 4, https://www.rfc-editor.org/rfc/rfc1870#section-4
-            // > Any attempt by a client to transfer a message which is larger than this fixed upper limit will
-            // > fail.
-            self.decide_all(&Outcome::Unfit(Unfit::TooLarge { size, limit }), events);
+        if self.envelope.parameters.require_tls && !capabilities.require_tls {
+            // RFC 8689 section 4.2.1, https://www.rfc-editor.org/rfc/rfc8689#section-4.2.1: such a message goes over
+            // a verified session to a server that offers REQUIRETLS there, or not at all.
+            self.decide_all(&Outcome::Unfit(Unfit::NeedsRequireTls), events);
         }
-        let sender_needs_utf8 = match &self.envelope.reverse_path {
-            super::ReversePath::Mailbox(mailbox) => mailbox.needs_smtputf8(),
-            super::ReversePath::Null => false,
-        };
-        let mut smtputf8 = sender_needs_utf8;
-        for index in 0..self.open.len() {
-            let needs = self
-                .envelope
-                .recipients
-                .get(index)
-                .is_some_and(|recipient| recipient.forward_path.0.needs_smtputf8());
-            if (sender_needs_utf8 || needs) && !capabilities.smtputf8 {
-                self.decide(index, Outcome::Unfit(Unfit::NeedsSmtpUtf8), events);
+        match self.choose_form(capabilities) {
+            Ok(form) => self.form = form,
+            Err(unfit) => self.decide_all(&Outcome::Unfit(unfit), events),
+        }
+        if !capabilities.smtputf8 {
+            for index in 0..self.turns.len() {
+                if self.sender_needs_utf8() || self.recipient_needs_utf8(index) {
+                    self.decide(index, Outcome::Unfit(Unfit::NeedsSmtpUtf8), events);
+                }
             }
-            smtputf8 |= needs;
         }
-        self.parameters = Parameters {
-            size: capabilities.size.and(size),
-            smtputf8: smtputf8 && capabilities.smtputf8,
+        self.offers = Offers {
+            size: capabilities.size.is_some(),
+            dsn: capabilities.dsn,
+            chunking: capabilities.chunking,
         };
-        self.begin();
+        let limit = |limit: Option<NonZeroU32>| limit.and_then(|limit| usize::try_from(limit.get()).ok());
+        self.room = limit(capabilities.limits.rcpt_max).map_or(MAX_ROUND, |limit| limit.min(MAX_ROUND));
+        self.domains = limit(capabilities.limits.rcpt_domain_max).unwrap_or(usize::MAX);
     }
 
-    /// MAIL comes next, or nothing if nobody is left.
-    fn begin(&mut self) {
-        let recipients: Vec<usize> = self
-            .open
-            .iter()
-            .enumerate()
-            .filter_map(|(index, open)| open.then_some(index))
-            .collect();
-        self.step = if recipients.is_empty() {
-            Step::Over { stale: false }
+    /// The first form that the server can take, or why it can take none.
+    fn choose_form(&self, capabilities: &Capabilities) -> Result<usize, Unfit> {
+        let fits = |form: &BodyForm| {
+            capabilities.takes(form.needs.body_type) && (capabilities.smtputf8 || !form.needs.smtputf8)
+        };
+        let limit = capabilities.size_limit().unwrap_or(u64::MAX);
+        let is_small = |form: &BodyForm| form.size.is_none_or(|size| size <= limit);
+        let by_bdat = |form: &BodyForm| form.needs.body_type == BodyType::Binary;
+        let any = [BodyForm::default()];
+        let forms: &[BodyForm] = if self.body.forms.is_empty() {
+            &any
         } else {
-            Step::Envelope(Progress {
-                next: Next::Mail,
-                mail: MailReply::Owed,
-                recipients,
-                answered: 0,
-                accepted: 0,
-            })
+            &self.body.forms
         };
-    }
-
-    /// The command to send next, if one may be sent without another reply.
-    pub(super) fn next_command(&self) -> Option<(Bytes, Owed)> {
-        let Step::Envelope(progress) = &self.step else {
-            return None;
-        };
-        match progress.next {
-            Next::Mail => {
-                let command = Command::Mail(&self.envelope.reverse_path, self.parameters);
-                Some((command.to_octets(), Owed::Mail(self.id)))
-            }
-            Next::Rcpt(place) => {
-                let index = *progress.recipients.get(place)?;
-                let command = Command::Rcpt(&self.envelope.recipients.get(index)?.forward_path);
-                Some((command.to_octets(), Owed::Rcpt(self.id, index)))
-            }
-            Next::Data => Some((Command::Data.to_octets(), Owed::Data(self.id))),
-            Next::Nothing => None,
+        let first = |fits: &dyn Fn(&BodyForm) -> bool| forms.iter().position(fits);
+        let avoided = || first(&|form| fits(form) && is_small(form) && !by_bdat(form));
+        let avoided = (self.body.chunking == Chunking::Avoid).then(avoided).flatten();
+        if let Some(form) = avoided.or_else(|| first(&|form| fits(form) && is_small(form))) {
+            return Ok(form);
+        }
+        // RFC 1870 section 4, https://www.rfc-editor.org/rfc/rfc1870#section-4
+        // > Any attempt by a client to transfer a message which is larger than this fixed upper limit will
+        // > fail.
+        if let Some(BodyForm { size: Some(size), .. }) = forms.iter().find(|form| fits(form)) {
+            return Err(Unfit::TooLarge { size: *size, limit });
+        }
+        // What the least demanding form needs is what there is no way around.
+        let needs = forms.last().copied().unwrap_or_default().needs;
+        if needs.smtputf8 && !capabilities.smtputf8 {
+            Err(Unfit::NeedsSmtpUtf8)
+        } else {
+            Err(Unfit::NeedsBodyType(needs.body_type))
         }
     }
 
-    /// The command of [`Self::next_command`] was queued.
-    pub(super) fn advance(&mut self) {
-        let Step::Envelope(progress) = &mut self.step else {
-            return;
-        };
-        progress.next = match progress.next {
-            Next::Mail => Next::Rcpt(0),
-            Next::Rcpt(place) if place + 1 < progress.recipients.len() => Next::Rcpt(place + 1),
-            Next::Rcpt(_) => Next::Data,
-            Next::Data | Next::Nothing => Next::Nothing,
-        };
-    }
-
-    /// The reply to MAIL.
-    pub(super) fn mail_answered(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
-        };
-        let without = self.parameters.indispensable();
-        match reply.severity() {
-            Severity::PositiveCompletion => {
-                progress.mail = MailReply::Accepted;
-                self.refusal = None;
-            }
-            Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
-                progress.mail = MailReply::RefusedForParameters;
-                self.parameters = without;
-                self.refusal = Some(Arc::clone(reply));
-            }
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                progress.mail = MailReply::Refused;
-                self.refusal = None;
-                self.decide_all(
-                    &Outcome::Refused {
-                        stage: Stage::Mail,
-                        reply: Arc::clone(reply),
-                    },
-                    events,
-                );
-            }
-            _ => return Verdict::Unexpected,
+    fn sender_needs_utf8(&self) -> bool {
+        match self.reverse_path() {
+            ReversePath::Mailbox(mailbox) => mailbox.needs_smtputf8(),
+            ReversePath::Null => false,
         }
-        Verdict::Continue
     }
 
-    /// The reply to one RCPT.
-    pub(super) fn rcpt_answered(
-        &mut self,
-        index: usize,
-        reply: &Arc<Reply>,
-        events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
+    fn recipient_needs_utf8(&self, index: usize) -> bool {
+        self.forward_path(index)
+            .is_some_and(|path| path.0.needs_smtputf8())
+    }
+
+    /// Which of the body's forms is sent, as an index.
+    pub(super) fn form(&self) -> usize {
+        self.form
+    }
+
+    fn chosen(&self) -> BodyForm {
+        self.body.forms.get(self.form).copied().unwrap_or_default()
+    }
+
+    pub(super) fn body_type(&self) -> BodyType {
+        self.chosen().needs.body_type
+    }
+
+    /// True when the content goes by BDAT.
+    pub(super) fn goes_by_bdat(&self) -> bool {
+        let form = self.chosen();
+        let is_asked_for = match self.body.chunking {
+            Chunking::Auto => form.size.is_some_and(|size| size >= LARGE),
+            Chunking::Avoid => false,
+            Chunking::Prefer => true,
         };
-        progress.answered += 1;
-        match reply.severity() {
-            // RFC 5321 section 4.3.2 lists 250 and 251 for RCPT, and 252 has been seen: the first digit decides.
-            Severity::PositiveCompletion => progress.accepted += 1,
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                // Behind a refused MAIL it says nothing about the recipient.
-                if matches!(progress.mail, MailReply::Accepted) {
-                    let outcome = Outcome::Refused {
-                        stage: Stage::Rcpt,
-                        reply: Arc::clone(reply),
-                    };
-                    self.decide(index, outcome, events);
+        self.offers.chunking && (is_asked_for || form.needs.body_type == BodyType::Binary)
+    }
+
+    /// For the MAIL of a round with these recipients.
+    pub(super) fn mail_parameters(&self, recipients: &[usize]) -> MailParameters {
+        let form = self.chosen();
+        let wishes = &self.envelope.parameters;
+        let dsn = self.offers.dsn;
+        MailParameters {
+            body: form.needs.body_type,
+            smtputf8: form.needs.smtputf8
+                || self.sender_needs_utf8()
+                || recipients.iter().any(|index| self.recipient_needs_utf8(*index)),
+            require_tls: wishes.require_tls,
+            size: form.size.filter(|_| self.offers.size),
+            ret: wishes.ret.filter(|_| dsn),
+            envelope_id: wishes.envelope_id.clone().filter(|_| dsn),
+        }
+    }
+
+    /// RFC 3461 section 5.2.2, <https://www.rfc-editor.org/rfc/rfc3461#section-5.2.2>: a host that does not offer DSN
+    /// is sent the message without what is asked of it.
+    pub(super) fn rcpt_parameters(&self, index: usize) -> RcptParameters<'_> {
+        match self.envelope.recipients.get(index) {
+            Some(recipient) if self.offers.dsn => RcptParameters {
+                notify: recipient.notify,
+                original: recipient.original.as_ref(),
+            },
+            _ => RcptParameters::default(),
+        }
+    }
+
+    /// The server refused a command for its parameters: from now on it is told only what it must be.
+    pub(super) fn drop_courtesies(&mut self) {
+        self.offers.size = false;
+        self.offers.dsn = false;
+    }
+
+    /// The recipients of the next round; empty if nobody waits for one.
+    pub(super) fn next_round(&self) -> Vec<usize> {
+        let mut domains: Vec<&MailboxDomain> = Vec::new();
+        let mut recipients = Vec::new();
+        for (index, turn) in self.turns.iter().enumerate() {
+            if recipients.len() >= self.room {
+                break;
+            }
+            let (Turn::ToCome(_), Some(path)) = (turn, self.forward_path(index)) else {
+                continue;
+            };
+            let domain = path.0.domain();
+            if !domains.contains(&domain) {
+                if domains.len() >= self.domains {
+                    continue;
                 }
+                domains.push(domain);
             }
-            _ => return Verdict::Unexpected,
+            recipients.push(index);
         }
-        Verdict::Continue
+        recipients
     }
 
-    /// The reply to DATA.
-    pub(super) fn data_answered(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
-        };
-        let mail_accepted = matches!(progress.mail, MailReply::Accepted);
-        match reply.severity() {
-            Severity::PositiveIntermediate if progress.accepted == 0 => {
-                let again = matches!(progress.mail, MailReply::RefusedForParameters);
-                self.step = Step::LoneDot(if again {
-                    AfterLoneDot::Again
-                } else {
-                    AfterLoneDot::Over
-                });
-                Verdict::LoneDot
+    /// So many recipients the host takes at once, as it turned out.
+    pub(super) fn limit_room(&mut self, recipients: usize) {
+        self.room = recipients.max(1);
+    }
+
+    /// MAIL was accepted for a round.
+    pub(super) fn begin_turns(&mut self, recipients: &[usize]) {
+        for index in recipients {
+            if let Some(turn @ Turn::ToCome(_)) = self.turns.get_mut(*index) {
+                *turn = Turn::Now;
             }
-            Severity::PositiveIntermediate if mail_accepted => {
-                self.step = Step::Content(TakingContent {
-                    stuffing: Stuffing::new(),
-                    asked: false,
-                });
-                Verdict::Content { tx: self.id, form: 0 }
-            }
-            Severity::PositiveIntermediate => {
-                // The MAIL without parameters cannot be said any more: a refusal of a parameter decides nothing.
-                self.refusal = None;
-                Verdict::Contradiction
-            }
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                if mail_accepted {
-                    self.decide_all(
-                        &Outcome::Refused {
-                            stage: Stage::Data,
-                            reply: Arc::clone(reply),
-                        },
-                        events,
-                    );
-                }
-                Verdict::Continue
-            }
-            _ => Verdict::Unexpected,
         }
     }
 
-    /// Nothing of this transaction is on its way and no reply to it is owed: where its envelope leads, unless
-    /// another command comes next.
-    pub(super) fn envelope_at_rest(&mut self) {
-        let Step::Envelope(progress) = &self.step else {
-            return;
-        };
-        let nobody = progress.answered == progress.recipients.len() && progress.accepted == 0;
-        match progress.mail {
-            MailReply::Refused => self.step = Step::Over { stale: false },
-            MailReply::RefusedForParameters => self.begin(),
-            // DATA was answered too, and not by 354, or is not worth sending.
-            MailReply::Accepted if nobody || matches!(progress.next, Next::Nothing) => {
-                self.step = Step::Over { stale: true };
-            }
-            MailReply::Accepted | MailReply::Owed => {}
+    /// A refusal that is not this recipient's own: it takes part in another round.
+    pub(super) fn put_off(&mut self, index: usize, refusal: &Arc<Reply>) {
+        if let Some(turn @ Turn::Now) = self.turns.get_mut(index) {
+            *turn = Turn::ToCome(Some(Arc::clone(refusal)));
         }
     }
 
-    /// The reply to a lone dot, which says nothing that is not known.
+    /// The server answered a round to its end, whatever it said.
+    pub(super) fn set_served(&mut self) {
+        self.served = true;
+    }
+
+    /// MAIL was refused.
     ///
-    /// No RSET is needed behind it. RFC 5321 section 4.1.1.4,
-    /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
-    /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
-    /// > information.
-    pub(super) fn lone_dot_answered(&mut self) -> Verdict {
-        match self.step {
-            Step::LoneDot(AfterLoneDot::Again) | Step::LoneDotReply(AfterLoneDot::Again) => self.begin(),
-            _ => self.step = Step::Over { stale: false },
-        }
-        Verdict::Continue
-    }
-
-    /// The last octet of the content, or of the dot in its place, was sent.
-    pub(super) fn end_mark_sent(&mut self) {
-        match self.step {
-            Step::EndMark => self.step = Step::FinalReply,
-            Step::LoneDot(then) => self.step = Step::LoneDotReply(then),
-            _ => {}
+    /// The same MAIL was accepted before if a round was served: then it is the session that takes no more, and not the
+    /// message that is refused.
+    pub(super) fn refuse_mail(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) {
+        for index in 0..self.turns.len() {
+            let outcome = match self.turns.get(index) {
+                Some(Turn::ToCome(Some(refusal))) => put_off(refusal),
+                Some(Turn::ToCome(None)) if self.served => Outcome::Unserved,
+                _ => Outcome::Refused {
+                    stage: Stage::Mail,
+                    reply: Arc::clone(reply),
+                },
+            };
+            self.decide(index, outcome, events);
         }
     }
 
-    /// The final reply.
-    pub(super) fn content_answered(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) -> Verdict {
-        let stage = Stage::Content;
-        let said = Arc::clone(reply);
-        let (outcome, verdict) = match reply.severity() {
-            Severity::PositiveCompletion => (Outcome::Accepted(said), Verdict::Continue),
-            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
-                (Outcome::Refused { stage, reply: said }, Verdict::Refused)
+    /// The host has said that it takes no more mail transactions in this session.
+    pub(super) fn leave_unserved(&mut self, events: &mut VecDeque<Event>) {
+        self.finish_if_empty(events);
+        for index in 0..self.turns.len() {
+            if matches!(self.turns.get(index), Some(Turn::ToCome(_))) {
+                self.decide(index, Outcome::Unserved, events);
             }
-            Severity::TransientNegative | Severity::PermanentNegative => {
-                (Outcome::Refused { stage, reply: said }, Verdict::Continue)
-            }
-            _ => (Outcome::Uncertain(Loss::Nonsense(said)), Verdict::Unexpected),
+        }
+    }
+
+    /// The session ends. `round` is what that means for those whose round it was; `past_mail`: its MAIL was accepted,
+    /// so that the others had no part in it.
+    pub(super) fn end_session(
+        &mut self,
+        ending: &Ending,
+        round: &Outcome,
+        past_mail: bool,
+        events: &mut VecDeque<Event>,
+    ) {
+        let for_bystander = ending.for_bystander();
+        let is_for_another_session = match ending {
+            Ending::Lost(why) => self.served && matches!(why, Loss::Closed | Loss::Reset(_)),
+            Ending::Refused { .. } => self.served,
+            Ending::NoBdat(_) => true,
+            Ending::Unexpected { .. } => false,
         };
-        self.decide_all(&outcome, events);
-        self.step = Step::Over { stale: false };
-        verdict
-    }
-
-    /// The session ends without a reply to what this transaction awaits.
-    pub(super) fn lose(&mut self, stage: Stage, why: &Loss, events: &mut VecDeque<Event>) {
-        let outcome = match (&self.step, &self.refusal) {
-            (Step::FinalReply, _) => Outcome::Uncertain(why.clone()),
-            // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
-            (_, Some(refusal)) if !matches!(why, Loss::Aborted(_)) => Outcome::Refused {
-                stage: Stage::Mail,
-                reply: Arc::clone(refusal),
-            },
-            _ => Outcome::Lost {
-                stage,
-                why: why.clone(),
-            },
-        };
-        self.decide_all(&outcome, events);
-    }
-
-    /// True while the server takes what is sent for content.
-    pub(super) fn is_within_content(&self) -> bool {
-        matches!(self.step, Step::Content(_) | Step::EndMark | Step::LoneDot(_))
-    }
-
-    /// What is awaited, as far as the replies tell.
-    pub(super) fn awaits(&self) -> Stage {
-        match &self.step {
-            Step::Envelope(progress) => match progress.mail {
-                MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => Stage::Mail,
-                MailReply::Accepted if progress.answered < progress.recipients.len() => Stage::Rcpt,
-                MailReply::Accepted => Stage::Data,
-            },
-            // Nobody is left, or MAIL comes once more.
-            Step::LoneDot(_) | Step::LoneDotReply(_) => Stage::Mail,
-            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::Over { .. } => Stage::Content,
+        let keeps_refusals = !matches!(ending, Ending::Lost(Loss::Aborted(_)) | Ending::NoBdat(_));
+        for index in 0..self.turns.len() {
+            let outcome = match self.turns.get(index) {
+                None | Some(Turn::Over) => continue,
+                Some(Turn::ToCome(Some(refusal))) if keeps_refusals => put_off(refusal),
+                Some(Turn::ToCome(_)) if is_for_another_session => Outcome::Unserved,
+                Some(Turn::ToCome(_)) if past_mail => for_bystander.clone(),
+                Some(Turn::ToCome(_) | Turn::Now) => round.clone(),
+            };
+            self.decide(index, outcome, events);
         }
     }
 
     /// True when every recipient has its outcome.
     pub(super) fn is_decided(&self) -> bool {
-        !self.open.contains(&true)
+        self.open == 0
+    }
+
+    /// Everybody whose turn it is gets this outcome.
+    pub(super) fn decide_round(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
+        for index in 0..self.turns.len() {
+            if matches!(self.turns.get(index), Some(Turn::Now)) {
+                self.decide(index, outcome.clone(), events);
+            }
+        }
     }
 
     /// Every recipient without an outcome gets this one.
     pub(super) fn decide_all(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
-        for index in 0..self.open.len() {
+        for index in 0..self.turns.len() {
             self.decide(index, outcome.clone(), events);
         }
     }
 
     /// The one place where an outcome is told, so that it is told once, and `Finished` behind the last.
-    fn decide(&mut self, index: usize, outcome: Outcome, events: &mut VecDeque<Event>) {
-        let Some(open) = self.open.get_mut(index) else {
+    pub(super) fn decide(&mut self, index: usize, outcome: Outcome, events: &mut VecDeque<Event>) {
+        let Some(turn) = self.turns.get_mut(index) else {
             return;
         };
-        if !std::mem::replace(open, false) {
+        if matches!(std::mem::replace(turn, Turn::Over), Turn::Over) {
             return;
         }
+        self.open = self.open.saturating_sub(1);
         events.push_back(Event::Recipient {
             tx: self.id,
             index,
@@ -468,11 +386,40 @@ impl Transaction {
     }
 }
 
+/// The refusal that put a recipient off, and then no other turn came.
+fn put_off(refusal: &Arc<Reply>) -> Outcome {
+    Outcome::Refused {
+        stage: Stage::Rcpt,
+        reply: Arc::clone(refusal),
+    }
+}
+
 /// RFC 5321 section 4.1.1.11, <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.11>, names 555; servers
 /// that do not know a parameter at all answer 501 or 504.
-fn names_a_parameter(code: ReplyCode) -> bool {
+pub(super) fn names_a_parameter(code: ReplyCode) -> bool {
     matches!(
         code,
         ReplyCode::PARAMETER_SYNTAX | ReplyCode::PARAMETER_NOT_IMPLEMENTED | ReplyCode::MAIL_PARAMETERS
     )
+}
+
+/// Too many recipients, when others were accepted before it.
+///
+/// RFC 5321 section 4.5.3.1.10, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10>:
+/// > Clients SHOULD treat a 552 code in this case as a temporary, rather than permanent, failure
+///
+/// 452 and 552 are also said of a full mailbox and of a message that is too large; then the enhanced status code, if
+/// there is one, says so.
+pub(super) fn says_too_many_recipients(reply: &Reply) -> bool {
+    let status = reply.enhanced.map(|status| (status.subject, status.detail));
+    match reply.code {
+        ReplyCode::INSUFFICIENT_STORAGE => matches!(status, None | Some((5, 3))),
+        ReplyCode::STORAGE_EXCEEDED => !matches!(status, Some((2, _) | (3, 4))),
+        _ => false,
+    }
+}
+
+/// What RFC 3030 leaves of a server that offers BDAT and answers the first one so: it does not know it.
+pub(super) fn does_not_know_bdat(reply: &Reply) -> bool {
+    reply.severity() == Severity::PermanentNegative && (500..=504).contains(&reply.code.0)
 }

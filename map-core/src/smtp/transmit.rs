@@ -35,7 +35,9 @@ pub(super) enum Owed {
     /// RCPT, with the recipient's index in the envelope.
     Rcpt(TransactionId, usize),
     Data(TransactionId),
-    /// The content with its end mark: the final reply.
+    /// A chunk of the content that is not the last.
+    Chunk(TransactionId),
+    /// The content with its end mark, or the last chunk: the final reply.
     Content(TransactionId),
     /// A dot alone, where DATA was answered 354 and no recipient was accepted.
     LoneDot(TransactionId),
@@ -54,6 +56,7 @@ impl Owed {
             Self::Mail(_) => Stage::Mail,
             Self::Rcpt(..) => Stage::Rcpt,
             Self::Data(_) => Stage::Data,
+            Self::Chunk(_) => Stage::Chunk,
             Self::Content(_) | Self::LoneDot(_) => Stage::Content,
             Self::Quit => Stage::Quit,
         }
@@ -68,9 +71,12 @@ impl Owed {
             | Self::Auth
             | Self::Rset
             | Self::Quit => None,
-            Self::Mail(tx) | Self::Rcpt(tx, _) | Self::Data(tx) | Self::Content(tx) | Self::LoneDot(tx) => {
-                Some(tx)
-            }
+            Self::Mail(tx)
+            | Self::Rcpt(tx, _)
+            | Self::Data(tx)
+            | Self::Chunk(tx)
+            | Self::Content(tx)
+            | Self::LoneDot(tx) => Some(tx),
         }
     }
 
@@ -97,6 +103,30 @@ pub(super) enum Part {
     Ours(Bytes),
 }
 
+impl Part {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Content(octets) | Self::Ours(octets) => octets.len(),
+        }
+    }
+
+    /// Takes so many octets from its beginning, or all there are.
+    pub(super) fn split_to(&mut self, octets: usize) -> Self {
+        let octets = octets.min(self.len());
+        match self {
+            Self::Content(all) => Self::Content(all.split_to(octets)),
+            Self::Ours(all) => Self::Ours(all.split_to(octets)),
+        }
+    }
+}
+
+/// How many octets, and not which.
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets", self.len())
+    }
+}
+
 /// How many octets, and not which: they may be a mail, or a password.
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,6 +143,8 @@ pub(super) struct Wire {
     unsent: VecDeque<Segment>,
     /// Octets of the first segment that are already sent.
     written: usize,
+    /// Segments before the first one belong to the same command or content, and are sent.
+    is_within: bool,
     /// Octets in `unsent`, those of `written` not counted.
     queued: usize,
     owed: VecDeque<Owed>,
@@ -129,6 +161,7 @@ impl Wire {
         Self {
             unsent: VecDeque::new(),
             written: 0,
+            is_within: false,
             queued: 0,
             owed: VecDeque::new(),
             announced: 0,
@@ -144,17 +177,34 @@ impl Wire {
         self.since = now;
     }
 
-    /// Queues a command, or the end of a content.
+    /// Queues a command, or the end mark of a content.
     pub(super) fn send(&mut self, octets: Bytes, completes: Owed, now: Instant) {
-        let completes = Some(completes);
-        self.push(
-            Segment {
-                octets,
-                completes,
-                is_content: false,
-            },
-            now,
-        );
+        self.push(Part::Ours(octets), Some(completes), now);
+    }
+
+    /// Queues octets of a content that do not end it.
+    pub(super) fn send_part(&mut self, part: Part, now: Instant) {
+        self.push(part, None, now);
+    }
+
+    /// Queues a chunk, its command first.
+    pub(super) fn send_chunk(
+        &mut self,
+        command: Bytes,
+        mut parts: VecDeque<Part>,
+        completes: Owed,
+        now: Instant,
+    ) {
+        let last = parts.pop_back();
+        let first = Part::Ours(command);
+        let Some(last) = last else {
+            return self.push(first, Some(completes), now);
+        };
+        self.push(first, None, now);
+        for part in parts {
+            self.push(part, None, now);
+        }
+        self.push(last, Some(completes), now);
     }
 
     /// The octets of a content are counted from here on.
@@ -162,29 +212,20 @@ impl Wire {
         self.content = Some((tx, 0));
     }
 
-    /// Queues octets between those of the content, and not its end.
-    pub(super) fn send_part(&mut self, part: Part, now: Instant) {
+    fn push(&mut self, part: Part, completes: Option<Owed>, now: Instant) {
         let (octets, is_content) = match part {
             Part::Content(octets) => (octets, true),
             Part::Ours(octets) => (octets, false),
         };
-        let completes = None;
-        self.push(
-            Segment {
-                octets,
-                completes,
-                is_content,
-            },
-            now,
-        );
-    }
-
-    fn push(&mut self, segment: Segment, now: Instant) {
         if self.is_quiet() {
             self.since = now;
         }
-        self.queued = self.queued.saturating_add(segment.octets.len());
-        self.unsent.push_back(segment);
+        self.queued = self.queued.saturating_add(octets.len());
+        self.unsent.push_back(Segment {
+            octets,
+            completes,
+            is_content,
+        });
     }
 
     /// What to write next.
@@ -204,7 +245,8 @@ impl Wire {
         now: Instant,
         events: &mut VecDeque<Event>,
     ) -> Option<Owed> {
-        if *octets > 0 && self.owed.is_empty() {
+        // A chunk that moves shows that the server reads, although it owes an answer to one before.
+        if *octets > 0 && matches!(self.owed.front(), None | Some(Owed::Chunk(_))) {
             self.since = now;
         }
         while let Some(segment) = self.unsent.front() {
@@ -220,7 +262,9 @@ impl Wire {
                 return None;
             }
             self.written = 0;
-            if let Some(completed) = self.unsent.pop_front().and_then(|segment| segment.completes) {
+            let completes = self.unsent.pop_front().and_then(|segment| segment.completes);
+            self.is_within = completes.is_none();
+            if let Some(completed) = completes {
                 self.owed.push_back(completed);
                 self.announce_front(events);
                 return Some(completed);
@@ -260,19 +304,34 @@ impl Wire {
         self.announced = self.announced.max(upto.min(self.owed.len()));
     }
 
-    /// Drops what was not begun. A command that was begun is sent to its end, or the next would be a part of it.
+    /// Drops what was not begun. A command or chunk that was begun is sent to its end, or the next would be a part of it.
     pub(super) fn drop_unbegun(&mut self) {
-        self.unsent.truncate(usize::from(self.written > 0));
-        self.queued = self
-            .unsent
-            .front()
-            .map_or(0, |segment| segment.octets.len() - self.written);
+        let kept = if self.is_within_one() {
+            let end = self.unsent.iter().position(|segment| segment.completes.is_some());
+            end.map_or(self.unsent.len(), |end| end + 1)
+        } else {
+            0
+        };
+        self.unsent.truncate(kept);
+        let octets: usize = self.unsent.iter().map(|segment| segment.octets.len()).sum();
+        self.queued = octets.saturating_sub(self.written);
+    }
+
+    /// A command or content is sent in part.
+    pub(super) fn is_within_one(&self) -> bool {
+        self.is_within || self.written > 0
+    }
+
+    /// The last octet of it waits to be sent.
+    pub(super) fn is_sending(&self, what: Owed) -> bool {
+        self.unsent.iter().any(|segment| segment.completes == Some(what))
     }
 
     /// Drops everything that was not sent.
     pub(super) fn drop_unsent(&mut self) {
         self.unsent.clear();
         self.written = 0;
+        self.is_within = false;
         self.queued = 0;
     }
 
@@ -309,6 +368,10 @@ impl Wire {
     pub(super) fn deadline(&self, deadlines: &Deadlines, taking_content: bool) -> Option<Instant> {
         let patience = match (self.owed.front(), self.unsent.front()) {
             (Some(Owed::Content(_) | Owed::LoneDot(_)), _) => deadlines.final_reply,
+            // The whole content is on its way, and what is waited for is as much the final reply.
+            (Some(Owed::Chunk(_)), None) if self.owed.iter().any(|owed| matches!(owed, Owed::Content(_))) => {
+                deadlines.final_reply
+            }
             (Some(owed), _) => deadlines.of(owed.stage()),
             (None, Some(_)) => deadlines.of(self.awaited().map_or(Stage::Content, Owed::stage)),
             (None, None) if taking_content => deadlines.content,
@@ -348,7 +411,7 @@ impl Deadlines {
             Stage::Mail | Stage::Rset => self.mail,
             Stage::Rcpt => self.rcpt,
             Stage::Data => self.data,
-            Stage::Content => self.content,
+            Stage::Chunk | Stage::Content => self.content,
             Stage::Quit => self.quit,
         }
     }

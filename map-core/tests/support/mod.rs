@@ -11,10 +11,10 @@ use map_core::Mailbox;
 use map_core::address::MailboxDomain;
 use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyForm, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
-    NoTls, Outcome, Reply, Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
+    BodyForm, BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
+    Hello, Loss, NoTls, Outcome, Reply, Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,37 @@ pub(crate) const NAMES: [&str; 5] = ["one", "two", "three", "four", "five"];
 /// One message to submit.
 #[derive(Clone, Debug)]
 pub(crate) struct Mail {
-    pub(crate) recipients: usize,
-    pub(crate) size: Option<u64>,
+    pub(crate) envelope: Envelope,
+    pub(crate) body: BodyInfo,
+    /// Of every form.
     pub(crate) content: Bytes,
+}
+
+impl Mail {
+    /// To so many, whose names are [`NAMES`].
+    pub(crate) fn new(recipients: usize, size: Option<u64>, content: Bytes) -> Self {
+        let recipient = |index: usize| match RECIPIENTS.get(index) {
+            Some(known) => known.clone().into(),
+            None => mailbox(&format!("r{index}@mx.example")).into(),
+        };
+        Self {
+            envelope: Envelope {
+                reverse_path: SENDER.clone().into(),
+                recipients: (0..recipients).map(recipient).collect(),
+                parameters: EnvelopeParameters::default(),
+            },
+            body: BodyForm {
+                size,
+                ..BodyForm::default()
+            }
+            .into(),
+            content,
+        }
+    }
+
+    pub(crate) fn recipients(&self) -> usize {
+        self.envelope.recipients.len()
+    }
 }
 
 /// Small numbers without order, the same on every run.
@@ -91,9 +119,19 @@ pub(crate) struct Harness {
     secrets: Vec<String>,
     /// Contents of which at least one block was asked for.
     asked: Vec<usize>,
-    /// Contents whose end mark was told as sent, and the last reply to each.
-    contents_sent: Vec<usize>,
+    /// The form of each content that was opened, in order.
+    opened: Vec<usize>,
+    /// Contents whose end was told as sent and not yet as answered.
+    contents_sent: BTreeSet<usize>,
+    /// The final reply to each of the others, until the next MAIL of the same transaction is answered.
     final_replies: BTreeMap<usize, Severity>,
+    /// Transactions of which a recipient may have been put off to another round: what holds for one content holds for
+    /// some of the recipients only.
+    put_off: BTreeSet<usize>,
+    /// The same for every transaction, since the server has named limits.
+    has_limits: bool,
+    /// Octets of the open content that were sent.
+    sent: u64,
 }
 
 /// How far the one handshake of a connection is.
@@ -130,6 +168,7 @@ pub(crate) fn config(hello: Hello) -> Config {
         deadlines: Deadlines::default(),
         tls: TlsUse::Clear,
         auth: None,
+        chunk_octets: CHUNK_OCTETS,
     }
 }
 
@@ -161,31 +200,22 @@ impl Harness {
             untrusted: Vec::new(),
             secrets: Vec::new(),
             asked: Vec::new(),
-            contents_sent: Vec::new(),
+            opened: Vec::new(),
+            contents_sent: BTreeSet::new(),
             final_replies: BTreeMap::new(),
+            put_off: BTreeSet::new(),
+            has_limits: false,
+            sent: 0,
         }
     }
 
     /// Transactions are numbered from 1.
     pub(crate) fn submit(&mut self, mail: Mail) {
-        let recipient = |index: usize| match RECIPIENTS.get(index) {
-            Some(known) => known.clone().into(),
-            None => mailbox(&format!("r{index}@mx.example")).into(),
-        };
-        let envelope = Envelope {
-            reverse_path: SENDER.clone().into(),
-            recipients: (0..mail.recipients).map(recipient).collect(),
-            parameters: EnvelopeParameters::default(),
-        };
-        let size = mail.size;
-        let form = BodyForm {
-            size,
-            ..BodyForm::default()
-        };
+        let (envelope, body) = (mail.envelope.clone(), mail.body.clone());
         self.mails.push(mail);
         self.handed.push(0);
         let tx = TransactionId(self.mails.len() as u64);
-        self.connection.submit(tx, envelope, form.into(), self.now);
+        self.connection.submit(tx, envelope, body, self.now);
         self.take_events();
     }
 
@@ -216,7 +246,26 @@ impl Harness {
     pub(crate) fn transmit(&mut self, octets: usize) {
         self.check_secrecy(octets);
         self.connection.transmitted(octets, self.now);
+        self.check_progress();
         self.take_events();
+    }
+
+    /// What is told of a content's octets never falls, and never runs ahead of those that were handed over.
+    fn check_progress(&mut self) {
+        if let Some((tx, octets)) = self.connection.content_sent() {
+            let handed = self.handed[number(tx) - 1] as u64;
+            assert!(
+                self.sent <= octets && (octets <= handed || !self.hands_over),
+                "{octets} octets sent, {} before, of {handed}",
+                self.sent
+            );
+            self.sent = octets;
+        }
+    }
+
+    /// Which forms of the contents were opened, in order.
+    pub(crate) fn opened(&self) -> &[usize] {
+        &self.opened
     }
 
     /// The handshake that was asked for ends.
@@ -334,7 +383,9 @@ impl Harness {
                     self.trail.push(command(stage).to_owned());
                     match (stage, tx) {
                         // What was not asked for was a dot alone.
-                        (Stage::Content, Some(tx)) if self.asked.contains(&tx) => self.contents_sent.push(tx),
+                        (Stage::Content, Some(tx)) if self.asked.contains(&tx) => {
+                            self.contents_sent.insert(tx);
+                        }
                         _ => {}
                     }
                 }
@@ -346,13 +397,28 @@ impl Harness {
                 Event::Received { stage, tx, reply } => {
                     let tx = tx.map(number);
                     self.trail.push(reply.code.to_string());
-                    if let (Stage::Content, Some(tx)) = (stage, tx)
-                        && self.contents_sent.contains(&tx)
-                    {
-                        self.final_replies.entry(tx).or_insert(reply.severity());
+                    match (stage, tx) {
+                        (Stage::Content, Some(tx)) if self.contents_sent.remove(&tx) => {
+                            self.final_replies.insert(tx, reply.severity());
+                        }
+                        (Stage::Mail, Some(tx)) => {
+                            self.final_replies.remove(&tx);
+                            self.asked.retain(|asked| *asked != tx);
+                        }
+                        (Stage::Rcpt, Some(tx)) if matches!(reply.code.0, 452 | 501 | 504 | 552 | 555) => {
+                            self.put_off.insert(tx);
+                        }
+                        (Stage::Ehlo, _) => {
+                            self.has_limits |= reply.lines.iter().any(|line| line.starts_with(b"LIMITS"));
+                        }
+                        _ => {}
                     }
                 }
-                Event::OpenContent { tx, .. } => self.handed[number(tx) - 1] = 0,
+                Event::OpenContent { tx, form } => {
+                    self.handed[number(tx) - 1] = 0;
+                    self.opened.push(form);
+                    self.sent = 0;
+                }
                 Event::NeedContent(tx) => {
                     self.asked.push(number(tx));
                     if self.hands_over {
@@ -370,7 +436,7 @@ impl Harness {
                     let told = self.outcomes.range((tx, 0)..(tx + 1, 0)).count();
                     assert_eq!(
                         told,
-                        self.mails[tx - 1].recipients,
+                        self.mails[tx - 1].recipients(),
                         "Finished({tx}) before its outcomes"
                     );
                     assert!(!self.finished.contains(&tx), "Finished({tx}) twice");
@@ -416,23 +482,32 @@ impl Harness {
     /// What must hold for an outcome in any case.
     fn check(&self, tx: usize, index: usize, outcome: &Outcome) {
         assert!(
-            index < self.mails[tx - 1].recipients,
+            index < self.mails[tx - 1].recipients(),
             "no such recipient: {index} of {tx}"
         );
         assert!(!self.finished.contains(&tx), "an outcome behind Finished({tx})");
-        let sent = self.contents_sent.contains(&tx);
+        let awaited = self.contents_sent.contains(&tx);
+        let answered = self.final_replies.get(&tx);
         match outcome {
             Outcome::Accepted(reply) => {
-                assert!(sent, "accepted without its content");
+                assert_eq!(
+                    answered,
+                    Some(&Severity::PositiveCompletion),
+                    "accepted without its content"
+                );
                 assert_eq!(reply.severity(), Severity::PositiveCompletion);
-                assert_eq!(self.final_replies.get(&tx), Some(&Severity::PositiveCompletion));
             }
-            Outcome::Uncertain(_) => assert!(sent, "uncertain before the commit point"),
+            Outcome::Uncertain(_) => {
+                assert!(awaited || answered.is_some(), "uncertain before the commit point");
+            }
             Outcome::Lost { .. } | Outcome::Unexpected { .. } => {
-                assert!(!sent, "{outcome:?} behind the commit point");
+                let past = awaited || answered.is_some();
+                let in_rounds = self.has_limits || self.put_off.contains(&tx);
+                assert!(!past || in_rounds, "{outcome:?} behind the commit point");
             }
-            Outcome::Refused { reply, .. } => assert!(reply.severity().is_negative(), "{outcome:?}"),
-            Outcome::NoBdat(reply) => assert!(reply.severity().is_negative(), "{outcome:?}"),
+            Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) => {
+                assert!(reply.severity().is_negative(), "{outcome:?}");
+            }
             Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => {}
         }
     }
@@ -465,6 +540,7 @@ pub(crate) fn command(stage: Stage) -> &'static str {
         Stage::Mail => "MAIL",
         Stage::Rcpt => "RCPT",
         Stage::Data => "DATA",
+        Stage::Chunk => "chunk",
         Stage::Content => "content",
         Stage::Rset => "RSET",
         Stage::Quit => "QUIT",

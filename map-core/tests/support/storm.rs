@@ -364,11 +364,7 @@ impl<'a> Storm<'a> {
     fn submit(&mut self, recipients: usize) {
         let content = Bytes::from_static(b".line\r\n.\r\nno end");
         let size = [None, Some(15)][recipients % 2];
-        self.harness.submit(Mail {
-            recipients,
-            size,
-            content,
-        });
+        self.harness.submit(Mail::new(recipients, size, content));
     }
 
     fn content(&mut self) {

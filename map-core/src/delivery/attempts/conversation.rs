@@ -51,6 +51,7 @@ impl Delivery<'_> {
             deadlines: environment.deadlines,
             tls: opening.tls,
             auth: relay.and_then(|relay| relay.authentication(&mut rand::rng())),
+            chunk_octets: smtp::CHUNK_OCTETS,
         };
         let recipients = pending
             .iter()

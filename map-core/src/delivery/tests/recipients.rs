@@ -269,7 +269,7 @@ async fn who_lost_the_connection_goes_to_the_next_address_without_who_was_deferr
 
 #[tokio::test(start_paused = true)]
 async fn too_many_recipients_are_brought_in_another_transaction() {
-    let full: &[&str] = &[
+    let twice: &[&str] = &[
         "220 r",
         "250 h",
         "250 m",
@@ -277,17 +277,37 @@ async fn too_many_recipients_are_brought_in_another_transaction() {
         "552 too many",
         "354 d",
         "250 ok",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
         "221 b",
     ];
+    let once: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "552 too many",
+        "354 d",
+        "250 ok",
+        "close",
+    ];
     let still_full: &[&str] = &["220 r", "250 h", "250 m", "552 no room", "221 b"];
-    for (second, reply) in [
-        (GOOD, "RE_SUCCESS."),
-        (Peer::Says(still_full), "RE_BADREPLY: <552>."),
+    for (first, second, connections, reply) in [
+        (twice, Peer::Silent, 1, "RE_SUCCESS."),
+        (once, GOOD, 2, "RE_SUCCESS."),
+        (once, Peer::Says(still_full), 2, "RE_BADREPLY: <552>."),
     ] {
-        let sent = World::new(&[&[(A, Peer::Says(full)), (A, second)], &[(B, Peer::Silent)]])
+        let sent = World::new(&[&[(A, Peer::Says(first)), (A, second)], &[(B, Peer::Silent)]])
             .send_message(&message_to("bob@example.org, carol@example.org"))
             .await;
-        assert_eq!(sent.connected, [A, A], "{}", sent.report.transcript());
+        assert_eq!(
+            sent.connected,
+            [A, A][..connections],
+            "{}",
+            sent.report.transcript()
+        );
         assert_eq!(sent.report.reply().to_string(), reply);
     }
 }

@@ -1,0 +1,586 @@
+//! One mail transaction on the wire: how far it is, and what its replies decide.
+
+use super::chunking::Gathering;
+use super::command::Command;
+use super::connection::Ending;
+use super::parameters::MailParameters;
+use super::stuffing::Stuffing;
+use super::transaction::{Transaction, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
+use super::transmit::Owed;
+use super::{Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, TransactionId};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// MAIL, the RCPT of some recipients of a transaction, and the content for those who were accepted.
+#[derive(Debug)]
+pub(super) struct Round {
+    tx: TransactionId,
+    /// RCPT commands, as indices of the envelope.
+    recipients: Vec<usize>,
+    parameters: MailParameters,
+    /// The refusal of a MAIL with parameters, while the one without is not answered.
+    refusal: Option<Arc<Reply>>,
+    transfer: Transfer,
+    pub(super) step: Step,
+}
+
+/// How the content goes.
+#[derive(Debug)]
+enum Transfer {
+    Bdat(Chunks),
+    Data,
+}
+
+/// What the server has said of the chunks so far.
+#[derive(Debug, Default)]
+struct Chunks {
+    /// How many replies were read.
+    answered: usize,
+    /// What the first refusal means. RFC 3030 section 2, <https://www.rfc-editor.org/rfc/rfc3030#section-2>, lets nothing
+    /// that follows it succeed.
+    refusal: Option<Outcome>,
+}
+
+/// How far a round is.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// MAIL, RCPT and DATA are sent, or still to be sent, and their replies come in order.
+    Envelope(Progress),
+    /// 354 was read, or a recipient was accepted and BDAT comes next: blocks of content are taken.
+    Content(TakingContent),
+    /// The content is queued to its end, and not all of it is sent.
+    EndMark,
+    /// Everything is sent: behind the commit point.
+    FinalReply,
+    /// A chunk was refused before the last was begun: no other follows, and the replies to those that were sent are
+    /// awaited.
+    ChunkRefused,
+    /// 354 was read and nobody accepted: a dot alone is queued.
+    LoneDot(AfterLoneDot),
+    /// The dot is sent.
+    LoneDotReply(AfterLoneDot),
+    /// No reply to this round is owed any more.
+    Over {
+        /// The server may still hold its MAIL: RSET before the next.
+        stale: bool,
+    },
+}
+
+/// Where the envelope stands: what to send next, and what the replies so far were.
+#[derive(Debug)]
+pub(super) struct Progress {
+    next: Next,
+    mail: MailReply,
+    /// Of the recipients, how many were answered.
+    answered: usize,
+    /// Of them, how many were answered 2yz.
+    accepted: usize,
+    /// One was put off as one too many.
+    crowded: bool,
+    /// One was put off for its parameters.
+    tactless: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Mail,
+    /// The RCPT at this place of `Round::recipients`.
+    Rcpt(usize),
+    Data,
+    Nothing,
+}
+
+#[derive(Debug)]
+enum MailReply {
+    Accepted,
+    Owed,
+    Refused,
+    /// Refused with a code that may mean a parameter: once more without, when all replies are read.
+    RefusedForParameters,
+}
+
+/// What follows the reply to a dot in place of content.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AfterLoneDot {
+    /// MAIL once more, without parameters.
+    Again,
+    /// The round is over.
+    Over,
+}
+
+/// The content being taken from the driver.
+#[derive(Debug)]
+pub(super) struct TakingContent {
+    pub(super) form: ContentForm,
+    /// The driver was asked for a block and has not given it.
+    pub(super) asked: bool,
+}
+
+/// What becomes of a block.
+#[derive(Debug)]
+pub(super) enum ContentForm {
+    Chunks(Gathering),
+    Lines(Stuffing),
+}
+
+/// What a reply leads to.
+pub(super) enum Verdict {
+    /// Go on.
+    Continue,
+    /// A chunk was refused: nothing more of the content is to leave.
+    ChunkRefused {
+        /// A block was asked for and has not come.
+        asked: bool,
+    },
+    /// 354 to an envelope whose MAIL was refused but a RCPT accepted. A dot alone might deliver an empty
+    /// message there: close.
+    Contradiction,
+    /// 354, and nobody accepted: a dot alone.
+    LoneDot,
+    /// The server does not know BDAT, and may take what stands in a chunk for commands: close.
+    NoBdat(Arc<Reply>),
+    /// The content comes next.
+    OpenContent,
+    /// The session is refused.
+    Refused,
+    /// The reply cannot stand where it stands.
+    Unexpected,
+}
+
+impl Round {
+    /// With at least one recipient.
+    pub(super) fn new(transaction: &Transaction, recipients: Vec<usize>) -> Self {
+        let parameters = transaction.mail_parameters(&recipients);
+        Self {
+            tx: transaction.id(),
+            recipients,
+            parameters,
+            refusal: None,
+            transfer: if transaction.goes_by_bdat() {
+                Transfer::Bdat(Chunks::default())
+            } else {
+                Transfer::Data
+            },
+            step: Step::Envelope(Progress::new()),
+        }
+    }
+
+    /// The transaction whose recipients these are.
+    pub(super) fn tx(&self) -> TransactionId {
+        self.tx
+    }
+
+    /// True when a block was asked for and has not come.
+    fn has_asked(&self) -> bool {
+        matches!(self.step, Step::Content(TakingContent { asked: true, .. }))
+    }
+
+    /// The command to send next, if one may be sent without another reply.
+    pub(super) fn next_command(&self, transaction: &Transaction) -> Option<(Bytes, Owed)> {
+        let Step::Envelope(progress) = &self.step else {
+            return None;
+        };
+        match progress.next {
+            Next::Mail => {
+                let command = Command::Mail(transaction.reverse_path(), &self.parameters);
+                Some((command.to_octets(), Owed::Mail(self.tx)))
+            }
+            Next::Rcpt(place) => {
+                let index = *self.recipients.get(place)?;
+                let path = transaction.forward_path(index)?;
+                let command = Command::Rcpt(path, transaction.rcpt_parameters(index));
+                Some((command.to_octets(), Owed::Rcpt(self.tx, index)))
+            }
+            Next::Data => Some((Command::Data.to_octets(), Owed::Data(self.tx))),
+            Next::Nothing => None,
+        }
+    }
+
+    /// The command of [`Self::next_command`] was queued.
+    pub(super) fn advance(&mut self) {
+        let Step::Envelope(progress) = &mut self.step else {
+            return;
+        };
+        progress.next = match (progress.next, &self.transfer) {
+            (Next::Mail, _) => Next::Rcpt(0),
+            (Next::Rcpt(place), _) if place + 1 < self.recipients.len() => Next::Rcpt(place + 1),
+            (Next::Rcpt(_), Transfer::Data) => Next::Data,
+            // RFC 3030 would let BDAT fly ahead of the replies to RCPT; a server that refused them all would have had
+            // the content then, and a loss would be one nobody can judge.
+            (Next::Rcpt(_), Transfer::Bdat(_)) | (Next::Data | Next::Nothing, _) => Next::Nothing,
+        };
+    }
+
+    /// True when another envelope, or QUIT, may stand behind what was queued of this one.
+    ///
+    /// Behind chunks it waits until the last is sent: should one be refused, nothing may stand behind those that are
+    /// held back.
+    pub(super) fn lets_others_follow(&self) -> bool {
+        match self.transfer {
+            Transfer::Bdat(_) => matches!(self.step, Step::FinalReply),
+            Transfer::Data => matches!(self.step, Step::EndMark | Step::FinalReply),
+        }
+    }
+
+    /// RFC 3030 section 2, <https://www.rfc-editor.org/rfc/rfc3030#section-2>, about a BDAT that failed:
+    /// > The state resulting from this error is indeterminate. A RSET command MUST be sent to clear the transaction
+    /// > before continuing.
+    ///
+    /// What is sent ahead of the reply has it in any case.
+    pub(super) fn may_leave_remains(&self) -> bool {
+        matches!(self.transfer, Transfer::Bdat(_))
+    }
+
+    /// The reply to MAIL.
+    pub(super) fn mail_answered(
+        &mut self,
+        reply: &Arc<Reply>,
+        transaction: &mut Transaction,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        let Step::Envelope(progress) = &mut self.step else {
+            return Verdict::Unexpected;
+        };
+        let without = self.parameters.indispensable();
+        match reply.severity() {
+            Severity::PositiveCompletion => {
+                progress.mail = MailReply::Accepted;
+                self.refusal = None;
+                transaction.begin_turns(&self.recipients);
+            }
+            Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
+                progress.mail = MailReply::RefusedForParameters;
+                self.parameters = without;
+                transaction.drop_courtesies();
+                self.refusal = Some(Arc::clone(reply));
+            }
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                progress.mail = MailReply::Refused;
+                self.refusal = None;
+                transaction.refuse_mail(reply, events);
+            }
+            _ => return Verdict::Unexpected,
+        }
+        Verdict::Continue
+    }
+
+    /// The reply to one RCPT.
+    pub(super) fn rcpt_answered(
+        &mut self,
+        index: usize,
+        reply: &Arc<Reply>,
+        transaction: &mut Transaction,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        let Step::Envelope(progress) = &mut self.step else {
+            return Verdict::Unexpected;
+        };
+        progress.answered += 1;
+        match reply.severity() {
+            // RFC 5321 section 4.3.2 lists 250 and 251 for RCPT, and 252 has been seen: the first digit decides.
+            Severity::PositiveCompletion => progress.accepted += 1,
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                // Behind a refused MAIL it says nothing about the recipient.
+                if matches!(progress.mail, MailReply::Accepted) {
+                    let had_parameters = !transaction.rcpt_parameters(index).is_empty();
+                    if progress.accepted > 0 && says_too_many_recipients(reply) {
+                        progress.crowded = true;
+                        transaction.put_off(index, reply);
+                    } else if had_parameters && names_a_parameter(reply.code) {
+                        progress.tactless = true;
+                        transaction.put_off(index, reply);
+                    } else {
+                        let outcome = Outcome::Refused {
+                            stage: Stage::Rcpt,
+                            reply: Arc::clone(reply),
+                        };
+                        transaction.decide(index, outcome, events);
+                    }
+                }
+            }
+            _ => return Verdict::Unexpected,
+        }
+        if progress.crowded {
+            transaction.limit_room(progress.accepted);
+        }
+        // Not before: the others were sent with theirs.
+        if progress.tactless && progress.answered == self.recipients.len() {
+            transaction.drop_courtesies();
+        }
+        Verdict::Continue
+    }
+
+    /// The reply to DATA.
+    pub(super) fn data_answered(
+        &mut self,
+        reply: &Arc<Reply>,
+        transaction: &mut Transaction,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        let Step::Envelope(progress) = &mut self.step else {
+            return Verdict::Unexpected;
+        };
+        let mail_accepted = matches!(progress.mail, MailReply::Accepted);
+        match reply.severity() {
+            Severity::PositiveIntermediate if progress.accepted == 0 => {
+                let again = matches!(progress.mail, MailReply::RefusedForParameters);
+                self.step = Step::LoneDot(if again {
+                    AfterLoneDot::Again
+                } else {
+                    AfterLoneDot::Over
+                });
+                Verdict::LoneDot
+            }
+            Severity::PositiveIntermediate if mail_accepted => {
+                self.step = Step::Content(TakingContent {
+                    form: ContentForm::Lines(Stuffing::new()),
+                    asked: false,
+                });
+                Verdict::OpenContent
+            }
+            Severity::PositiveIntermediate => {
+                // The MAIL without parameters cannot be said any more: a refusal of a parameter decides nothing.
+                self.refusal = None;
+                Verdict::Contradiction
+            }
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                if mail_accepted {
+                    let outcome = Outcome::Refused {
+                        stage: Stage::Data,
+                        reply: Arc::clone(reply),
+                    };
+                    transaction.decide_round(&outcome, events);
+                }
+                Verdict::Continue
+            }
+            _ => Verdict::Unexpected,
+        }
+    }
+
+    /// Nothing of this round is on its way and no reply to it is owed: where it leads, unless another command comes
+    /// next.
+    pub(super) fn at_rest(&mut self, transaction: &mut Transaction, chunk_octets: usize) -> Verdict {
+        let progress = match &self.step {
+            Step::Envelope(progress) => progress,
+            Step::ChunkRefused => {
+                self.step = Step::Over { stale: true };
+                return Verdict::Continue;
+            }
+            _ => return Verdict::Continue,
+        };
+        let all_answered = progress.answered == self.recipients.len();
+        let nobody = all_answered && progress.accepted == 0;
+        let all_sent = matches!(progress.next, Next::Nothing);
+        match (&progress.mail, &self.transfer) {
+            (MailReply::Refused, _) => self.step = Step::Over { stale: false },
+            (MailReply::RefusedForParameters, _) => self.step = Step::Envelope(Progress::new()),
+            (MailReply::Accepted, Transfer::Bdat(_)) if all_answered && !nobody => {
+                self.step = Step::Content(TakingContent {
+                    form: ContentForm::Chunks(Gathering::new(transaction.body_type(), chunk_octets)),
+                    asked: false,
+                });
+                return Verdict::OpenContent;
+            }
+            // DATA was answered too, and not by 354, or is not worth sending.
+            (MailReply::Accepted, _) if nobody || all_sent => {
+                self.step = Step::Over { stale: true };
+                transaction.set_served();
+            }
+            (MailReply::Accepted | MailReply::Owed, _) => {}
+        }
+        Verdict::Continue
+    }
+
+    /// The reply to a lone dot, which says nothing that is not known.
+    ///
+    /// No RSET is needed behind it. RFC 5321 section 4.1.1.4,
+    /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
+    /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
+    /// > information.
+    pub(super) fn lone_dot_answered(&mut self, transaction: &mut Transaction) -> Verdict {
+        self.step = match self.step {
+            Step::LoneDot(AfterLoneDot::Again) | Step::LoneDotReply(AfterLoneDot::Again) => {
+                Step::Envelope(Progress::new())
+            }
+            _ => {
+                transaction.set_served();
+                Step::Over { stale: false }
+            }
+        };
+        Verdict::Continue
+    }
+
+    /// The last octet of the content, or of the dot in its place, was sent.
+    pub(super) fn end_mark_sent(&mut self) {
+        match self.step {
+            Step::EndMark => self.step = Step::FinalReply,
+            Step::LoneDot(then) => self.step = Step::LoneDotReply(then),
+            _ => {}
+        }
+    }
+
+    /// The reply to a chunk that is not the last.
+    pub(super) fn chunk_answered(
+        &mut self,
+        reply: &Arc<Reply>,
+        transaction: &mut Transaction,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        let Transfer::Bdat(chunks) = &mut self.transfer else {
+            return Verdict::Unexpected;
+        };
+        let outcome = chunks.meaning(reply);
+        chunks.answered += 1;
+        match reply.severity() {
+            Severity::PositiveCompletion => Verdict::Continue,
+            // It is known already that the content is refused; this only says that nothing can follow.
+            Severity::TransientNegative | Severity::PermanentNegative if chunks.refusal.is_some() => {
+                Verdict::Continue
+            }
+            Severity::TransientNegative | Severity::PermanentNegative => {
+                chunks.refusal = Some(outcome.clone());
+                match (&self.step, outcome) {
+                    // The last chunk was sent: what the server makes of it is still to be heard.
+                    (Step::FinalReply, _) => Verdict::Continue,
+                    (_, Outcome::NoBdat(reply)) => Verdict::NoBdat(reply),
+                    (_, outcome) => {
+                        let asked = self.has_asked();
+                        self.step = Step::ChunkRefused;
+                        transaction.decide_round(&outcome, events);
+                        transaction.set_served();
+                        Verdict::ChunkRefused { asked }
+                    }
+                }
+            }
+            _ => Verdict::Unexpected,
+        }
+    }
+
+    /// The final reply.
+    pub(super) fn content_answered(
+        &mut self,
+        reply: &Arc<Reply>,
+        transaction: &mut Transaction,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        let severity = reply.severity();
+        let is_taken = severity == Severity::PositiveCompletion;
+        let outcome = match (self.chunk_refusal(), &self.transfer) {
+            // A server that takes a content of which it has refused a part: nobody knows what it has.
+            (Some(_), _) if is_taken => Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply))),
+            (Some(refusal), _) => refusal.clone(),
+            _ if is_taken => Outcome::Accepted(Arc::clone(reply)),
+            (None, Transfer::Bdat(chunks)) if severity.is_negative() => chunks.meaning(reply),
+            _ if severity.is_negative() => refused(reply),
+            _ => Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply))),
+        };
+        let stale = !is_taken && matches!(self.transfer, Transfer::Bdat(_));
+        self.step = Step::Over { stale };
+        transaction.decide_round(&outcome, events);
+        match (outcome, severity) {
+            (Outcome::NoBdat(reply), _) => return Verdict::NoBdat(reply),
+            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => return Verdict::Refused,
+            _ => transaction.set_served(),
+        }
+        if is_taken || severity.is_negative() {
+            Verdict::Continue
+        } else {
+            Verdict::Unexpected
+        }
+    }
+
+    fn chunk_refusal(&self) -> Option<&Outcome> {
+        match &self.transfer {
+            Transfer::Bdat(chunks) => chunks.refusal.as_ref(),
+            Transfer::Data => None,
+        }
+    }
+
+    /// What the end of the session means for those whose round this is.
+    pub(super) fn outcome(&self, stage: Stage, ending: &Ending) -> Outcome {
+        if let Some(refusal) = self.chunk_refusal() {
+            return refusal.clone();
+        }
+        match (&self.step, ending, &self.refusal) {
+            (Step::FinalReply, Ending::Lost(why), _) => Outcome::Uncertain(why.clone()),
+            (Step::FinalReply, Ending::Unexpected { reply, .. }, _) => {
+                Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply)))
+            }
+            // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
+            (_, Ending::Lost(why), Some(refusal)) if !matches!(why, Loss::Aborted(_)) => Outcome::Refused {
+                stage: Stage::Mail,
+                reply: Arc::clone(refusal),
+            },
+            _ => ending.outcome(stage),
+        }
+    }
+
+    /// True when MAIL was accepted.
+    pub(super) fn is_past_mail(&self) -> bool {
+        match &self.step {
+            Step::Envelope(progress) => matches!(progress.mail, MailReply::Accepted),
+            Step::LoneDot(_) | Step::LoneDotReply(_) => false,
+            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::ChunkRefused | Step::Over { .. } => {
+                true
+            }
+        }
+    }
+
+    /// True while the server takes what is sent for content. `within_one`: a command or chunk is sent in part.
+    pub(super) fn is_within_content(&self, within_one: bool) -> bool {
+        match (&self.step, &self.transfer) {
+            (Step::LoneDot(_), _) | (Step::Content(_) | Step::EndMark, Transfer::Data) => true,
+            (Step::Content(_) | Step::EndMark | Step::ChunkRefused, Transfer::Bdat(_)) => within_one,
+            _ => false,
+        }
+    }
+
+    /// What is awaited, as far as the replies tell.
+    pub(super) fn awaits(&self) -> Stage {
+        match &self.step {
+            Step::Envelope(progress) => match progress.mail {
+                MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => Stage::Mail,
+                MailReply::Accepted if progress.answered < self.recipients.len() => Stage::Rcpt,
+                MailReply::Accepted => Stage::Data,
+            },
+            // Nobody is left, or MAIL comes once more.
+            Step::LoneDot(_) | Step::LoneDotReply(_) => Stage::Mail,
+            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::ChunkRefused | Step::Over { .. } => {
+                Stage::Content
+            }
+        }
+    }
+}
+
+impl Chunks {
+    /// What a negative reply to the next chunk means.
+    fn meaning(&self, reply: &Arc<Reply>) -> Outcome {
+        if self.answered == 0 && does_not_know_bdat(reply) {
+            Outcome::NoBdat(Arc::clone(reply))
+        } else {
+            refused(reply)
+        }
+    }
+}
+
+impl Progress {
+    /// MAIL comes next.
+    fn new() -> Self {
+        Self {
+            next: Next::Mail,
+            mail: MailReply::Owed,
+            answered: 0,
+            accepted: 0,
+            crowded: false,
+            tactless: false,
+        }
+    }
+}
+
+fn refused(reply: &Arc<Reply>) -> Outcome {
+    Outcome::Refused {
+        stage: Stage::Content,
+        reply: Arc::clone(reply),
+    }
+}
