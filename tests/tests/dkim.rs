@@ -329,6 +329,27 @@ fn what_cannot_be_signed_is_not_sent() {
     job.cancel();
     let report = job.wait_timeout(Duration::from_secs(20)).expect("a report");
     assert_eq!(report.reply().code(), MapReplyCode::Cancelled);
+
+    // Nor does anybody wait for one that gives nothing: neither the caller nor who closes the agent.
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (_goes_on, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let silent = Part::reader(None, move || {
+        let _ = begun.send(());
+        let _ = waits.lock().unwrap().recv();
+        Ok(Box::new(std::io::empty()))
+    });
+    let job = agent.submit_message(message(silent.transfer_encoding(TransferEncoding::Base64)));
+    has_begun.recv_timeout(Duration::from_secs(20)).unwrap();
+    job.cancel();
+    let report = job.wait_timeout(Duration::from_secs(20)).expect("a report");
+    assert_eq!(report.reply().code(), MapReplyCode::Cancelled);
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(agent);
+        let _ = closed.send(());
+    });
+    is_closed.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(sandbox.sessions().is_empty());
 }
 

@@ -25,9 +25,12 @@ pub(super) async fn signed(
         return Ok(message.clone());
     }
     let message = message.clone();
-    let (cancel, deadline) = (limits.cancel.clone(), limits.total);
+    let cancel = limits.cancel.clone();
+    let deadline = limits
+        .total
+        .map_or(limits.content_start, |total| total.min(limits.content_start));
     // Who has given up waiting wants the thread to end, too.
-    let goes_on = move || !cancel.is_cancelled() && deadline.is_none_or(|deadline| Instant::now() < deadline);
+    let goes_on = move || !cancel.is_cancelled() && Instant::now() < deadline;
     let signing = tokio::task::spawn_blocking(move || {
         let signers: Vec<&DkimSigner> = fitting.iter().collect();
         message.sign_by_all(&signers, &goes_on)

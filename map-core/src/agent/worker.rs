@@ -51,6 +51,8 @@ impl Worker {
                     .build();
                 if let Ok(runtime) = runtime {
                     runtime.block_on(work(queue, environment, signers, start_timeout));
+                    // A thread that signs may be held up by what it reads, and nobody is to wait for that.
+                    runtime.shutdown_timeout(Duration::from_secs(1));
                 }
             })?;
         Ok(Self {
