@@ -15,7 +15,7 @@ use super::report::{Asked, RecipientReport, Report, Stage, worst};
 use super::verdict::Cause;
 use super::{Environment, rejected};
 use crate::address::MailboxDomain;
-use crate::message::{BodyType, Message, Needs};
+use crate::message::Message;
 use crate::net::Limits;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
@@ -39,15 +39,6 @@ pub(crate) async fn deliver(
     limits: &Limits,
     meter: &Meter,
 ) -> Report {
-    // What hosts offer is not known before they are asked, and 7-bit lines every one of them takes.
-    let offered = Needs {
-        body_type: BodyType::SevenBit,
-        smtputf8: true,
-    };
-    let message = &match message.for_host(offered) {
-        Ok(message) => message,
-        Err(unmet) => return rejected(asked, &Cause::Unmet(unmet)),
-    };
     let patience = limits.content_start.saturating_duration_since(Instant::now());
     let serve = async |group: Group| {
         // Time that a group waits for others is not its own.

@@ -54,7 +54,7 @@ enum Peer {
     /// Never answers.
     Silent,
     /// Says these lines: a greeting, then one reply to each command; a content is read to its end mark.
-    /// `close` closes, `hang` falls silent; `tls …` makes a TLS session, see [`start_tls`].
+    /// `close` closes, `hang` falls silent, `stop reading` does so at once; `tls …` makes a TLS session, see [`start_tls`].
     Says(&'static [&'static str]),
 }
 
@@ -171,6 +171,9 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
     let mut speaks_first = true;
     let mut tls = "";
     for line in script {
+        if *line == "stop reading" {
+            return pending().await;
+        }
         if let Some(how) = line.strip_prefix("tls ") {
             assert!(stream.buffer().is_empty(), "said before the handshake");
             let Some(session) = start_tls(stream.into_inner(), how).await else {
@@ -363,6 +366,8 @@ struct World {
     tls: TlsSettings,
     relay: Option<Relay>,
     recipient: &'static str,
+    chunking: Chunking,
+    meter: Arc<Meter>,
 }
 
 /// What the policy host of the domain gives, and after how long.
@@ -428,6 +433,8 @@ impl World {
             broken_tls: BrokenTls::default(),
             tls: certificates::trusted(),
             relay: None,
+            chunking: Chunking::default(),
+            meter: Arc::default(),
             recipient: "bob@example.org",
         }
     }
@@ -486,7 +493,7 @@ impl World {
             hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
-            chunking: Chunking::default(),
+            chunking: self.chunking,
             port25: self.port25,
             tls: self.tls,
             require_tls: self.require_tls,
@@ -504,14 +511,7 @@ impl World {
             total: self.deadline.map(|deadline| now + deadline),
             content_start: now + Duration::from_secs(300),
         };
-        let report = deliver(
-            message,
-            asked_for.into(),
-            &environment,
-            &limits,
-            &Meter::default(),
-        )
-        .await;
+        let report = deliver(message, asked_for.into(), &environment, &limits, &self.meter).await;
         let texts = |addresses: &Mutex<Vec<IpAddr>>| {
             let addresses = addresses.lock().expect("unpoisoned");
             addresses.iter().map(ToString::to_string).collect()

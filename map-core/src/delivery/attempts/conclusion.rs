@@ -202,7 +202,10 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Accepted(_) | Outcome::NoBdat(_) | Outcome::Uncertain(_) => true,
         Outcome::Lost { stage, .. } | Outcome::Refused { stage, .. } | Outcome::Unexpected { stage, .. } => {
-            matches!(stage, smtp::Stage::Data | smtp::Stage::Content)
+            matches!(
+                stage,
+                smtp::Stage::Data | smtp::Stage::Chunk | smtp::Stage::Content
+            )
         }
         Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => false,
     }

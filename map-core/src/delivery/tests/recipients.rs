@@ -1,7 +1,8 @@
 //! One message to several recipients: one verdict each.
 
 use super::*;
-use crate::message::{AddressList, Builder};
+use crate::delivery::RelaySecurity;
+use crate::message::{AddressList, BodyType, Builder, Raw};
 use crate::smtp::Ret;
 
 /// A message to these, as a person writes them.
@@ -460,4 +461,220 @@ async fn requiretls_wants_a_host_that_is_proved() {
         (sent.connected.as_slice(), sent.mails()),
         (&[A.to_owned()][..], [0, 0])
     );
+}
+
+/// A message with a text that is not ASCII, sent as it stands where a host takes it.
+fn eight_bit_message() -> Builder {
+    Builder::new()
+        .from("alice@example.com".parse::<AddressList>().expect("a sender"))
+        .to("bob@example.org".parse::<AddressList>().expect("recipients"))
+        .text("Hello there, and Grüße".parse().expect("a text"))
+        .body_type(BodyType::EightBit)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_host_has_the_form_that_it_can_take() {
+    let message = eight_bit_message().build().expect("a message");
+    let defers: &[&str] = &[
+        "220 r",
+        "250-h|250 8BITMIME",
+        "250 m",
+        "250 r",
+        "354 d",
+        "451 later",
+        "221 b",
+    ];
+    let sent = World::new(&[&[(A, Peer::Says(defers))], &[(B, GOOD)]])
+        .send_message(&message)
+        .await;
+    assert_eq!(sent.report.reply(), &MapReply::Success);
+    let mails: Vec<&str> = sent
+        .heard
+        .iter()
+        .map(String::as_str)
+        .filter(|line| line.starts_with("MAIL ") || line.starts_with("Hello"))
+        .collect();
+    assert_eq!(
+        mails,
+        [
+            "MAIL FROM:<alice@example.com> BODY=8BITMIME",
+            "Hello there, and Grüße",
+            "MAIL FROM:<alice@example.com>",
+            "Hello there, and Gr=C3=BC=C3=9Fe",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_lacks_is_said_with_what_needs_it() {
+    let raw = "From: alice@example.com\r\nTo: bob@example.org\r\nDate: Sun, 22 Nov 2026 01:40:00 +0100\r\n\r\nGr\u{fc}\r\n";
+    let raw = Raw::octets(raw).build().expect("a message");
+    let utf8 = Builder::new()
+        .from("alice@example.com".parse::<AddressList>().expect("a sender"))
+        .to("bob@example.org, пётр@example.org"
+            .parse::<AddressList>()
+            .expect("recipients"))
+        .text("Hello.".parse().expect("a text"))
+        .build()
+        .expect("a message");
+    let rows = [
+        (
+            raw,
+            "RE_BADREPLY: <554>.",
+            "5.6.3",
+            "mx1.example.org cannot take the message as it is: the host does not offer 8BITMIME, which is needed for an octet \
+             beyond ASCII in line 5.",
+        ),
+        (
+            utf8,
+            "RE_BADREPLY: <553>.",
+            "5.6.7",
+            "mx1.example.org takes only addresses in ASCII, and пётр@example.org is not one. Send the message with an ASCII \
+             address in its place.",
+        ),
+    ];
+    for (message, reply, enhanced, advice) in rows {
+        let lacks: &[&str] = &["220 r", "250 h", "221 b"];
+        let lacks = Peer::Says(lacks);
+        let sent = World::new(&[&[(A, lacks.clone())], &[(B, lacks)]])
+            .send_message(&message)
+            .await;
+        sent.assert(reply, Delivered::No, false, Some(enhanced));
+        assert_eq!(sent.connected, [A, B], "the next host may have more to offer");
+        assert_eq!(sent.mails(), [0, 0]);
+        let given = sent.report.summary().advice();
+        assert!(given.starts_with(advice), "{given}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_know_its_bdat_is_given_data() {
+    let offers: &[&str] = &[
+        "220 r",
+        "250-h|250 CHUNKING",
+        "250 m",
+        "250 r",
+        "502 what?",
+        "close",
+    ];
+    let mut world = World::new(&[&[(A, Peer::Says(offers)), (A, GOOD)], &[(B, Peer::Silent)]]);
+    world.chunking = Chunking::Prefer;
+    let sent = world.send().await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(sent.connected, [A, A]);
+    let commands: Vec<&str> = sent
+        .heard
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|verb| matches!(*verb, "BDAT" | "DATA"))
+        .collect();
+    assert_eq!(commands, ["BDAT", "DATA"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_had_no_turn_in_a_session_has_one_in_the_next() {
+    let one_mail: &[&str] = &[
+        "220 r",
+        "250-h|250 LIMITS MAILMAX=1 RCPTMAX=1",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let names: Vec<String> = (1..=30)
+        .map(|number| format!("name{number}@example.org"))
+        .collect();
+    let mut world = World::new(&[&[(A, Peer::Says(one_mail))], &[(B, Peer::Silent)]]);
+    // Longer than all of it may take until its first content.
+    world.deadlines = Deadlines::default();
+    let sent = world.send_message(&message_to(&names.join(", "))).await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    assert_eq!(
+        sent.connected,
+        vec![A; 30],
+        "one session each, and more than there may be attempts in vain"
+    );
+    assert_eq!(rcpts(&sent), names);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_serves_nobody_more_is_left_for_the_next() {
+    let one_mail: &[&str] = &[
+        "220 r",
+        "250-h|250 LIMITS RCPTMAX=1",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
+        "close",
+    ];
+    let sent = World::new(&[
+        &[(A, Peer::Says(one_mail)), (A, Peer::Says(&["421 busy"]))],
+        &[(B, GOOD)],
+    ])
+    .send_message(&message_to("bob@example.org, carol@example.org"))
+    .await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    assert_eq!(sent.connected, [A, A, B]);
+    assert_eq!(rcpts(&sent), ["bob@example.org", "carol@example.org"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_has_all_recipients_in_one_transaction() {
+    let mut world = super::relay::world(RelaySecurity::Clear, &[TAKES_TWO]);
+    world.add_domain("example.net", &[(C, Peer::Silent)]);
+    let sent = world
+        .send_message(&message_to("bob@example.org, carol@example.net"))
+        .await;
+    assert_eq!(sent.report.reply(), &MapReply::Success);
+    assert_eq!(sent.connected, [A]);
+    assert!(
+        sent.report
+            .recipients()
+            .iter()
+            .all(|recipient| { recipient.relayed() && recipient.delivered() == Delivered::Unknown })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_follows_the_octets_and_a_cancel_in_mid_content_delivers_nothing() {
+    // It reads the beginning of the content, and no more.
+    let stops: &[&str] = &["220 r", "250 h", "250 m", "250 r", "354 d", "stop reading"];
+    let text = "0123456789\r\n".repeat(100_000);
+    let message = Builder::new()
+        .from("alice@example.com".parse::<AddressList>().expect("a sender"))
+        .to("bob@example.org".parse::<AddressList>().expect("recipients"))
+        .text(text.parse().expect("a text"))
+        .build()
+        .expect("a message");
+    let world = World::new(&[&[(A, Peer::Says(stops))], &[(B, GOOD)]]);
+    let (cancel, meter) = (world.cancel.clone(), Arc::clone(&world.meter));
+    let (sent, ()) = tokio::join!(world.send_message(&message), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let progress = meter.progress();
+        assert_eq!((progress.stage, progress.total), (Stage::Content, message.size()));
+        assert!((1..1_000_000).contains(&progress.sent), "{progress:?}");
+        cancel.cancel();
+    });
+    sent.assert("RE_CANCELLED.", Delivered::No, false, None);
+    assert_eq!(sent.connected, [A]);
+
+    let world = World::new(&[&[(A, GOOD)]]);
+    let meter = Arc::clone(&world.meter);
+    world
+        .send_message(&message)
+        .await
+        .assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(Some(meter.progress().sent), message.size());
 }
