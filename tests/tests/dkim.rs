@@ -296,6 +296,37 @@ fn an_agent_signs_for_the_domains_it_has_keys_for() {
     assert_eq!(verdicts(&signers, [mails[0].content.as_slice()]), ["good good"]);
 }
 
+/// A host gets the form that it takes, and that has a signature of its own.
+#[test]
+fn each_form_of_a_message_is_signed() {
+    let world = "domain eight.test\n mx 10 mx.eight.test\nhost mx.eight.test 127.0.0.2\n offer 8BITMIME\n\
+                 domain seven.test\n mx 10 mx.seven.test\nhost mx.seven.test 127.0.0.3\n offer nothing\n";
+    let sandbox = Sandbox::start(&world.parse::<World>().unwrap()).unwrap();
+    let signers = signers(DOMAIN);
+    let agent = agent(sandbox.dns_server(), sandbox.smtp_port(), &signers);
+    let message = Builder::new()
+        .from("a@sender.test".parse::<Mailbox>().unwrap())
+        .to("b@eight.test".parse::<Mailbox>().unwrap())
+        .to("b@seven.test".parse::<Mailbox>().unwrap())
+        .text("Grüße\n".parse().unwrap())
+        .body_type(BodyType::EightBit)
+        .build()
+        .unwrap();
+    let report = agent.send_message(message);
+    assert_eq!(
+        report.reply().code(),
+        MapReplyCode::Success,
+        "{}",
+        report.transcript()
+    );
+    let mails = sandbox.wait_for_mails(2, Duration::from_secs(20));
+    let mut ascii: Vec<_> = mails.iter().map(|mail| mail.content.is_ascii()).collect();
+    ascii.sort_unstable();
+    assert_eq!(ascii, [false, true]);
+    let contents: Vec<_> = mails.iter().map(|mail| mail.content.clone()).collect();
+    assert_good(&signers, &contents);
+}
+
 #[test]
 fn what_cannot_be_signed_is_not_sent() {
     let world = "domain y.test\n mx 10 mx.y.test\nhost mx.y.test 127.0.0.2\n";
