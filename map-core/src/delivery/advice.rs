@@ -76,6 +76,10 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         Cause::Unsigned(why) => {
             format!("Nothing was sent, since it could not be signed: {}.", one_line(why))
         }
+        Cause::Unreadable(_, why) => format!(
+            "The content could not be read to its end, so nothing was delivered: {}.",
+            one_line(why)
+        ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
         Cause::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
@@ -468,6 +472,7 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
         Cause::Unmet(unmet) => format!("does not offer {}", unmet.keyword),
+        Cause::Unreadable(_, why) => format!("was left because the content could not be read: {why}"),
         Cause::Unsigned(why) => format!("could not be signed: {why}"),
     }
 }

@@ -46,6 +46,8 @@ pub(crate) enum Cause {
     Route(RouteError),
     /// The message needs more than a host offers, and there is no other form of it.
     Unmet(Unmet),
+    /// The content could not be read to its end; the stage, and why.
+    Unreadable(Stage, Arc<str>),
     /// The message could not be signed as the settings want; why.
     Unsigned(Arc<str>),
     /// No connection to any address, the last word about one of them, and what is known about port 25.
@@ -215,6 +217,7 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
+        Cause::Unreadable(stage, _) => given_up(*stage, Abort::ContentUnreadable),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
         Cause::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
@@ -454,7 +457,8 @@ pub(crate) fn settles(cause: &Cause) -> bool {
             },
         )
         | Cause::GivenUp(..)
-        | Cause::Relayed(_) => true,
+        | Cause::Relayed(_)
+        | Cause::Unreadable(..) => true,
         _ => false,
     }
 }

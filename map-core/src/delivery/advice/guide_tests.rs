@@ -4,6 +4,7 @@ use super::{Case, sentence};
 use crate::delivery::protection::{Skip, TlsPolicy};
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, verdict};
+use crate::message::{Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
@@ -83,6 +84,21 @@ fn direct() -> Vec<Cause> {
             limit: 10_240_000,
         })),
         Cause::Exchange(Outcome::Unfit(Unfit::NeedsSmtpUtf8)),
+        Cause::Unmet(Unmet {
+            keyword: "SMTPUTF8",
+            reason: Reason::Address("пётр@example.net".into()),
+        }),
+        Cause::Unmet(Unmet {
+            keyword: "BINARYMIME",
+            reason: Reason::Part("data.bin".into()),
+        }),
+        Cause::Skipped(Skip::NotProved),
+        Cause::Exchange(Outcome::Unfit(Unfit::NeedsRequireTls)),
+        Cause::Exchange(Outcome::Unserved),
+        Cause::Unreadable(
+            Stage::Content,
+            "report.pdf ends after 10 octets, and had 20 when the message was made".into(),
+        ),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
         refused(smtp::Stage::Rcpt, 550, "5.1.1 no such user"),
         refused(smtp::Stage::Mail, 550, "5.7.1 blocked, see the list"),

@@ -7,7 +7,7 @@ use crate::delivery::advice;
 use crate::delivery::report::{Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
-use crate::smtp::{self, Capabilities, Loss, Outcome, ReplyCode, Severity, TlsUse, Unfit};
+use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, ReplyCode, Severity, TlsUse, Unfit};
 
 /// What was found for one recipient.
 struct Finding {
@@ -108,6 +108,14 @@ impl Delivery<'_> {
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
                 (Cause::Exchange(Outcome::Unfit(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
                     Cause::Unmet(unmet.clone())
+                }
+                (cause, _) => cause,
+            };
+            let cause = match (cause, &conversation.unreadable) {
+                (Cause::Exchange(Outcome::Lost { stage, why }), Some(unreadable))
+                    if why == Loss::Aborted(Abort::ContentUnreadable) =>
+                {
+                    Cause::Unreadable(stage.into(), unreadable.as_str().into())
                 }
                 (cause, _) => cause,
             };

@@ -14,6 +14,7 @@ use crate::smtp::{
     TransactionId,
 };
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// How one conversation went.
@@ -29,6 +30,8 @@ pub(super) struct Conversation {
     pub(super) tls: Option<TlsFacts>,
     /// There was nobody to verify a certificate by.
     pub(super) no_roots: bool,
+    /// Why the content could not be read.
+    pub(super) unreadable: Option<String>,
 }
 
 impl Delivery<'_> {
@@ -70,6 +73,7 @@ impl Delivery<'_> {
             sizes: forms.iter().map(|form| form.size).collect(),
             message: self.message,
             redaction: config.auth.as_ref().map(Redaction::new),
+            trouble: Trouble::default(),
             conversation: Conversation::default(),
         };
         let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
@@ -90,6 +94,7 @@ impl Delivery<'_> {
         )
         .await;
         let mut conversation = observer.conversation;
+        conversation.unreadable = observer.trouble.take();
         self.warn(self.missing_dsn(trail, &conversation));
         for (index, _) in &mut conversation.outcomes {
             *index = pending.get(*index).copied().unwrap_or(usize::MAX);
@@ -201,7 +206,39 @@ struct Notes<'a> {
     message: &'a Message,
     /// What must not be written down, where there is something.
     redaction: Option<Redaction>,
+    trouble: Trouble,
     conversation: Conversation,
+}
+
+/// Why a content cannot be read; known to whoever reads it first.
+#[derive(Clone, Debug, Default)]
+struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+        result
+    }
+}
+
+/// A content that leaves word of what is wrong with it.
+struct Told {
+    content: Box<dyn Read + Send>,
+    trouble: Trouble,
+}
+
+impl Read for Told {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.trouble.note(self.content.read(buffer))
+    }
 }
 
 impl Notes<'_> {
@@ -249,7 +286,9 @@ impl Observer for Notes<'_> {
 
     fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>> {
         self.meter.begin_content(self.sizes.get(form).copied().flatten());
-        self.message.open_form(form)
+        let content = self.trouble.note(self.message.open_form(form))?;
+        let trouble = self.trouble.clone();
+        Ok(Box::new(Told { content, trouble }))
     }
 
     fn content_sent(&mut self, _tx: TransactionId, octets: u64) {

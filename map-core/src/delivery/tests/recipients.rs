@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::RelaySecurity;
-use crate::message::{AddressList, BodyType, Builder, Raw};
+use crate::message::{AddressList, BodyType, Builder, Part, Raw};
 use crate::smtp::Ret;
 
 /// A message to these, as a person writes them.
@@ -677,4 +677,36 @@ async fn progress_follows_the_octets_and_a_cancel_in_mid_content_delivers_nothin
         .await
         .assert("RE_SUCCESS.", Delivered::Yes, false, None);
     assert_eq!(Some(meter.progress().sent), message.size());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_content_that_cannot_be_read_is_not_sent_and_the_report_says_why() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("report.pdf");
+    std::fs::write(&path, [b'x'; 1000]).expect("a file");
+    let message = Builder::new()
+        .from("alice@example.com".parse::<AddressList>().expect("a sender"))
+        .to("bob@example.org, carol@example.org"
+            .parse::<AddressList>()
+            .expect("recipients"))
+        .attach(Part::file(&path).expect("a file"))
+        .build()
+        .expect("a message");
+    for shorten in [true, false] {
+        if shorten {
+            std::fs::write(&path, "x").expect("a file");
+        } else {
+            std::fs::remove_file(&path).expect("a file");
+        }
+        let takes_two: &[&str] = &["220 r", "250 h", "250 m", "250 r", "250 r", "354 d", "250 ok"];
+        let sent = World::new(&[&[(A, Peer::Says(takes_two))], &[(B, GOOD)]])
+            .send_message(&message)
+            .await;
+        sent.assert("RE_INTERNAL.", Delivered::No, false, None);
+        assert_eq!(sent.connected, [A]);
+        assert!(!sent.heard.contains(&".".to_owned()), "{:?}", sent.heard);
+        let advice = sent.report.summary().advice();
+        let why = if shorten { "report.pdf" } else { "No such file" };
+        assert!(advice.contains(why), "{advice}");
+    }
 }
