@@ -15,6 +15,9 @@ const TLS_KINDS: [u8; 24] = [
     0xd4, 0xd5, 0xe0, 0xe6, 0xf0, 0xf4, 0xf6,
 ];
 
+/// Of those with a server that takes chunks, or few recipients at a time.
+const CHUNK_KINDS: [u8; 5] = [0x08, 0x09, 0x0a, 0x0b, 0x0c];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -27,6 +30,12 @@ proptest! {
     /// nothing of a secret leaves in the clear where TLS is required, and no secret to a peer without a name.
     #[test]
     fn required_tls_is_never_talked_out_of(kind in select(TLS_KINDS.as_slice()), data in vec(any::<u8>(), 0..300)) {
+        let data = [vec![kind], data].concat();
+        storm::operations(&data);
+    }
+
+    #[test]
+    fn rounds_and_chunks_keep_them_too(kind in select(CHUNK_KINDS.as_slice()), data in vec(any::<u8>(), 0..300)) {
         let data = [vec![kind], data].concat();
         storm::operations(&data);
     }
@@ -45,9 +54,12 @@ proptest! {
 /// A storm that never comes to the content would prove little.
 #[test]
 fn storms_reach_every_outcome() {
-    let reached = reached(12_000, |dice| u8::try_from(dice.below(256)).unwrap());
+    let reached = reached(12_000, |dice| match dice.below(2) {
+        0 => u8::try_from(dice.below(256)).unwrap(),
+        _ => CHUNK_KINDS[dice.below(CHUNK_KINDS.len())],
+    });
     assert!(
-        reached.len() == 7 && reached.values().all(|count| *count >= 20),
+        reached.len() == 9 && reached.values().all(|count| *count >= 20),
         "{reached:?}"
     );
 }

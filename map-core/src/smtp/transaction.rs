@@ -308,7 +308,6 @@ impl Transaction {
 
     /// The host has said that it takes no more mail transactions in this session.
     pub(super) fn leave_unserved(&mut self, events: &mut VecDeque<Event>) {
-        self.finish_if_empty(events);
         for index in 0..self.turns.len() {
             if matches!(self.turns.get(index), Some(Turn::ToCome(_))) {
                 self.decide(index, Outcome::Unserved, events);

@@ -130,6 +130,7 @@ pub(crate) struct Harness {
     put_off: BTreeSet<usize>,
     /// The same for every transaction, since the server has named limits.
     has_limits: bool,
+    chunking: bool,
     /// Octets of the open content that were sent.
     sent: u64,
 }
@@ -205,6 +206,7 @@ impl Harness {
             final_replies: BTreeMap::new(),
             put_off: BTreeSet::new(),
             has_limits: false,
+            chunking: false,
             sent: 0,
         }
     }
@@ -261,6 +263,11 @@ impl Harness {
             );
             self.sent = octets;
         }
+    }
+
+    /// The server has offered CHUNKING.
+    pub(crate) fn offers_chunking(&self) -> bool {
+        self.chunking
     }
 
     /// Which forms of the contents were opened, in order.
@@ -452,7 +459,7 @@ impl Harness {
                     assert!(self.offered().is_empty(), "octets to write behind Closed");
                     assert_eq!(self.connection.poll_deadline(), None, "a deadline behind Closed");
                 }
-                Event::Ready(_) => {}
+                Event::Ready(capabilities) => self.chunking = capabilities.chunking,
             }
         }
     }

@@ -4,14 +4,14 @@
 use super::{Handshake, Harness, Mail, Pieces, config};
 use bytes::Bytes;
 use map_core::smtp::{
-    Abort, Authentication, Config, Hello, Outcome, Reply, ReplyError, ReplyParser, SecretKind, TlsSession,
-    TlsUse, TransactionId,
+    Abort, Authentication, Chunking, Config, Hello, Outcome, Reply, ReplyError, ReplyParser, SecretKind,
+    TlsSession, TlsUse, TransactionId,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a server may say at the wrong time as well as at the right one.
-const REPLIES: [&[u8]; 30] = [
+const REPLIES: [&[u8]; 35] = [
     b"220 mx\r\n",
     b"250 ok\r\n",
     b"250-mx\r\n250-PIPELINING\r\n250 SIZE\r\n",
@@ -42,6 +42,11 @@ const REPLIES: [&[u8]; 30] = [
     b"504 no such mechanism\r\n",
     b"535 no\r\n",
     b"220 mx\r\n250-mx\r\n250 PIPELINING\r\n",
+    b"250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 LIMITS RCPTMAX=2 MAILMAX=3\r\n",
+    b"250-mx\r\n250-CHUNKING\r\n250 LIMITS RCPTDOMAINMAX=1 RCPTMAX=1\r\n",
+    b"452 4.5.3 too many\r\n",
+    b"503 what\r\n",
+    b"552 too much\r\n",
 ];
 
 /// Index in [`REPLIES`].
@@ -51,6 +56,8 @@ const OFFER: usize = 2;
 const SMALL_OFFER: usize = 3;
 const START: usize = 4;
 const BYE: usize = 5;
+const SHUTDOWN: usize = 6;
+const UNKNOWN: usize = 8;
 const GO_AHEAD: usize = 16;
 const OFFER_TLS: usize = 17;
 const OFFER_AUTH: usize = 18;
@@ -59,6 +66,11 @@ const NO_TLS: usize = 22;
 const WELCOME: usize = 23;
 const CHALLENGE: usize = 24;
 const NO_MECHANISM: usize = 27;
+const OFFER_CHUNKS: usize = 30;
+const OFFER_CHUNKS_ONE_BY_ONE: usize = 31;
+
+/// Few, so that every content has many.
+const CHUNK_OCTETS: usize = 4;
 
 /// Of the sessions that have one; and all there can be of it in base64, wherever it stands.
 const SECRET: &str = "correct horse";
@@ -147,6 +159,11 @@ struct Server {
     offer_within: &'static [u8],
     /// To STARTTLS.
     on_starttls: &'static [u8],
+    /// To BDAT, when its chunk is read.
+    on_chunk: &'static [u8],
+    /// To another MAIL than the first.
+    on_more_mail: &'static [u8],
+    mails: usize,
     replies: VecDeque<&'static [u8]>,
 }
 
@@ -154,6 +171,8 @@ struct Server {
 enum Reads {
     Commands,
     Content,
+    /// So many octets of a chunk.
+    Chunk(usize),
     /// So many lines of an exchange.
     Responses(usize),
 }
@@ -204,12 +223,17 @@ impl Kind {
         Config {
             tls: self.tls(),
             auth: self.auth(),
+            chunk_octets: CHUNK_OCTETS,
             ..config(self.hello())
         }
     }
 
     fn server(&self) -> Server {
         let (offer, offer_within) = match (self.tls(), self.low % 8) {
+            (TlsUse::Clear, _) if matches!(self.low, 8..=10) => (OFFER_CHUNKS, OFFER_CHUNKS),
+            (TlsUse::Clear, _) if matches!(self.low, 11 | 12) => {
+                (OFFER_CHUNKS_ONE_BY_ONE, OFFER_CHUNKS_ONE_BY_ONE)
+            }
             (TlsUse::Clear, 6) => (SMALL_OFFER, SMALL_OFFER),
             (TlsUse::Clear, _) | (TlsUse::Opportunistic | TlsUse::Required, 5) => (OFFER, OFFER),
             (_, 6) => (OFFER_TLS, OFFER_PLAIN),
@@ -226,6 +250,9 @@ impl Kind {
             }],
             offer_within: REPLIES[offer_within],
             on_starttls: REPLIES[if self.low % 8 == 4 { NO_TLS } else { GO_AHEAD }],
+            on_chunk: REPLIES[if self.low == 10 { UNKNOWN } else { OK }],
+            on_more_mail: REPLIES[if self.low == 12 { SHUTDOWN } else { OK }],
+            mails: 0,
             replies: VecDeque::from([REPLIES[GREETING]]),
         }
     }
@@ -364,7 +391,9 @@ impl<'a> Storm<'a> {
     fn submit(&mut self, recipients: usize) {
         let content = Bytes::from_static(b".line\r\n.\r\nno end");
         let size = [None, Some(15)][recipients % 2];
-        self.harness.submit(Mail::new(recipients, size, content));
+        let mut mail = Mail::new(recipients, size, content);
+        mail.body.chunking = Chunking::Prefer;
+        self.harness.submit(mail);
     }
 
     fn content(&mut self) {
@@ -391,21 +420,25 @@ impl<'a> Storm<'a> {
     }
 
     fn check_wire(&self) {
-        let mut before = b' ';
-        for &octet in &self.wire {
-            assert_eq!(
-                before == b'\r',
-                octet == b'\n',
-                "a bare CR or LF: {}",
-                self.wire.escape_ascii()
-            );
-            before = octet;
+        let by_bdat = self.harness.offers_chunking();
+        let (lines, ends) = if by_bdat {
+            without_chunks(&self.wire)
+        } else {
+            let ends = self.wire.windows(5).filter(|window| window == b"\r\n.\r\n");
+            (vec![self.wire.clone()], ends.count())
+        };
+        for stream in lines {
+            let mut before = b' ';
+            for &octet in &stream {
+                assert_eq!(
+                    before == b'\r',
+                    octet == b'\n',
+                    "a bare CR or LF: {}",
+                    self.wire.escape_ascii()
+                );
+                before = octet;
+            }
         }
-        let end_marks = self
-            .wire
-            .windows(5)
-            .filter(|window| window == b"\r\n.\r\n")
-            .count();
         let passed = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_) | Outcome::Uncertain(_));
         let mut committed: Vec<usize> = Vec::new();
         committed.extend(
@@ -417,8 +450,9 @@ impl<'a> Storm<'a> {
         );
         committed.dedup();
         assert!(
-            committed.len() <= end_marks,
-            "{committed:?} with {end_marks} end marks on the wire"
+            committed.len() <= ends,
+            "{committed:?} with {ends} ends of contents on the wire: {}",
+            self.wire.escape_ascii()
         );
     }
 
@@ -440,9 +474,55 @@ impl<'a> Storm<'a> {
     }
 }
 
+/// The commands, then each content without its chunks, as far as it was sent; and how many of them were sent to the end.
+fn without_chunks(wire: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    let mut streams = vec![Vec::new()];
+    let mut content = Vec::new();
+    let mut ends = 0;
+    let mut rest = wire;
+    while let Some(end) = rest.iter().position(|octet| *octet == b'\n') {
+        let (line, behind) = rest.split_at(end + 1);
+        rest = behind;
+        streams[0].extend(line);
+        match chunk_of(line) {
+            Some((octets, is_last)) => {
+                let (chunk, behind) = rest.split_at(octets.min(rest.len()));
+                rest = behind;
+                content.extend(chunk);
+                ends += usize::from(is_last && chunk.len() == octets);
+            }
+            // A content that was refused may have been cut within a line end.
+            None if line == b"MAIL FROM:<sender@client.example>\r\n" => content.clear(),
+            None => {}
+        }
+        if chunk_of(line).is_some_and(|(_, is_last)| is_last) {
+            streams.push(std::mem::take(&mut content));
+        }
+    }
+    (streams, ends)
+}
+
+/// How long the chunk is that follows this line, and whether it is the last.
+fn chunk_of(line: &[u8]) -> Option<(usize, bool)> {
+    let argument = std::str::from_utf8(line.strip_prefix(b"BDAT ")?).ok()?.trim_end();
+    let (octets, is_last) = match argument.strip_suffix(" LAST") {
+        Some(octets) => (octets, true),
+        None => (argument, false),
+    };
+    Some((octets.parse().ok()?, is_last))
+}
+
 impl Server {
     fn read(&mut self, octets: &[u8]) {
         for &octet in octets {
+            if let Reads::Chunk(left) = &mut self.reads {
+                *left -= 1;
+                if *left == 0 {
+                    self.reads = Reads::Commands;
+                    self.replies.push_back(self.on_chunk);
+                }
+                continue;
+            }
             self.line.push(octet);
             if octet == b'\n' {
                 let line = std::mem::take(&mut self.line);
@@ -453,6 +533,8 @@ impl Server {
 
     fn answer(&mut self, line: &[u8]) {
         let reply = match (&mut self.reads, line.get(..4)) {
+            // Octets of a chunk are no lines.
+            (Reads::Chunk(_), _) => return,
             (Reads::Content, _) if line != b".\r\n" => return,
             (Reads::Content, _) => {
                 self.reads = Reads::Commands;
@@ -475,7 +557,24 @@ impl Server {
                 self.replies.push_back(self.on_starttls);
                 return;
             }
+            (Reads::Commands, Some(b"MAIL")) => {
+                self.mails += 1;
+                self.replies.push_back(if self.mails == 1 {
+                    REPLIES[OK]
+                } else {
+                    self.on_more_mail
+                });
+                return;
+            }
             (Reads::Commands, Some(b"AUTH")) => self.begin_exchange(line),
+            (Reads::Commands, Some(b"BDAT")) => {
+                let octets = chunk_of(line).map_or(0, |(octets, _)| octets);
+                if octets > 0 {
+                    self.reads = Reads::Chunk(octets);
+                    return;
+                }
+                OK
+            }
             (Reads::Commands, Some(b"DATA")) => {
                 self.reads = Reads::Content;
                 START
