@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope,
+    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Envelope,
     EnvelopeParameters, Event, Hello, Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::io::IoSlice;
@@ -102,6 +102,68 @@ fn content_is_asked_for_while_less_than_a_quarter_of_a_mebibyte_waits() {
         !wants_content(&mut connection),
         "one block is asked for, and not given yet"
     );
+}
+
+/// A connection that has been told to send its content by BDAT.
+fn taking_chunks(now: Instant) -> Connection {
+    let mut connection = connect(now);
+    let body = BodyInfo {
+        chunking: Chunking::Prefer,
+        ..BodyInfo::default()
+    };
+    connection.submit(TX, envelope(1), body, now);
+    connection.handle_bytes(b"220 mx\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", now);
+    write_all(&mut connection, now);
+    connection.handle_bytes(b"250 ok\r\n250 ok\r\n", now);
+    connection
+}
+
+#[test]
+fn less_than_four_chunks_are_held() {
+    let now = Instant::now();
+    let mut connection = taking_chunks(now);
+    let block = Bytes::from(vec![b'x'; 64 * 1024]);
+    let mut held = 0;
+    while wants_content(&mut connection) {
+        connection.handle_content(TX, block.clone(), false, now);
+        held += block.len();
+        assert!(held < 4 * CHUNK_OCTETS, "{held} octets");
+    }
+    assert!(
+        held >= 2 * CHUNK_OCTETS,
+        "one is gathered while another is written: {held}"
+    );
+    connection.transmitted(CHUNK_OCTETS, now);
+    assert!(wants_content(&mut connection), "there is room again");
+}
+
+#[test]
+fn a_chunk_that_moves_gives_the_server_time_for_the_one_before() {
+    let start = Instant::now();
+    let after = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut connection = taking_chunks(start);
+    let chunk = Bytes::from(vec![b'x'; CHUNK_OCTETS]);
+    connection.handle_content(TX, chunk.clone(), false, start);
+    connection.handle_content(TX, chunk, true, start);
+    let command = "BDAT 1048576\r\n".len();
+    connection.transmitted(command + CHUNK_OCTETS, after(10));
+    assert_eq!(
+        connection.poll_deadline(),
+        Some(after(190)),
+        "the reply to the first"
+    );
+    connection.transmitted(100, after(100));
+    assert_eq!(connection.poll_deadline(), Some(after(280)), "the second moves");
+    write_all(&mut connection, after(200));
+    assert_eq!(
+        connection.poll_deadline(),
+        Some(after(800)),
+        "all is sent: ten minutes for what is still to be said"
+    );
+    connection.handle_bytes(b"250 got it\r\n", after(700));
+    assert_eq!(connection.poll_deadline(), Some(after(1300)));
 }
 
 #[test]

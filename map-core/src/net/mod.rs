@@ -12,6 +12,8 @@
 mod connect;
 mod driver;
 #[cfg(test)]
+mod driver_content_tests;
+#[cfg(test)]
 mod driver_tests;
 #[cfg(test)]
 mod driver_tls_tests;
