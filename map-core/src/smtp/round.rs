@@ -223,11 +223,10 @@ impl Round {
         }
     }
 
-    /// RFC 3030 section 2, <https://www.rfc-editor.org/rfc/rfc3030#section-2>, about a BDAT that failed:
-    /// > The state resulting from this error is indeterminate. A RSET command MUST be sent to clear the transaction
-    /// > before continuing.
+    /// True when the server may hold on to it if its content is refused.
     ///
-    /// What is sent ahead of the reply has it in any case.
+    /// A refused chunk does not end a transaction as a refused end mark does, so RSET does: with what is sent ahead of the
+    /// final reply in any case.
     pub(super) fn may_leave_remains(&self) -> bool {
         matches!(self.transfer, Transfer::Bdat(_))
     }
@@ -421,6 +420,10 @@ impl Round {
     }
 
     /// The reply to a chunk that is not the last.
+    ///
+    /// RFC 3030 section 2, <https://www.rfc-editor.org/rfc/rfc3030#section-2>:
+    /// > If a 5XX or 4XX code is received by the sender-SMTP in response to a BDAT chunk, the transaction should be
+    /// > considered failed and the sender-SMTP MUST NOT send any additional BDAT segments.
     pub(super) fn chunk_answered(
         &mut self,
         reply: &Arc<Reply>,
