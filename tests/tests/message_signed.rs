@@ -77,7 +77,7 @@ impl Signer for Smime {
     }
 }
 
-/// PGP/MIME ([RFC 3156](https://www.rfc-editor.org/rfc/rfc3156)) by GnuPG.
+/// PGP/MIME ([RFC 3156](https://www.rfc-editor.org/rfc/rfc3156)) by `GnuPG`.
 struct Pgp(TempDir);
 
 impl Pgp {
@@ -146,21 +146,21 @@ fn sent(message: &Message) -> Vec<u8> {
 
 /// What the message composes is what was signed, and it says what that needs.
 fn stays_good<S: Signer>() {
-    let signer = S::new();
+    let key = S::new();
     for (part, body_type) in [(ENCODED, BodyType::SevenBit), (AS_IT_STANDS, BodyType::EightBit)] {
-        let signed = with_mail_line_ends(&signer.signed(part));
+        let signed = with_mail_line_ends(&key.signed(part));
         let message = Raw::octets(signed.clone()).build().unwrap();
         let smtputf8 = false;
         assert_eq!(message.needs(), Needs { body_type, smtputf8 });
         assert_eq!(message.from().to_string(), "anna@example.com");
         assert_eq!(message.recipients()[0].to_string(), "bob@example.test");
         assert_eq!(sent(&message), signed.as_bytes());
-        assert!(signer.verifies(&sent(&message)));
+        assert!(key.verifies(&sent(&message)));
         // It would not be so if one octet had changed.
         for (given, changed) in [("From here", "from here"), ("e,", "e, "), ("\r\n.\r\n", "\r\n")] {
             let changed = signed.replacen(given, changed, 1);
             assert!(
-                changed != signed && !signer.verifies(changed.as_bytes()),
+                changed != signed && !key.verifies(changed.as_bytes()),
                 "{changed}"
             );
         }
@@ -211,7 +211,7 @@ fn signatures_are_good_when_they_have_arrived() {
     let agent = Agent::new(config);
 
     let (smime, pgp) = (Smime::new(), Pgp::new());
-    for part in [ENCODED] {
+    for part in [ENCODED, AS_IT_STANDS] {
         for signed in [smime.signed(part), pgp.signed(part)] {
             let message = Raw::octets(with_mail_line_ends(&signed)).build().unwrap();
             let report = agent.send_message(message);
@@ -219,7 +219,7 @@ fn signatures_are_good_when_they_have_arrived() {
             assert_eq!(report.reply().code(), MapReplyCode::Success, "{transcript}");
         }
     }
-    server.wait_for_mails("bob", 2);
+    server.wait_for_mails("bob", 4);
     let fetched = fetch(access, &authority, "bob");
     assert_eq!(fetched.by_imap, fetched.by_pop3);
     let is_pgp = |mail: &[u8]| String::from_utf8_lossy(mail).contains("application/pgp-signature");
@@ -231,6 +231,6 @@ fn signatures_are_good_when_they_have_arrived() {
         };
         assert!(good, "{}", String::from_utf8_lossy(mail));
     }
-    assert_eq!(fetched.by_imap.len(), 2);
-    assert_eq!(fetched.by_imap.iter().filter(|mail| is_pgp(mail)).count(), 1);
+    assert_eq!(fetched.by_imap.len(), 4);
+    assert_eq!(fetched.by_imap.iter().filter(|mail| is_pgp(mail)).count(), 2);
 }
