@@ -6,8 +6,11 @@ use mail_parser::{
 };
 use serde_json::{Value, json};
 
-/// What it sees, told as in `python/read_built.py`.
-pub(super) fn read_by_mail_parser(octets: &[u8]) -> Value {
+/// What mail-parser sees, told as in `python/read_built.py`.
+///
+/// # Panics
+/// When it takes the octets for no message.
+pub fn read_by_mail_parser(octets: &[u8]) -> Value {
     let message = MessageParser::default().parse(octets).expect("it is no message");
     whole(&message)
 }

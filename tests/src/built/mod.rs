@@ -3,14 +3,17 @@
 mod by_mail_parser;
 mod generate;
 
-use by_mail_parser::read_by_mail_parser;
+pub use by_mail_parser::read_by_mail_parser;
 pub use generate::{Given, generate};
 
 use crate::python::{framed, python, run};
 use serde_json::Value;
 
 /// What Python's `email` package sees in each, told as in `python/read_built.py`.
-fn read_by_python(messages: &[&[u8]]) -> Vec<Value> {
+///
+/// # Panics
+/// When it fails.
+pub fn read_by_python(messages: &[&[u8]]) -> Vec<Value> {
     let output = run::<&str>(&python(), "read_built.py", [], framed(messages.iter().copied()));
     let output = String::from_utf8(output).expect("JSON");
     let seen: Vec<Value> = output
@@ -54,7 +57,7 @@ pub fn assert_mail_parser_sees(given: &[Given], messages: &[(usize, Vec<u8>)]) {
 }
 
 /// Notes where two trees differ.
-fn compare(expected: &Value, seen: &Value, place: &str, differences: &mut Vec<String>) {
+pub fn compare(expected: &Value, seen: &Value, place: &str, differences: &mut Vec<String>) {
     match (expected, seen) {
         (Value::Object(one), Value::Object(other)) => {
             for name in one
@@ -79,7 +82,11 @@ fn compare(expected: &Value, seen: &Value, place: &str, differences: &mut Vec<St
     }
 }
 
-fn assert_none(differences: &[String]) {
+/// There is nothing among these.
+///
+/// # Panics
+/// When there is.
+pub fn assert_none(differences: &[String]) {
     let shown: Vec<_> = differences
         .iter()
         .take(20)
