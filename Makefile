@@ -1,5 +1,8 @@
 # Each target is a script of the same name; the scripts say what they do and set up what they miss.
-.PHONY: demo test lint header install
+.PHONY: demo test lint header install compare bench
 
-demo test lint header install:
+demo test lint header install compare:
 	@scripts/$@
+
+bench:
+	@scripts/bench-memory
