@@ -690,6 +690,31 @@ typedef int32_t map_blind_copies;
 #endif // __cplusplus
 
 /**
+ * How much of a message a notification of failure brings back, for map_message_set_ret(). Later versions may add some.
+ */
+enum map_ret
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * All of it.
+     */
+    MAP_RET_FULL = 1,
+    /**
+     * Its header.
+     */
+    MAP_RET_HEADERS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_ret map_ret;
+#else
+typedef int32_t map_ret;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Delivers mail by a configuration of its own. Made by map_agent_new(), freed by map_agent_free().
  *
  * Any number of threads may use it at once; freeing it is for one thread, after the others are done with it. A child
@@ -704,6 +729,14 @@ typedef struct map_agent map_agent;
  * One thread at a time may change it. An agent takes a copy: changing or freeing it later does not matter to the agent.
  */
 typedef struct map_config map_config;
+
+/**
+ * A domain's private key, to sign messages by DKIM: for map_config_add_dkim_signer() and map_message_sign(). Made by
+ * map_dkim_signer_new() or map_dkim_signer_file_new(), freed by map_dkim_signer_free().
+ *
+ * One thread at a time may change it; any number may read it and sign by it.
+ */
+typedef struct map_dkim_signer map_dkim_signer;
 
 /**
  * A message: from whom, to whom, about what, with texts, pictures and files. Made by map_message_new() from its pieces, or
@@ -1015,6 +1048,18 @@ MAP_API map_reply map_config_set_public_only(map_config *config, int32_t public_
 MAP_API
 map_reply map_config_set_require_mx(map_config *config,
                                     int32_t require);
+
+/**
+ * Signs by DKIM what is sent from the signer's domain, or from one below it, by the domain of From. Called again, each
+ * signer signs: one with RSA, which every verifier knows, and one with Ed25519.
+ *
+ * @param config required.
+ * @param signer required; copied, and yours to free.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API
+map_reply map_config_add_dkim_signer(map_config *config,
+                                     const map_dkim_signer *signer);
 
 /**
  * Connects from these addresses of this machine, where it has several and mail should leave by the one that has a
@@ -1771,6 +1816,79 @@ map_reply map_message_set_unix_line_ends(map_message *message);
 MAP_API map_reply map_message_set_strict(map_message *message);
 
 /**
+ * Sends it from nobody (MAIL FROM:<>), so that nobody is told when it cannot be delivered: for notifications and automatic
+ * answers, which must never be answered by another.
+ *
+ * @param message required.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_set_null_reverse_path(map_message *message);
+
+/**
+ * Asks the hosts for notifications, which come by mail to the envelope's sender. A host that does not offer them is given
+ * the message all the same, and the report warns of it.
+ *
+ * @param message required.
+ * @param notify  "NEVER", or one to three of "SUCCESS,FAILURE,DELAY".
+ * @return RE_SUCCESS; RE_INVALID_FORMAT for another word; RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_set_notify(map_message *message,
+                                 const char *notify);
+
+/**
+ * Says which address the sender wrote for a recipient, where a list or an alias made another of it. It comes back in
+ * notifications.
+ *
+ * @param message   required.
+ * @param recipient an address that the message goes to.
+ * @param original  the type of the address and the address: "rfc822;list@example.com".
+ * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_add_original_recipient(map_message *message,
+                                             const char *recipient,
+                                             const char *original);
+
+/**
+ * Says how much of the message a notification of failure brings back.
+ *
+ * @param message required.
+ * @param ret     one of enum map_ret.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_ret(map_message *message, int32_t ret);
+
+/**
+ * Names the message for notifications.
+ *
+ * @param message required.
+ * @param id      printable ASCII.
+ * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
+ */
+MAP_API map_reply map_message_set_envelope_id(map_message *message, const char *id);
+
+/**
+ * Demands verified TLS on the whole way to each recipient (REQUIRETLS, RFC 8689). Where a host does not offer that, the
+ * message is not delivered; few hosts do. map_config_set_require_tls() is about the next host only.
+ *
+ * @param message required.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API
+map_reply map_message_set_require_tls(map_message *message);
+
+/**
+ * Signs the message by DKIM when it is put together. Called again, each signer signs it.
+ *
+ * @param message required.
+ * @param signer  required; copied, and yours to free.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_message_sign(map_message *message, const map_dkim_signer *signer);
+
+/**
  * Puts a message together, and says what is missing or does not fit together. Sending and writing it do it as well.
  *
  * @param message required.
@@ -1933,6 +2051,61 @@ uint64_t map_progress_sent(const map_progress *progress);
  * @return MAP_SIZE_UNKNOWN while it cannot be told.
  */
 MAP_API uint64_t map_progress_total(const map_progress *progress);
+
+/**
+ * Makes a signer with a key in memory.
+ *
+ * @param domain   that signs: "example.com".
+ * @param selector the name of the key among those of the domain: "mail2026".
+ * @param pem      the private key in PEM, RSA or Ed25519: "-----BEGIN PRIVATE KEY-----...". It is in no output.
+ * @return free with map_dkim_signer_free(); NULL with the reason in map_last_reply().
+ */
+MAP_API
+map_dkim_signer *map_dkim_signer_new(const char *domain,
+                                     const char *selector,
+                                     const char *pem);
+
+/**
+ * Makes a signer with a key in a file, which is read now and not again.
+ *
+ * @param domain   as for map_dkim_signer_new().
+ * @param selector as for map_dkim_signer_new().
+ * @param path     of the file with the private key in PEM.
+ * @return as map_dkim_signer_new().
+ */
+MAP_API map_dkim_signer *map_dkim_signer_file_new(const char *domain, const char *selector, const char *path);
+
+/**
+ * Frees a signer.
+ *
+ * @param signer may be NULL: nothing happens.
+ */
+MAP_API void map_dkim_signer_free(map_dkim_signer *signer);
+
+/**
+ * Lets signatures expire. Mail may wait for days in the queue of a relay. Without it they are good for ever.
+ *
+ * @param signer  required.
+ * @param seconds one or more.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_dkim_signer_set_expiry(map_dkim_signer *signer, uint64_t seconds);
+
+/**
+ * Where verifiers look for the public key: "mail2026._domainkey.example.com".
+ *
+ * @param signer NULL has none.
+ * @return NULL without a signer. Borrowed until the signer is freed.
+ */
+MAP_API const char *map_dkim_signer_record_name(const map_dkim_signer *signer);
+
+/**
+ * The text of the TXT record that belongs there: "v=DKIM1; k=...".
+ *
+ * @param signer NULL has none.
+ * @return NULL without a signer. Borrowed until the signer is freed.
+ */
+MAP_API const char *map_dkim_signer_record(const map_dkim_signer *signer);
 
 /**
  * Frees a report and every string borrowed from it.

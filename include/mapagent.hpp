@@ -100,6 +100,30 @@ inline void require(map_reply reply)
 
 #endif
 
+/* A domain's private key, to sign messages by. It is false if there is none: last_reply() says why. */
+class dkim_signer {
+public:
+    dkim_signer(const std::string &domain, const std::string &selector, const std::string &pem)
+        : handle_(map_dkim_signer_new(detail::c_str(domain), detail::c_str(selector), detail::c_str(pem)))
+    {
+    }
+    /* Takes a handle over: of map_dkim_signer_file_new(), for one. */
+    explicit dkim_signer(map_dkim_signer *handle) noexcept : handle_(handle) {}
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+    [[nodiscard]] map_reply set_expiry(std::chrono::seconds time)
+    {
+        return map_dkim_signer_set_expiry(get(), time.count() < 0 ? 0 : static_cast<std::uint64_t>(time.count()));
+    }
+    std::string_view record_name() const noexcept { return detail::view(map_dkim_signer_record_name(get())); }
+    std::string_view record() const noexcept { return detail::view(map_dkim_signer_record(get())); }
+
+    map_dkim_signer *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_dkim_signer, map_dkim_signer_free> handle_;
+};
+
 /* How an agent delivers. The setters return RE_SUCCESS, or RE_MISUSE and change nothing. A string with a NUL inside is
  * refused as NULL is in C. */
 class config {
@@ -160,6 +184,11 @@ public:
     [[nodiscard]] map_reply set_relay_login(const std::string &user, const std::string &secret, std::int32_t kind)
     {
         return map_config_set_relay_login(get(), detail::c_str(user), detail::c_str(secret), kind);
+    }
+
+    [[nodiscard]] map_reply add_dkim_signer(const dkim_signer &signer)
+    {
+        return map_config_add_dkim_signer(get(), signer.get());
     }
 
     map_config *get() const noexcept { return handle_.get(); }
@@ -466,6 +495,34 @@ public:
     message &strict()
     {
         map_message_set_strict(get());
+        return *this;
+    }
+
+    message &null_reverse_path()
+    {
+        map_message_set_null_reverse_path(get());
+        return *this;
+    }
+    message &notify(const std::string &notify) { return then(map_message_set_notify, notify); }
+    message &original_recipient(const std::string &recipient, const std::string &original)
+    {
+        map_message_add_original_recipient(get(), detail::c_str(recipient), detail::c_str(original));
+        return *this;
+    }
+    message &ret(std::int32_t ret)
+    {
+        map_message_set_ret(get(), ret);
+        return *this;
+    }
+    message &envelope_id(const std::string &id) { return then(map_message_set_envelope_id, id); }
+    message &require_tls()
+    {
+        map_message_set_require_tls(get());
+        return *this;
+    }
+    message &sign(const dkim_signer &signer)
+    {
+        map_message_sign(get(), signer.get());
         return *this;
     }
 

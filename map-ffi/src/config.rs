@@ -7,6 +7,7 @@ pub mod tls;
 pub mod relay;
 
 use crate::boundary::{Answer, guarded, making, replying};
+use crate::dkim::map_dkim_signer;
 use crate::pointer;
 use crate::reply::map_reply;
 use map_core::agent::{ConfigError, Timeout};
@@ -229,6 +230,27 @@ pub unsafe extern "C" fn map_config_set_require_mx(config: *mut map_config, requ
     unsafe { switch(config, require, Config::set_require_mx) }
 }
 
+/// Signs by DKIM what is sent from the signer's domain, or from one below it, by the domain of From. Called again, each
+/// signer signs: one with RSA, which every verifier knows, and one with Ed25519.
+///
+/// @param config required.
+/// @param signer required; copied, and yours to free.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_add_dkim_signer(
+    config: *mut map_config,
+    signer: *const map_dkim_signer,
+) -> map_reply {
+    // SAFETY: a handle of the caller's, used by this thread alone, and one that nobody changes, as the header asks.
+    unsafe {
+        change(config, |config| {
+            let signer = pointer::shared(signer).ok_or_else(|| Answer::missing("signer"))?;
+            config.config.add_dkim_signer(signer.signer().clone());
+            Ok(())
+        })
+    }
+}
+
 /// Changes a configuration that is there.
 ///
 /// # Safety
@@ -300,7 +322,7 @@ fn port(number: i32) -> Result<u16, Answer> {
 ///
 /// # Safety
 /// `string` is NULL or points to a NUL-terminated string that nobody changes while `'a` lasts.
-unsafe fn text<'a>(string: *const c_char, argument: &str) -> Result<&'a str, Answer> {
+pub(crate) unsafe fn text<'a>(string: *const c_char, argument: &str) -> Result<&'a str, Answer> {
     // SAFETY: as the caller vouches.
     let octets = unsafe { pointer::string(string) }.ok_or_else(|| Answer::missing(argument))?;
     std::str::from_utf8(octets).map_err(|_| Answer::misuse(format!("{argument} is not UTF-8")))

@@ -10,6 +10,8 @@ pub mod body;
 
 pub mod raw;
 
+pub mod envelope;
+
 pub mod output;
 
 pub mod send;
@@ -17,6 +19,7 @@ pub mod send;
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::pointer::{self, Counted};
 use crate::reply::map_reply;
+use envelope::Wish;
 use map_core::message::{Builder, Raw};
 use output::Built;
 use std::ffi::c_char;
@@ -33,6 +36,7 @@ use std::ffi::c_char;
 #[derive(Debug)]
 pub struct map_message {
     draft: Draft,
+    wishes: Vec<Wish>,
     refused: Option<Answer>,
     /// Put together, until a change.
     built: Option<Built>,
@@ -83,6 +87,7 @@ impl map_message {
     fn new(draft: Draft) -> Self {
         Self {
             draft,
+            wishes: Vec::new(),
             refused: None,
             built: None,
         }

@@ -132,6 +132,29 @@ static void attach_multipart(map_message *message)
     map_part_free(several);
 }
 
+static const char key[] = "-----BEGIN PRIVATE KEY-----\n"
+                          "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+                          "-----END PRIVATE KEY-----\n";
+
+/* Signed, and with wishes for the hosts that carry it. */
+static void add_envelope(map_message *message)
+{
+    map_dkim_signer *signer = map_dkim_signer_new("example.com", "mail2026", key);
+
+    CHECK(signer != NULL);
+    CHECK(map_dkim_signer_set_expiry(signer, 86400) == RE_SUCCESS);
+    CHECK_TEXT(map_dkim_signer_record_name(signer), "mail2026._domainkey.example.com");
+    CHECK(strstr(map_dkim_signer_record(signer), "k=ed25519") != NULL);
+    CHECK(map_message_sign(message, signer) == RE_SUCCESS);
+    map_dkim_signer_free(signer);
+    CHECK(map_message_set_notify(message, "SUCCESS,DELAY") == RE_SUCCESS);
+    CHECK(map_message_add_original_recipient(message, "bob@example.net", "rfc822;list@example.net") == RE_SUCCESS);
+    CHECK(map_message_set_ret(message, MAP_RET_HEADERS) == RE_SUCCESS);
+    CHECK(map_message_set_envelope_id(message, "report 17") == RE_SUCCESS);
+    CHECK(map_message_set_require_tls(message) == RE_SUCCESS);
+    CHECK(map_message_set_null_reverse_path(message) == RE_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const recipients[] = {"bob@example.net", "carol@example.net", "dave@example.net",
@@ -143,6 +166,7 @@ int main(int argc, char **argv)
     add_header(message);
     add_parts(message, argv[1]);
     attach_multipart(message);
+    add_envelope(message);
 
     /* Not put together yet. */
     CHECK(map_message_recipient_count(message) == 0);
@@ -151,7 +175,7 @@ int main(int argc, char **argv)
     CHECK(map_message_size(message) == MAP_SIZE_UNKNOWN);
 
     CHECK(map_message_build(message) == RE_SUCCESS);
-    CHECK(streams_begun == 0);
+    CHECK(streams_begun == 1 && streams_open == 0); /* To be signed. */
     CHECK(map_message_recipient_count(message) == 6);
     for (size_t i = 0; i < 6; i++)
         CHECK_TEXT(map_message_recipient(message, i), recipients[i]);
@@ -163,7 +187,7 @@ int main(int argc, char **argv)
 
     CHECK(map_message_write(message, to_stdout, &octets) == RE_SUCCESS);
     CHECK(map_message_size(message) == octets);
-    CHECK(streams_begun == 1 && streams_open == 0);
+    CHECK(streams_begun == 2 && streams_open == 0);
 
     map_message_free(message);
     CHECK(released == 1);

@@ -88,6 +88,19 @@ static void what_no_mail_can_carry_is_said(void)
     CHECK(map_message_add_resent(message, "a@example.com", NULL, "nobody", NULL, NULL) == RE_INVALID_FORMAT);
     CHECK(strstr(map_last_advice(), "Resent-To") != NULL);
 
+    CHECK(map_message_set_notify(message, "SOMETIMES") == RE_INVALID_FORMAT);
+    CHECK(map_message_add_original_recipient(message, "b@example.com", "no type") == RE_INVALID_FORMAT);
+    CHECK(map_message_add_original_recipient(message, "nobody", "rfc822;b@example.com") == RE_INVALID_FORMAT);
+    CHECK(map_message_set_envelope_id(message, "\n") == RE_INVALID_FORMAT);
+    CHECK(map_message_set_ret(message, 0) == RE_MISUSE);
+    CHECK(map_message_sign(message, NULL) == RE_MISUSE);
+    CHECK(map_dkim_signer_new("example.com", "s", "no key") == NULL);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <there is no private key in PEM form>.");
+    CHECK(map_dkim_signer_new("no domain!", "s", "") == NULL);
+    CHECK(map_dkim_signer_file_new("example.com", "s", "/nowhere") == NULL);
+    CHECK(map_dkim_signer_set_expiry(NULL, 1) == RE_MISUSE);
+    CHECK(map_dkim_signer_record(NULL) == NULL && map_dkim_signer_record_name(NULL) == NULL);
+
     CHECK(map_message_set_date(message, INT64_MAX, 0) == RE_MISUSE);
     CHECK(map_message_set_date(message, -3000000000, 0) == RE_MISUSE);
     CHECK(map_message_set_date(message, 0, INT32_MAX) == RE_MISUSE);

@@ -223,12 +223,18 @@ impl map_message {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }
-        let built = match self.built.take() {
-            Some(built) => built,
-            None => Built::new(match &self.draft {
+        let built = if let Some(built) = self.built.take() {
+            built
+        } else {
+            let message = match &self.draft {
                 Draft::Composed(builder) => builder.clone().build()?,
                 Draft::Raw(raw) => raw.clone().build()?,
-            }),
+            };
+            let granted = self
+                .wishes
+                .iter()
+                .try_fold(message, |message, wish| wish.grant(message));
+            Built::new(granted?)
         };
         Ok(self.built.insert(built))
     }

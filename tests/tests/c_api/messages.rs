@@ -38,7 +38,8 @@ fn what_c_puts_in_python_takes_out() -> TestResult {
     assert!(output.status.success(), "{}", output.status);
 
     let text = String::from_utf8(output.stdout.clone())?;
-    assert!(text.starts_with("Date: Sat, 21 Nov 2026 21:09:59 -0330\r\n"));
+    assert!(text.contains("\r\nDate: Sat, 21 Nov 2026 21:09:59 -0330\r\n"));
+    assert!(text.starts_with("DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com;"));
     assert!(!text.contains("hidden@example.org") && !text.contains("bounces@example.com"));
 
     let seen = read_by_python(&output.stdout)?;
