@@ -69,6 +69,36 @@ fn every_choice_has_its_doors() -> TestResult {
             "map-py/src/relay.rs",
         ),
         (
+            "map-core/src/message/multipart.rs",
+            "Multipart",
+            "map-ffi/src/message/part.rs",
+            "map-py/src/message/part.rs",
+        ),
+        (
+            "map-core/src/message/encode/mod.rs",
+            "TransferEncoding",
+            "map-ffi/src/message/part.rs",
+            "map-py/src/message/part.rs",
+        ),
+        (
+            "map-core/src/message/part.rs",
+            "Disposition",
+            "map-ffi/src/message/part.rs",
+            "map-py/src/message/part.rs",
+        ),
+        (
+            "map-core/src/message/encode/mod.rs",
+            "BodyType",
+            "map-ffi/src/message/body.rs",
+            "map-py/src/message/mod.rs",
+        ),
+        (
+            "map-core/src/message/raw/mod.rs",
+            "BlindCopies",
+            "map-ffi/src/message/raw.rs",
+            "map-py/src/message/keywords.rs",
+        ),
+        (
             "map-core/src/smtp/auth.rs",
             "SecretKind",
             "map-ffi/src/config/relay.rs",

@@ -1,9 +1,9 @@
 //! `Agent`, and the default agent behind `mapagent.send`.
 
 use crate::config::config;
+use crate::message::{Message, Sources, not_inside_a_callable, wait};
 use crate::report::Report;
 use crate::text::octets;
-use crate::wait::wait;
 use arc_swap::ArcSwapOption;
 use map_core::protocol::Fields;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// proxy: a SOCKS5 proxy: `"socks5://user:password@host:1080"`, which is given addresses, or `"socks5h://..."`, which is
 ///     given names and looks them up; none when None or empty.
 /// relay: a Relay that all mail is handed to instead of the recipients' own mail hosts.
+/// dkim_signers: DkimSigners that sign what is sent from their domains.
 /// allow_loopback: take mail hosts on loopback: tests and the sandbox.
 /// public_only: refuse mail hosts in private networks.
 /// require_mx: take no domain without an MX record.
@@ -59,7 +60,7 @@ pub(crate) struct Agent {
 impl Agent {
     #[new]
     #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
-        proxy=None, relay=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+        proxy=None, relay=None, dkim_signers=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
         mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
         port25_witnesses=None)")]
     fn new(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
@@ -84,6 +85,23 @@ impl Agent {
     ) -> PyResult<Py<Report>> {
         let agent = self.here()?;
         send_texts(py, &agent, from_, to, subject, content)
+    }
+
+    /// Sends a message to all of its recipients, each once, and waits for its report, which has a part for each.
+    ///
+    /// message: a Message, or one of Python's email package, which Message.from_email() takes.
+    /// progress: is called with a Progress, in this thread, whenever it has changed, at most ten times a second.
+    ///
+    /// It does not raise for what becomes of a mail: the report says that. Ctrl-C cancels the send and raises
+    /// SendInterrupted, which carries the report; what progress or a callable of the message raises cancels it as well, and
+    /// has the report as its attribute.
+    #[pyo3(signature = (message, *, progress=None))]
+    fn send_message(
+        &self,
+        message: &Bound<'_, PyAny>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Report>> {
+        deliver(&*self.here()?, message, progress)
     }
 
     /// Takes no more mail. A send under way in another thread goes on to its report.
@@ -147,10 +165,20 @@ pub(crate) fn send_report(
     send_texts(py, &map_core::agent::default_agent(), from_, to, subject, content)
 }
 
+/// Sends a message by the default agent, as Agent.send_message does.
+#[pyfunction]
+#[pyo3(signature = (message, *, progress=None))]
+pub(crate) fn send_message(
+    message: &Bound<'_, PyAny>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<Report>> {
+    deliver(&map_core::agent::default_agent(), message, progress)
+}
+
 /// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
 #[pyfunction]
 #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
-    proxy=None, relay=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+    proxy=None, relay=None, dkim_signers=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
     mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
     port25_witnesses=None)")]
 pub(crate) fn configure(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
@@ -173,6 +201,23 @@ pub(crate) fn saved_default() -> Agent {
 pub(crate) fn restore_default(saved: &Agent) -> PyResult<()> {
     map_core::agent::configure_default(saved.here()?.config().clone());
     Ok(())
+}
+
+/// Sends a message, or one of Python's email package.
+fn deliver(
+    agent: &map_core::Agent,
+    message: &Bound<'_, PyAny>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<Report>> {
+    not_inside_a_callable()?;
+    let py = message.py();
+    let message = match message.cast::<Message>() {
+        Ok(message) => message.clone(),
+        Err(_) => Bound::new(py, Message::from_email(py, message, None)?)?,
+    };
+    let message = message.get();
+    let sender = PyString::new(py, &message.envelope_from().unwrap_or_default());
+    wait(py, &sender, message.sources(), progress, || message.submit(agent))
 }
 
 /// Sends by an agent; `from_` is the sender as Python gave it.
@@ -201,7 +246,6 @@ pub(crate) fn send_fields(
     fields: Fields<'_>,
     sender: &Bound<'_, PyString>,
 ) -> PyResult<Py<Report>> {
-    // Detached here, too: a large content is checked and copied.
-    let job = py.detach(|| agent.submit(fields));
-    wait(py, job, sender)
+    not_inside_a_callable()?;
+    wait(py, sender, &Sources::default(), None, || agent.submit(fields))
 }

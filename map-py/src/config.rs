@@ -1,5 +1,6 @@
 //! Keywords of Python as a configuration.
 
+use crate::dkim::DkimSigner;
 use crate::relay::Relay;
 use crate::text::text;
 use map_core::Config;
@@ -36,6 +37,12 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
         "deadline" => {
             let deadline = unless_none(value).map(|value| seconds(value, name)).transpose()?;
             config.set_deadline(deadline).map_err(value_error)?;
+        }
+        "dkim_signers" => {
+            let signers: Vec<Bound<'_, DkimSigner>> = value.extract::<Option<_>>()?.unwrap_or_default();
+            for signer in signers {
+                config.add_dkim_signer(signer.get().signer().clone());
+            }
         }
         "dns_servers" => {
             let servers: Vec<String> = value.extract::<Option<_>>()?.unwrap_or_default();
@@ -94,7 +101,7 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
 }
 
 /// A `TypeError` says which keyword it is about; the others say it by themselves.
-fn of_keyword(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
+pub(crate) fn of_keyword(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
     if error.is_instance_of::<PyTypeError>(py) {
         PyTypeError::new_err(format!("keyword {name:?}: {}", error.value(py)))
     } else {
@@ -102,11 +109,11 @@ fn of_keyword(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
     }
 }
 
-fn unless_none<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>> {
+pub(crate) fn unless_none<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyAny>> {
     (!value.is_none()).then_some(value)
 }
 
-fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(crate) fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(value.cast::<PyBool>()?.is_true())
 }
 
@@ -189,7 +196,7 @@ fn timeout(name: &str) -> PyResult<Timeout> {
         })
 }
 
-fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
+pub(crate) fn seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
     // `True` is a number to Python, and surely a slip here.
     let number = if value.is_instance_of::<PyBool>() {
         None

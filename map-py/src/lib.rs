@@ -10,14 +10,15 @@
 
 mod agent;
 mod config;
+mod dkim;
 mod mailbox;
+mod message;
 mod port25;
 mod relay;
 mod report;
 mod session;
 mod text;
 mod tls;
-mod wait;
 
 /// The private half of `mapagent`; import that instead.
 // Sound without the GIL: what the classes hold is `Sync` by Rust's own check, and what is not frozen is borrowed at run
@@ -25,9 +26,13 @@ mod wait;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::agent::{Agent, configure, restore_default, saved_default, send_report};
+    use crate::agent::{Agent, configure, restore_default, saved_default, send_message, send_report};
+    #[pymodule_export]
+    use crate::dkim::DkimSigner;
     #[pymodule_export]
     use crate::mailbox::Mailbox;
+    #[pymodule_export]
+    use crate::message::{Message, Part, Progress};
     #[pymodule_export]
     use crate::port25::Port25Evidence;
     #[pymodule_export]

@@ -4,6 +4,18 @@
     >>> mapagent.send("cxw@example.org", "bob", "test", "test content.")
     <Reply.RE_INVALID_FORMAT: 2>
 
+A mail with more to it is a `Message`, which `send_message` and `Agent.send_message` take:
+
+    >>> message = mapagent.Message(
+    ...     from_="Anna <anna@example.com>",
+    ...     to="Bob <bob@example.net>, carol@example.org",
+    ...     subject="The report",
+    ...     text="Please find it attached.",
+    ...     attachments=[("report.txt", b"All is well.")],
+    ... )
+    >>> message.recipients
+    ('bob@example.net', 'carol@example.org')
+
 `send` answers with one reply of the Mail Agent Protocol; `send_report` and `Agent.send` with everything behind it.
 """
 
@@ -30,15 +42,20 @@ from ._errors import (
 from ._native import (
     Agent,
     Attempt,
+    DkimSigner,
     Mailbox,
+    Message,
     Outcome,
+    Part,
     Port25Evidence,
+    Progress,
     RecipientReport,
     Relay,
     Report,
     TlsSession,
     __version__,
     configure,
+    send_message,
     send_report,
 )
 from ._reply import Reply
@@ -75,6 +92,7 @@ __all__ = [
     "CancelledError",
     "ConnectRefusedError",
     "ContentRefusedError",
+    "DkimSigner",
     "DomainError",
     "FieldError",
     "HelloRefusedError",
@@ -82,10 +100,13 @@ __all__ = [
     "InternalError",
     "Mailbox",
     "MapError",
+    "Message",
     "MisuseError",
     "Outcome",
+    "Part",
     "Port25Evidence",
     "PortBlockedError",
+    "Progress",
     "RecipientRefusedError",
     "RecipientReport",
     "RefusedError",
@@ -100,6 +121,7 @@ __all__ = [
     "__version__",
     "configure",
     "send",
+    "send_message",
     "send_report",
 ]
 

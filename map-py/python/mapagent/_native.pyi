@@ -1,18 +1,26 @@
 """The Rust half of `mapagent`; import that instead."""
 
-from collections.abc import Mapping, Sequence
+import email.message as _email_message
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from email.headerregistry import Address
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, final
-from typing_extensions import Self, disjoint_base
+from typing import Any, Final, Literal, NoReturn, Protocol, final, type_check_only
+from typing_extensions import Self, TypeAlias, disjoint_base
 
 from ._reply import Reply
 
 __all__ = [
     "Agent",
     "Attempt",
+    "DkimSigner",
     "Mailbox",
+    "Message",
     "Outcome",
+    "Part",
     "Port25Evidence",
+    "Progress",
     "RecipientReport",
     "Relay",
     "Report",
@@ -23,6 +31,7 @@ __all__ = [
     "replies",
     "restore_default",
     "saved_default",
+    "send_message",
     "send_report",
 ]
 
@@ -32,7 +41,27 @@ _Stage = Literal["check", "route", "connect", "greeting", "hello", "tls", "auth"
 _Security = Literal["starttls", "implicit", "opportunistic", "clear"]
 _TlsPolicy = Literal["dane", "mta-sts", "relay", "required"]
 
+_Address: TypeAlias = str | Mailbox | Address
+_Addresses: TypeAlias = _Address | Iterable[_Address]
+_Attachment: TypeAlias = Part | str | os.PathLike[str] | tuple[str, bytes | bytearray]
+_BlindCopies = Literal["refuse", "remove", "keep"]
+_BodyType = Literal["7bit", "8bit", "binary"]
+_Disposition = Literal["inline", "attachment"]
+_Ret = Literal["full", "headers"]
+_TransferEncoding = Literal["7bit", "8bit", "binary", "quoted-printable", "base64"]
+
+@type_check_only
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+@type_check_only
+class _Writable(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
 def replies() -> list[tuple[str, int]]: ...
+def send_message(
+    message: Message | _email_message.Message, *, progress: Callable[[Progress], object] | None = None
+) -> Report: ...
 def send_report(from_: str, to: str, subject: str, content: str) -> Report: ...
 def configure(
     *,
@@ -43,6 +72,7 @@ def configure(
     source_address: str | Sequence[str] | None = None,
     proxy: str | None = None,
     relay: Relay | None = None,
+    dkim_signers: Sequence[DkimSigner] | None = None,
     allow_loopback: bool = False,
     public_only: bool = False,
     require_mx: bool = False,
@@ -71,6 +101,7 @@ class Agent:
         source_address: str | Sequence[str] | None = None,
         proxy: str | None = None,
         relay: Relay | None = None,
+        dkim_signers: Sequence[DkimSigner] | None = None,
         allow_loopback: bool = False,
         public_only: bool = False,
         require_mx: bool = False,
@@ -86,6 +117,9 @@ class Agent:
         port25_witnesses: Mapping[str, Sequence[str]] | None = None,
     ) -> Self: ...
     def send(self, from_: str, to: str, subject: str, content: str) -> Report: ...
+    def send_message(
+        self, message: Message | _email_message.Message, *, progress: Callable[[Progress], object] | None = None
+    ) -> Report: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -108,6 +142,207 @@ class Mailbox:
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[type[Mailbox], tuple[str]]: ...
+
+@final
+class DkimSigner:
+    def __new__(
+        cls,
+        domain: str,
+        selector: str,
+        *,
+        key: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        expires_after: float | None = None,
+    ) -> Self: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def selector(self) -> str: ...
+    @property
+    def algorithm(self) -> Literal["rsa-sha256", "ed25519-sha256"]: ...
+    @property
+    def record_name(self) -> str: ...
+    @property
+    def record(self) -> str: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Part:
+    @staticmethod
+    def text(
+        text: str,
+        *,
+        media_type: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        transfer_encoding: _TransferEncoding | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def html(
+        html: str,
+        *,
+        media_type: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        transfer_encoding: _TransferEncoding | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def data(
+        data: bytes | bytearray,
+        *,
+        media_type: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        transfer_encoding: _TransferEncoding | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def file(
+        path: str | os.PathLike[str],
+        *,
+        media_type: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        transfer_encoding: _TransferEncoding | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def reader(
+        open: Callable[[], _Readable],
+        size: int | None = None,
+        *,
+        media_type: str | None = None,
+        filename: str | None = None,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        transfer_encoding: _TransferEncoding | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def message(
+        message: Message,
+        *,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    @staticmethod
+    def multipart(
+        kind: Literal["mixed", "alternative", "related", "parallel", "digest"],
+        parts: Iterable[Part],
+        *,
+        content_id: str | None = None,
+        disposition: _Disposition | None = None,
+        description: str | None = None,
+    ) -> Part: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Message:
+    def __new__(
+        cls,
+        *,
+        from_: _Addresses | None = None,
+        to: _Addresses | None = None,
+        cc: _Addresses | None = None,
+        bcc: _Addresses | None = None,
+        reply_to: _Addresses | None = None,
+        sender: _Address | None = None,
+        envelope_from: _Address | None = None,
+        subject: str | None = None,
+        date: datetime | None = None,
+        message_id: str | None = None,
+        in_reply_to: str | Sequence[str] | None = None,
+        references: str | Sequence[str] | None = None,
+        comments: str | Sequence[str] | None = None,
+        keywords: str | Sequence[str] | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        resent: Iterable[Mapping[str, Any]] | None = None,
+        text: str | None = None,
+        html: str | None = None,
+        inline: Iterable[Part] | None = None,
+        attachments: Iterable[_Attachment] | None = None,
+        body: Part | None = None,
+        body_type: _BodyType = "7bit",
+        null_reverse_path: bool = False,
+        notify: str | None = None,
+        ret: _Ret | None = None,
+        envelope_id: str | None = None,
+        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        require_tls: bool = False,
+        sign: DkimSigner | Sequence[DkimSigner] | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def raw(
+        content: bytes | bytearray | str | os.PathLike[str],
+        *,
+        from_: str | None = None,
+        to: _Addresses | None = None,
+        blind_copies: _BlindCopies = "refuse",
+        unix_line_ends: bool = False,
+        strict: bool = False,
+        resent: Iterable[Mapping[str, Any]] | None = None,
+        null_reverse_path: bool = False,
+        notify: str | None = None,
+        ret: _Ret | None = None,
+        envelope_id: str | None = None,
+        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        require_tls: bool = False,
+        sign: DkimSigner | Sequence[DkimSigner] | None = None,
+    ) -> Message: ...
+    @staticmethod
+    def from_email(
+        message: _email_message.Message,
+        *,
+        from_: str | None = None,
+        to: _Addresses | None = None,
+        blind_copies: _BlindCopies = "remove",
+        strict: bool = False,
+        resent: Iterable[Mapping[str, Any]] | None = None,
+        null_reverse_path: bool = False,
+        notify: str | None = None,
+        ret: _Ret | None = None,
+        envelope_id: str | None = None,
+        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        require_tls: bool = False,
+        sign: DkimSigner | Sequence[DkimSigner] | None = None,
+    ) -> Message: ...
+    def to_email(self) -> _email_message.EmailMessage: ...
+    def as_bytes(self) -> bytes: ...
+    def write_to(self, file: _Writable) -> None: ...
+    @property
+    def envelope_from(self) -> str | None: ...
+    @property
+    def recipients(self) -> tuple[str, ...]: ...
+    @property
+    def message_id(self) -> str | None: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def body_type(self) -> _BodyType: ...
+    @property
+    def needs_smtputf8(self) -> bool: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    def __bytes__(self) -> bytes: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Progress:
+    @property
+    def stage(self) -> _Stage: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def total(self) -> int | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
 
 @final
 class Relay:

@@ -1,0 +1,38 @@
+"""Messages of Python's email package, in and out."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage, Message
+from email.utils import getaddresses
+
+
+def as_octets(message: Message) -> bytes:
+    """The octets to send: 7 bit where they may be changed, in UTF-8 only where an address needs it."""
+    if not isinstance(message, Message):
+        raise TypeError(f"a message is a Message or an email.message.EmailMessage, not {type(message).__name__}")
+    # A signature is over the octets as they are.
+    cte_type = message.policy.cte_type if _is_signed(message) else "7bit"
+    # Not mangle_from_: that is for mailbox files.
+    policy = message.policy.clone(linesep="\r\n", cte_type=cte_type, mangle_from_=False)
+    if isinstance(policy, email.policy.EmailPolicy) and _needs_utf8(message):
+        policy = policy.clone(utf8=True)
+    return message.as_bytes(policy=policy)
+
+
+def of_octets(octets: bytes) -> EmailMessage:
+    """The message that octets are."""
+    return email.message_from_bytes(octets, policy=email.policy.default)
+
+
+def _is_signed(message: Message) -> bool:
+    return "DKIM-Signature" in message or any(
+        part.get_content_type() in {"multipart/signed", "multipart/encrypted"} for part in message.walk()
+    )
+
+
+def _needs_utf8(message: Message) -> bool:
+    names = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc")
+    values = [str(value) for name in names for value in message.get_all(name, [])]
+    return not all(address.rpartition("@")[0].isascii() for _, address in getaddresses(values))

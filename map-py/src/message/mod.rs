@@ -1,0 +1,302 @@
+//! `Message`.
+
+mod keywords;
+mod part;
+mod progress;
+mod source;
+
+pub(crate) use part::Part;
+pub(crate) use progress::{Progress, wait};
+pub(crate) use source::{Sources, not_inside_a_callable};
+
+use crate::config::value_error;
+use crate::text::octets as octets_of;
+use keywords::{Wish, builder, raw, words};
+use map_core::message::BodyType;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
+use source::directly;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// A message: from whom, to whom, about what, with texts, pictures and files.
+///
+/// Addresses are what a person writes, any number in one str: "Anna <anna@example.com>, bob@example.com"; or a sequence of
+/// them, or of Mailbox or email.headerregistry.Address. Texts may be in any language.
+///
+/// from_, to, cc, reply_to: the fields of these names.
+/// bcc: who gets a copy without being named in the message.
+/// sender: who sends it for several in from_.
+/// envelope_from: whom mail hosts tell when they cannot deliver it; the sender when None.
+/// subject: one line.
+/// date: a datetime; now when None.
+/// message_id: made when None.
+/// in_reply_to, references: the Message-IDs of what it answers and of its thread, a str or a sequence.
+/// comments, keywords: a str or a sequence.
+/// headers: fields of your own, a mapping or pairs.
+/// resent: sends it once more in somebody's name: mappings with "from", "to", "cc", "bcc" and "sender", the oldest first.
+///
+/// text, html: the text, and the same in HTML.
+/// inline: what the HTML shows: Parts with a content_id.
+/// attachments: Parts, paths of files, or pairs of a file's name and its bytes.
+/// body: a Part in place of text and html.
+/// body_type: "8bit" or "binary" lets bodies go as they are to hosts that take it; "7bit" else.
+///
+/// null_reverse_path: sends it from nobody, as notifications are sent.
+/// notify: asks hosts for notifications: "NEVER", or one to three of "SUCCESS,FAILURE,DELAY".
+/// ret: how much these bring back: "full" or "headers".
+/// envelope_id: names the message for them.
+/// original_recipients: which address was written for a recipient: {"bob@example.com": "rfc822;list@example.com"}.
+/// require_tls: demands verified TLS on the whole way (REQUIRETLS).
+/// sign: a DkimSigner, or several.
+///
+/// Raises ValueError for what no mail can carry and for what does not fit together, and OSError for a file that cannot be
+/// looked at. Files are read while the message is sent.
+#[pyclass(frozen, module = "mapagent")]
+pub(crate) struct Message {
+    message: map_core::message::Message,
+    sources: Sources,
+}
+
+/// Every body type with its word.
+const BODY_TYPES: [(&str, BodyType); 3] = [
+    ("7bit", BodyType::SevenBit),
+    ("8bit", BodyType::EightBit),
+    ("binary", BodyType::Binary),
+];
+
+#[pymethods]
+impl Message {
+    #[new]
+    #[pyo3(signature = (**keywords), text_signature = "(*, from_=None, to=None, cc=None, bcc=None, reply_to=None, sender=None, \
+        envelope_from=None, subject=None, date=None, message_id=None, in_reply_to=None, references=None, comments=None, \
+        keywords=None, headers=None, resent=None, text=None, html=None, inline=None, attachments=None, body=None, \
+        body_type='7bit', null_reverse_path=False, notify=None, ret=None, envelope_id=None, original_recipients=None, \
+        require_tls=False, sign=None)")]
+    fn new(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut wishes = Vec::new();
+        let mut sources = Sources::default();
+        let builder = builder(keywords, &mut sources, &mut wishes)?;
+        let message = py.detach(|| builder.build()).map_err(value_error)?;
+        Self::wishing(py, message, sources, &wishes)
+    }
+
+    /// Takes a message that is octets already, a signed one for example: bytes, or the path of a file. It travels
+    /// unchanged; what no host can carry raises ValueError.
+    ///
+    /// from_, to: the envelope; what its header says when None.
+    /// blind_copies: what becomes of a Bcc in its header: "refuse" raises, "remove" takes it out, "keep" shows it to all.
+    /// unix_line_ends: takes a line feed alone for a line end.
+    /// strict: raises for what would else be a warning.
+    ///
+    /// The others are those of Message.
+    #[staticmethod]
+    #[pyo3(name = "raw", signature = (content, **keywords), text_signature = "(content, *, from_=None, to=None, blind_copies='refuse', \
+        unix_line_ends=False, strict=False, resent=None, null_reverse_path=False, notify=None, ret=None, envelope_id=None, \
+        original_recipients=None, require_tls=False, sign=None)")]
+    fn of_octets(
+        py: Python<'_>,
+        content: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let raw = if let Ok(octets) = content.cast::<PyBytes>() {
+            map_core::message::Raw::octets(octets.as_bytes().to_vec())
+        } else if let Ok(octets) = content.cast::<PyByteArray>() {
+            map_core::message::Raw::octets(octets.to_vec())
+        } else {
+            map_core::message::Raw::file(content.extract::<PathBuf>()?)?
+        };
+        let mut wishes = Vec::new();
+        let raw = self::raw(raw, keywords, &mut wishes)?;
+        let message = py.detach(|| raw.build()).map_err(value_error)?;
+        Self::wishing(py, message, Sources::default(), &wishes)
+    }
+
+    /// Takes a message of Python's email package. Who is in its Bcc gets it and is not named; its bodies become 7 bit unless
+    /// it is signed.
+    ///
+    /// The keywords are those of raw.
+    #[staticmethod]
+    #[pyo3(signature = (message, **keywords), text_signature = "(message, *, from_=None, to=None, blind_copies='remove', strict=False, \
+        resent=None, null_reverse_path=False, notify=None, ret=None, envelope_id=None, original_recipients=None, \
+        require_tls=False, sign=None)")]
+    pub(crate) fn from_email(
+        py: Python<'_>,
+        message: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        static AS_OCTETS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let as_octets = AS_OCTETS.import(py, "mapagent._email", "as_octets")?;
+        let octets = as_octets.call1((message,))?;
+        let given = match keywords {
+            Some(keywords) => keywords.copy()?,
+            None => PyDict::new(py),
+        };
+        if !given.contains("blind_copies")? {
+            given.set_item("blind_copies", "remove")?;
+        }
+        Self::of_octets(py, &octets, Some(&given))
+    }
+
+    /// The message as Python's email package reads it.
+    fn to_email<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static OF_OCTETS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let octets = self.as_bytes(py)?;
+        OF_OCTETS
+            .import(py, "mapagent._email", "of_octets")?
+            .call1((octets,))
+    }
+
+    /// Its octets, lines ended by CRLF: what a host gets that offers all it needs.
+    fn as_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut octets = Vec::new();
+        self.read(py, |block| {
+            octets.extend_from_slice(block);
+            Ok(())
+        })?;
+        Ok(PyBytes::new(py, &octets))
+    }
+
+    /// Writes its octets to a binary file, a block at a time.
+    fn write_to(&self, py: Python<'_>, file: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.read(py, |block| {
+            file.call_method1("write", (PyBytes::new(py, block),))?;
+            Ok(())
+        })
+    }
+
+    /// The sender in the envelope; None for a message from nobody.
+    #[getter]
+    pub(crate) fn envelope_from(&self) -> Option<String> {
+        match self.message.reverse_path() {
+            map_core::address::ReversePath::Mailbox(mailbox) => Some(mailbox.to_string()),
+            map_core::address::ReversePath::Null => None,
+        }
+    }
+
+    /// The recipients in the envelope, each once, in the order given.
+    #[getter]
+    fn recipients<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.message.recipients().iter().map(ToString::to_string))
+    }
+
+    /// The Message-ID without its angle brackets; None for a raw message that has none.
+    #[getter]
+    fn message_id(&self) -> Option<&str> {
+        Some(self.message.message_id()).filter(|id| !id.is_empty())
+    }
+
+    /// How many octets it has as it is sent; None if that cannot be told before.
+    #[getter]
+    fn size(&self, py: Python<'_>) -> Option<u64> {
+        py.detach(|| directly(|| self.message.size()))
+    }
+
+    /// What a host must offer for it as it is: "7bit", "8bit" (8BITMIME) or "binary" (BINARYMIME and CHUNKING).
+    #[getter]
+    fn body_type(&self) -> &'static str {
+        let needs = self.message.needs().body_type;
+        let known = BODY_TYPES.iter().find(|(_, body_type)| *body_type == needs);
+        known.map_or("binary", |(word, _)| word)
+    }
+
+    /// Whether a host must offer SMTPUTF8.
+    #[getter]
+    fn needs_smtputf8(&self) -> bool {
+        self.message.needs().smtputf8
+    }
+
+    /// What is odd about it and yet no reason not to send it.
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.message.warnings().iter().map(ToString::to_string))
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.as_bytes(py)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<mapagent.Message <{}> to {}>",
+            self.message.message_id(),
+            self.message.recipients().len()
+        )
+    }
+
+    #[expect(clippy::unused_self, reason = "Python calls it on an instance")]
+    fn __reduce__(&self) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err(
+            "a Message cannot be pickled: pass on what its as_bytes() gives",
+        ))
+    }
+}
+
+impl Message {
+    /// The core's message.
+    pub(crate) fn message(&self) -> &map_core::message::Message {
+        &self.message
+    }
+
+    /// Starts its delivery. What has to be looked through for it is read here, in a thread of Python.
+    pub(crate) fn submit(&self, agent: &map_core::Agent) -> map_core::Job {
+        directly(|| agent.submit_message(self.message.clone()))
+    }
+
+    /// What of it Python gives while it is sent.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    fn wishing(
+        py: Python<'_>,
+        message: map_core::message::Message,
+        sources: Sources,
+        wishes: &[Wish],
+    ) -> PyResult<Self> {
+        let mut granted = Ok(message);
+        for wish in wishes {
+            // A signature reads the whole message.
+            granted = granted.and_then(|message| py.detach(|| directly(|| wish.grant(message))));
+        }
+        let message = granted.map_err(|error| sources.raised().unwrap_or_else(|| value_error(error)))?;
+        Ok(Self { message, sources })
+    }
+
+    fn read(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
+        let failed = |error: std::io::Error| self.sources.raised().unwrap_or_else(|| error.into());
+        let mut reader = py.detach(|| directly(|| self.message.open())).map_err(failed)?;
+        let mut block = vec![0; 64 * 1024];
+        loop {
+            let read = py.detach(|| directly(|| reader.read(&mut block)));
+            match read {
+                Ok(0) => return Ok(()),
+                Ok(read) => take(block.get(..read).unwrap_or_default())?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+}
+
+/// A text of a message: what no mail can carry is a `ValueError` here.
+fn content(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Content> {
+    let text = value.cast::<PyString>()?;
+    map_core::message::Content::parse(&octets_of(text)?).map_err(value_error)
+}
+
+/// What a word stands for.
+fn chosen<T: Copy>(word: &str, what: &str, all: &[(&str, T)]) -> PyResult<T> {
+    all.iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, meant)| *meant)
+        .ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|(known, _)| *known).collect();
+            value_error(format_args!(
+                "there is no {what} {word:?}; there are {}",
+                words(&known)
+            ))
+        })
+}

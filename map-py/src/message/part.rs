@@ -1,0 +1,220 @@
+//! `Part`.
+
+use super::keywords::parsed;
+use super::source::Sources;
+use super::{Message, chosen, content};
+use crate::config::{of_keyword, unless_none, value_error};
+use crate::text::text;
+use map_core::message::{Disposition, FileName, Multipart, TransferEncoding};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
+use std::path::PathBuf;
+
+/// A part of a message: made by text, html, data, file, reader, message and multipart.
+///
+/// What can be said of each:
+///
+/// media_type: what it is, such as "text/calendar; method=REQUEST"; told by the file's name when None.
+/// filename: in any language.
+/// content_id: by which HTML names it: `<img src="cid:logo@example.com">`.
+/// disposition: "inline" or "attachment": how a reader presents it.
+/// transfer_encoding: "7bit", "8bit", "binary", "quoted-printable" or "base64"; the best for it when None.
+/// description: in words.
+///
+/// Raises ValueError for what no mail can carry.
+#[pyclass(frozen, module = "mapagent")]
+pub(crate) struct Part {
+    part: map_core::message::Part,
+    sources: Sources,
+}
+
+const MULTIPARTS: [(&str, Multipart); 5] = [
+    ("mixed", Multipart::Mixed),
+    ("alternative", Multipart::Alternative),
+    ("related", Multipart::Related),
+    ("parallel", Multipart::Parallel),
+    ("digest", Multipart::Digest),
+];
+
+const TRANSFER_ENCODINGS: [(&str, TransferEncoding); 5] = [
+    ("7bit", TransferEncoding::SevenBit),
+    ("8bit", TransferEncoding::EightBit),
+    ("binary", TransferEncoding::Binary),
+    ("quoted-printable", TransferEncoding::QuotedPrintable),
+    ("base64", TransferEncoding::Base64),
+];
+
+const DISPOSITIONS: [(&str, Disposition); 2] = [
+    ("inline", Disposition::Inline),
+    ("attachment", Disposition::Attachment),
+];
+
+#[pymethods]
+impl Part {
+    /// A plain text.
+    #[staticmethod]
+    #[pyo3(signature = (text, **keywords), text_signature = "(text, *, media_type=None, filename=None, content_id=None, disposition=None, \
+        transfer_encoding=None, description=None)")]
+    fn text(text: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Self::described(map_core::message::Part::text(content(text)?), keywords)
+    }
+
+    /// A text in HTML.
+    #[staticmethod]
+    #[pyo3(signature = (html, **keywords), text_signature = "(html, *, media_type=None, filename=None, content_id=None, disposition=None, \
+        transfer_encoding=None, description=None)")]
+    fn html(html: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Self::described(map_core::message::Part::html(content(html)?), keywords)
+    }
+
+    /// Data in memory: bytes, a bytearray.
+    #[staticmethod]
+    #[pyo3(signature = (data, **keywords), text_signature = "(data, *, media_type=None, filename=None, content_id=None, disposition=None, \
+        transfer_encoding=None, description=None)")]
+    fn data(data: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Self::described(map_core::message::Part::octets(octets(data)?), keywords)
+    }
+
+    /// A file of any size, read while it is sent. It has its name of now, and the media type that the name tells.
+    #[staticmethod]
+    #[pyo3(signature = (path, **keywords), text_signature = "(path, *, media_type=None, filename=None, content_id=None, disposition=None, \
+        transfer_encoding=None, description=None)")]
+    fn file(path: PathBuf, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Self::described(map_core::message::Part::file(path)?, keywords)
+    }
+
+    /// Data that is made while it is sent: open() gives a binary file, or anything with a read(size) that gives bytes. It is
+    /// called once for each host that is tried, in a thread that waits for the send, and gives the same each time.
+    ///
+    /// size: how many bytes, exactly, so that the size of the message is known before it is sent.
+    #[staticmethod]
+    #[pyo3(signature = (open, size=None, **keywords), text_signature = "(open, size=None, *, media_type=None, filename=None, content_id=None, \
+        disposition=None, transfer_encoding=None, description=None)")]
+    fn reader(
+        open: &Bound<'_, PyAny>,
+        size: Option<u64>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        if !open.is_callable() {
+            return Err(PyTypeError::new_err(
+                "open is to be called, and gives a binary file",
+            ));
+        }
+        let (sources, opener) = Sources::of(open);
+        let mut part = Self::described(map_core::message::Part::reader(size, opener), keywords)?;
+        part.sources = sources;
+        Ok(part)
+    }
+
+    /// A message, to forward it as it is or for a digest.
+    #[staticmethod]
+    #[pyo3(signature = (message, **keywords), text_signature = "(message, *, content_id=None, disposition=None, description=None)")]
+    fn message(message: &Bound<'_, Message>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let message = message.get();
+        let part = map_core::message::Part::message(message.message().clone());
+        let mut part = Self::described(part, keywords)?;
+        part.sources.add(message.sources());
+        Ok(part)
+    }
+
+    /// Several parts as one: "mixed", "alternative", "related", "parallel" or "digest".
+    #[staticmethod]
+    #[pyo3(signature = (kind, parts, **keywords), text_signature = "(kind, parts, *, content_id=None, disposition=None, description=None)")]
+    fn multipart(
+        kind: &str,
+        parts: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let kind = chosen(kind, "multipart", &MULTIPARTS)?;
+        let mut sources = Sources::default();
+        let mut inner = Vec::new();
+        for part in parts.try_iter()? {
+            inner.push(part?.cast::<Self>()?.get().with_sources(&mut sources));
+        }
+        let part = map_core::message::Part::multipart(kind, inner);
+        let mut part = Self::described(part, keywords)?;
+        part.sources = sources;
+        Ok(part)
+    }
+
+    #[expect(clippy::unused_self, reason = "Python calls it on an instance")]
+    fn __reduce__(&self) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err("a Part cannot be pickled"))
+    }
+}
+
+impl Part {
+    /// The core's part; what of it Python gives is added to the others.
+    pub(super) fn with_sources(&self, sources: &mut Sources) -> map_core::message::Part {
+        sources.add(&self.sources);
+        self.part.clone()
+    }
+
+    fn described(part: map_core::message::Part, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut part = part;
+        for (name, value) in keywords.into_iter().flatten() {
+            let name: String = name.extract()?;
+            if let Some(value) = unless_none(&value) {
+                part = describe(part, &name, value).map_err(|error| of_keyword(value.py(), &name, error))?;
+            }
+        }
+        Ok(Self {
+            part,
+            sources: Sources::default(),
+        })
+    }
+}
+
+/// Says of it what one keyword says.
+fn describe(
+    part: map_core::message::Part,
+    name: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<map_core::message::Part> {
+    let said = text(value)?;
+    Ok(match name {
+        "content_id" => part.content_id(parsed(said, name)?),
+        "description" => part.description(parsed(said, name)?),
+        "disposition" => part.disposition(chosen(said, name, &DISPOSITIONS)?),
+        "filename" => part.file_name(parsed(said, name)?),
+        "media_type" => part.media_type(parsed(said, name)?),
+        "transfer_encoding" => part.transfer_encoding(chosen(said, name, &TRANSFER_ENCODINGS)?),
+        _ => return Err(PyTypeError::new_err("there is no such keyword")),
+    })
+}
+
+/// What stands in `attachments`: a part, a path, or a name with data.
+pub(super) fn attachment(
+    value: &Bound<'_, PyAny>,
+    sources: &mut Sources,
+) -> PyResult<map_core::message::Part> {
+    if let Ok(part) = value.cast::<Part>() {
+        return Ok(part.get().with_sources(sources));
+    }
+    if let Ok(pair) = value.cast::<PyTuple>() {
+        let (name, data): (Bound<'_, PyString>, Bound<'_, PyAny>) = pair.extract()?;
+        let name: FileName = parsed(text(name.as_any())?, "filename")?;
+        return Ok(map_core::message::Part::octets(octets(&data)?).file_name(name));
+    }
+    if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
+        return Err(value_error(
+            "attached data needs a name: a pair of a file's name and its bytes, or a Part",
+        ));
+    }
+    let path: PathBuf = value.extract()?;
+    Ok(map_core::message::Part::file(path)?)
+}
+
+fn octets(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(octets) = data.cast::<PyBytes>() {
+        return Ok(octets.as_bytes().to_vec());
+    }
+    if let Ok(octets) = data.cast::<PyByteArray>() {
+        return Ok(octets.to_vec());
+    }
+    Err(PyTypeError::new_err(format!(
+        "data is bytes, not {}",
+        data.get_type().name()?
+    )))
+}

@@ -1,0 +1,127 @@
+//! Waiting for a delivery without holding up Python.
+
+use super::source::Sources;
+use crate::report::Report;
+use map_core::Job;
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyType};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How long a signal may wait until its Python handler runs, and how often the progress is looked at.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// How far a send is.
+#[pyclass(frozen, eq, module = "mapagent")]
+#[derive(PartialEq, Eq)]
+pub(crate) struct Progress(map_core::Progress);
+
+#[pymethods]
+impl Progress {
+    /// What is being done now: the stages of a Report.
+    #[getter]
+    fn stage(&self) -> &'static str {
+        self.0.stage.as_str()
+    }
+
+    /// Bytes of the message that were given to the system to send, over all hosts that it goes to. Fewer than before when it
+    /// has to begin anew with another host.
+    #[getter]
+    fn sent(&self) -> u64 {
+        self.0.sent
+    }
+
+    /// Bytes that it will be in all; None while that cannot be told.
+    #[getter]
+    fn total(&self) -> Option<u64> {
+        self.0.total
+    }
+
+    fn __repr__(&self) -> String {
+        let total = self
+            .0
+            .total
+            .map_or_else(|| "?".to_owned(), |total| total.to_string());
+        format!("<mapagent.Progress {}: {} of {total}>", self.stage(), self.sent())
+    }
+}
+
+/// Starts a delivery and waits for the report of a mail from `sender` with the GIL released. Meanwhile signal handlers run, and what the message
+/// has callables for is read; `progress` is told of every change.
+///
+/// # Errors
+/// What a signal handler or a callable raised, with the report: the delivery was cancelled, and only the report can say
+/// whether the mail had gone out before.
+pub(crate) fn wait(
+    py: Python<'_>,
+    sender: &Bound<'_, PyString>,
+    sources: &Sources,
+    progress: Option<&Bound<'_, PyAny>>,
+    start: impl FnOnce() -> Job + Send,
+) -> PyResult<Py<Report>> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    // Before the start: its data may be asked for at once.
+    let attendance = sources.attend();
+    let mut job = pin!(py.detach(start));
+    let mut last = None;
+    let mut raised = None;
+    loop {
+        let polled = job.as_mut().poll(&mut context);
+        attendance.serve(py);
+        let told = progress.map_or(Ok(()), |progress| {
+            let now = job.progress();
+            if raised.is_some() || last.replace(now) == Some(now) {
+                return Ok(());
+            }
+            progress.call1((Progress(now),)).map(drop)
+        });
+        // A signal of the last slice would be raised right behind this call, and the report be lost with it.
+        let happened = told
+            .err()
+            .or_else(|| sources.raised())
+            .or_else(|| py.check_signals().err());
+        if let (None, Some(error)) = (&raised, happened) {
+            raised = Some(error);
+            job.cancel();
+        }
+        if let Poll::Ready(report) = polled {
+            let report = Report::new(py, report, sender)?;
+            return match raised {
+                None => Ok(report),
+                Some(raised) => Err(with_report(py, raised, report)),
+            };
+        }
+        py.detach(|| thread::park_timeout(SLICE));
+    }
+}
+
+/// What was raised, carrying the report. Ctrl-C becomes `mapagent.SendInterrupted`, which is a `KeyboardInterrupt`; another
+/// exception stays what it is.
+fn with_report(py: Python<'_>, raised: PyErr, report: Py<Report>) -> PyErr {
+    static INTERRUPTED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if raised.get_type(py).is(py.get_type::<PyKeyboardInterrupt>()) {
+        let interrupted = INTERRUPTED
+            .import(py, "mapagent._errors", "SendInterrupted")
+            .and_then(|class| class.call1((report,)));
+        match interrupted {
+            Ok(exception) => PyErr::from_value(exception),
+            Err(error) => error,
+        }
+    } else {
+        // A class without room for another attribute loses the report and stays the exception that was raised.
+        let _ = raised.value(py).setattr("report", report);
+        raised
+    }
+}

@@ -1,0 +1,458 @@
+"""Messages: what goes in comes out, what cannot be mailed is said, and each recipient has an answer."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import io
+import pickle
+import runpy
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from email.headerregistry import Address
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import mapagent
+import pytest
+from mapagent import Message, Part
+
+from conftest import World, WorldMaker
+
+SCRIPT = """
+domain good.example
+  mx 10 mx.good.example
+host mx.good.example 127.0.0.2
+  offer PIPELINING, SIZE 100000000, 8BITMIME
+
+domain refusing.example
+  mx 10 mx.refusing.example
+host mx.refusing.example 127.0.0.3
+  on rcpt reply 550 5.1.1 No such user
+"""
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "python" / "message.py"
+
+KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+"""
+
+
+@pytest.fixture
+def mail_world(world: WorldMaker) -> World:
+    return world(SCRIPT)
+
+
+def message(**more: Any) -> Message:
+    return Message(**{"from_": "anna@example.com", "to": "bob@good.example", "subject": "s", "text": "t", **more})
+
+
+def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+    path = tmp_path / "Отчёт.pdf"
+    path.write_bytes(b"%PDF")
+    sent = Message(
+        from_=["Анна <anna@example.com>", Address("Doe, John", "john", "example.com")],
+        sender=mapagent.Mailbox("office@example.com"),
+        to="Bob <bob@example.net>, Team: carol@example.net;",
+        cc=Address("Zoë", "zoe", "example.net"),
+        bcc=["hidden@example.net"],
+        reply_to="answers@example.com",
+        envelope_from="bounces@example.com",
+        subject="Grüße",
+        date=datetime(2026, 11, 22, 1, 40, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+        message_id="<one@example.com>",
+        in_reply_to="question@example.net",
+        references=["first@example.net", "<question@example.net>"],
+        comments=["first", "second"],
+        keywords="weather, Köln",
+        headers={"X-Own": "own", "List-Id": "<list.example.com>"},
+        text="Schön.\n",
+        html='<p>Schön</p><img src="cid:logo@example.com">',
+        inline=[Part.data(b"\x89PNG", filename="logo.png", content_id="logo@example.com")],
+        attachments=[
+            path,
+            ("data.bin", bytearray(b"a\0b")),
+            Part.reader(lambda: io.BytesIO(b"z" * 100_000), 100_000, filename="stream.dat"),
+            Part.multipart("parallel", [Part.message(message(subject="inner")), Part.html("<p>", description="d")]),
+        ],
+    )
+    assert sent.recipients == ("bob@example.net", "carol@example.net", "zoe@example.net", "hidden@example.net")
+    assert sent.envelope_from == "bounces@example.com"
+    assert sent.message_id == "one@example.com"
+    assert (sent.body_type, sent.needs_smtputf8, sent.warnings) == ("7bit", False, ())
+    octets = sent.as_bytes()
+    assert sent.size == len(octets) == len(bytes(sent))
+    assert octets.isascii() and b"hidden" not in octets and b"bounces" not in octets
+
+    got = sent.to_email()
+    assert str(got["From"]) == 'Анна <anna@example.com>, "Doe, John" <john@example.com>'
+    assert got["Sender"].address.addr_spec == "office@example.com"
+    assert [group.display_name for group in got["To"].groups] == [None, "Team"]
+    assert (got["Cc"].addresses[0].display_name, got["Reply-To"]) == ("Zoë", "answers@example.com")
+    assert got["Subject"] == "Grüße"
+    assert got["Date"] == "Sun, 22 Nov 2026 01:40:00 +0530"
+    assert got["Message-ID"] == "<one@example.com>"
+    assert got["References"] == "<first@example.net> <question@example.net>"
+    assert got.get_all("Comments") == ["first", "second"]
+    assert (got["Keywords"], got["X-Own"], got["List-Id"]) == ("weather, Köln", "own", "<list.example.com>")
+    text, html = got.get_body(("plain",)), got.get_body(("html",))
+    assert text is not None and text.get_content() == "Schön.\r\n"
+    assert html is not None and "logo@example.com" in html.get_content()
+    parts = [part for part in got.iter_parts()][1:]
+    assert [part.get_filename() for part in parts[:3]] == ["Отчёт.pdf", "data.bin", "stream.dat"]
+    assert [part.get_content() for part in parts[:3]] == [b"%PDF", b"a\0b", b"z" * 100_000]
+    assert parts[3].get_content_type() == "multipart/parallel"
+    forwarded, beside = parts[3].iter_parts()
+    assert forwarded.get_content()["Subject"] == "inner"
+    assert beside["Content-Description"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"from_": None}, "no address in From"),
+        ({"to": None}, "no recipient"),
+        ({"to": []}, "no recipient"),
+        ({"to": "Bob bob@good.example"}, "Bob bob@good.example"),
+        ({"to": ["bob@good.example", "nobody"]}, "nobody"),
+        ({"from_": ["a@example.com", "b@example.com"]}, "several addresses in From"),
+        ({"subject": "a\nBcc: c@example.com"}, "subject: there is a line end"),
+        ({"subject": "\ud800"}, "subject: "),
+        ({"text": "a\0b"}, "NUL"),
+        ({"html": "\udfff"}, "not UTF-8"),
+        ({"message_id": "no at"}, "message_id: "),
+        ({"references": ["a@b", "c"]}, "references: "),
+        ({"headers": {"Bcc": "c@example.com"}}, "Bcc"),
+        ({"headers": [("X-A", "a\r\nb")]}, "X-A"),
+        ({"date": datetime(1800, 1, 1, tzinfo=timezone.utc)}, "1800"),
+        ({"body_type": "9bit"}, "7bit, 8bit and binary"),
+        ({"notify": "SOMETIMES"}, "notify: "),
+        ({"ret": "some"}, "full and headers"),
+        ({"attachments": [b"data"]}, "needs a name"),
+        ({"attachments": [("a\nb", b"")]}, "filename: "),
+        ({"inline": [Part.data(b"", content_id="a@b")]}, "HTML"),
+        ({"body": Part.text("x")}, "cannot both be the body"),
+        ({"resent": [{"from": "a@example.com", "for": "b@example.com"}]}, "no \"for\" in resent"),
+    ],
+)
+def test_what_no_mail_can_carry_is_a_value_error(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=r"(?s).*") as caught:
+        message(**given)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"to": b"bob@good.example"}, {"to": 7}, {"text": b"t"}, {"nonsense": 1}, {"attachments": 7}, {"sign": "key"}],
+)
+def test_another_type_is_a_type_error(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(given))):
+        message(**given)
+
+
+def test_files_that_are_not_there_are_os_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        message(attachments=[tmp_path / "nothing"])
+    with pytest.raises(OSError, match="not a regular file"):
+        Part.file(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Message.raw(tmp_path / "nothing")
+
+
+def test_octets_travel_unchanged(mail_world: World) -> None:
+    octets = b"From: a@example.com\r\nTo: b@good.example\r\nBcc: c@good.example\r\nDate: x\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n"
+    with pytest.raises(ValueError, match="Bcc"):
+        Message.raw(octets)
+    with pytest.raises(ValueError, match="from_ and to"):
+        Message.raw(octets, blind_copies="keep", from_="x@example.com")
+    taken = Message.raw(octets, blind_copies="keep", from_="x@example.com", to="d@good.example")
+    assert taken.as_bytes() == octets
+    assert (taken.body_type, taken.message_id) == ("8bit", None)
+    assert taken.warnings == ()
+    report = mail_world.agent().send_message(taken)
+    assert report.reply is mapagent.RE_SUCCESS, report.advice
+    (mail,) = mail_world.sandbox.mails
+    assert (mail.content, mail.reverse_path, mail.forward_paths) == (octets, "x@example.com", ["d@good.example"])
+    removed = Message.raw(octets, blind_copies="remove")
+    assert removed.recipients == ("b@good.example", "c@good.example")
+    assert removed.as_bytes() == octets.replace(b"Bcc: c@good.example\r\n", b"")
+    assert Message.raw(octets.replace(b"\r", b""), blind_copies="keep", unix_line_ends=True).as_bytes() == octets
+
+
+def email_message() -> EmailMessage:
+    given = EmailMessage()
+    given["From"] = "Анна <anna@example.com>"
+    given["To"] = "bob@good.example"
+    given["Bcc"] = "hidden@good.example"
+    given["Subject"] = "Grüße"
+    given["Date"] = "Sun, 22 Nov 2026 01:40:00 +0100"
+    given.set_content("From here.\nSchön\n" + "x" * 2000 + "\n")
+    given.add_attachment(b"\0\xff", maintype="image", subtype="png", filename="ä.png")
+    return given
+
+
+def test_email_in_and_out(mail_world: World) -> None:
+    given = email_message()
+    report = mail_world.agent().send_message(given)
+    assert report.reply is mapagent.RE_SUCCESS, report.advice
+    assert [one.recipient for one in report.recipients] == ["bob@good.example", "hidden@good.example"]
+    assert report.sender == "anna@example.com"
+    (mail,) = mail_world.sandbox.mails
+    assert mail.content.isascii() and b"hidden" not in mail.content
+    got = email.message_from_bytes(mail.content, policy=email.policy.default)
+    assert (str(got["From"]), got["Subject"]) == ("Анна <anna@example.com>", "Grüße")
+    body, attachment = got.iter_parts()
+    assert body.get_content().splitlines() == ["From here.", "Schön", "x" * 2000]
+    assert (attachment.get_filename(), attachment.get_content()) == ("ä.png", b"\0\xff")
+
+
+def test_a_signed_email_stays_as_it_is() -> None:
+    octets = (
+        b"From: a@example.com\r\nTo: b@good.example\r\nDate: x\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSch\xc3\xb6n\r\n"
+        b"--b\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n"
+    )
+    parsed = email.message_from_bytes(octets, policy=email.policy.default)
+    taken = Message.from_email(parsed)
+    assert b"Sch\xc3\xb6n\r\n" in taken.as_bytes()
+    assert taken.body_type == "8bit"
+
+
+def test_utf8_only_where_an_address_needs_it() -> None:
+    given = email_message()
+    assert not Message.from_email(given).needs_smtputf8
+    del given["To"]
+    given["To"] = "bøb@good.example"
+    taken = Message.from_email(given)
+    assert taken.needs_smtputf8
+    assert taken.recipients[0] == "bøb@good.example"
+    assert not Message.from_email(given, from_="a@example.com", to="b@good.example").recipients[1:]
+    with pytest.raises(TypeError, match="EmailMessage"):
+        Message.from_email("From: a@example.com")  # type: ignore[arg-type]
+
+
+def test_each_recipient_has_an_answer(mail_world: World) -> None:
+    report = mail_world.agent().send_message(
+        message(to="bob@good.example, nobody@refusing.example", cc="carol@good.example")
+    )
+    assert report.reply is mapagent.RE_SERVICE_DENIED
+    assert [(one.recipient, one.text, one.delivered) for one in report.recipients] == [
+        ("bob@good.example", "RE_SUCCESS.", "yes"),
+        ("nobody@refusing.example", "RE_SERVICE_DENIED.", "no"),
+        ("carol@good.example", "RE_SUCCESS.", "yes"),
+    ]
+    with pytest.raises(mapagent.RecipientRefusedError) as caught:
+        report.raise_for_reply()
+    assert caught.value.recipients == {"nobody@refusing.example": (550, b"5.1.1 No such user")}
+    (mail,) = mail_world.sandbox.mails
+    assert mail.forward_paths == ["bob@good.example", "carol@good.example"]
+
+
+def test_the_default_agent_sends_messages(mail_world: World, default_agent: Callable[..., None]) -> None:
+    default_agent(**mail_world.settings)
+    assert mapagent.send_message(message(null_reverse_path=True)).reply is mapagent.RE_SUCCESS
+    (mail,) = mail_world.sandbox.mails
+    assert mail.reverse_path == ""
+
+
+def test_data_is_read_in_the_thread_that_waits(mail_world: World) -> None:
+    opened: list[tuple[threading.Thread, Data]] = []
+
+    class Data(io.BytesIO):
+        pass
+
+    def begin() -> Data:
+        data = Data(bytes(range(256)) * 20_000)
+        opened.append((threading.current_thread(), data))
+        return data
+
+    for size in (256 * 20_000, None):
+        opened.clear()
+        sent = message(attachments=[Part.reader(begin, size, filename="data")])
+        assert opened == []
+        assert (sent.size is None) == (size is None)
+        assert mail_world.agent().send_message(sent).reply is mapagent.RE_SUCCESS
+        assert opened and all(thread is threading.current_thread() and data.closed for thread, data in opened)
+        (mail,) = mail_world.sandbox.mails
+        _, attachment = mail.message.iter_parts()
+        assert attachment.get_content() == bytes(range(256)) * 20_000
+        mail_world.sandbox.clear()
+
+
+def test_one_message_by_many_threads(mail_world: World) -> None:
+    sent = message(attachments=[Part.reader(lambda: io.BytesIO(b"x" * 300_000), 300_000, filename="data")])
+    agent = mail_world.agent()
+    reports: list[mapagent.Report] = []
+    threads = [threading.Thread(target=lambda: reports.append(agent.send_message(sent))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [report.reply for report in reports] == [mapagent.RE_SUCCESS] * 4
+
+
+class Broken(Exception):
+    pass
+
+
+def test_what_a_callable_raises_comes_through_with_the_report(mail_world: World) -> None:
+    class Stream:
+        def read(self, size: int) -> bytes:
+            raise Broken("the tape is torn")
+
+    def fails() -> Stream:
+        raise Broken("no tape")
+
+    for opener, words in ((Stream, "the tape is torn"), (fails, "no tape")):
+        sent = message(attachments=[Part.reader(opener, 100, filename="data")])
+        with pytest.raises(Broken, match=words) as caught:
+            mail_world.agent().send_message(sent)
+        report = caught.value.report  # type: ignore[attr-defined]
+        assert report.delivered == "no"
+        with pytest.raises(Broken, match=words):
+            sent.as_bytes()
+    wrong = message(attachments=[Part.reader(lambda: io.StringIO("text"), filename="data")])  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match="bytes"):
+        wrong.as_bytes()
+    assert mail_world.sandbox.mails == []
+
+
+def test_a_callable_cannot_send(mail_world: World) -> None:
+    agent = mail_world.agent()
+
+    def nested() -> io.BytesIO:
+        agent.send("a@example.com", "b@good.example", "s", "c")
+        return io.BytesIO()
+
+    with pytest.raises(RuntimeError, match="cannot send another"):
+        agent.send_message(message(attachments=[Part.reader(nested, filename="data")]))
+
+
+def test_data_of_another_length_is_not_sent(mail_world: World) -> None:
+    for announced in (99, 101):
+        sent = message(attachments=[Part.reader(lambda: io.BytesIO(b"x" * 100), announced, filename="data")])
+        report = mail_world.agent().send_message(sent)
+        assert report.reply is not mapagent.RE_SUCCESS and report.delivered == "no", report.text
+    assert mail_world.sandbox.mails == []
+
+
+def test_progress(mail_world: World) -> None:
+    seen: list[mapagent.Progress] = []
+    threads: set[threading.Thread] = set()
+
+    def watch(progress: mapagent.Progress) -> None:
+        seen.append(progress)
+        threads.add(threading.current_thread())
+
+    sent = message(attachments=[("data", bytes(2_000_000))])
+    assert mail_world.agent().send_message(sent, progress=watch).reply is mapagent.RE_SUCCESS
+    assert threads == {threading.current_thread()}
+    assert seen[-1].stage == "content"
+    assert seen[-1].sent == seen[-1].total == sent.size
+    assert all(one != other for one, other in zip(seen, seen[1:]))
+    assert repr(seen[-1]) == f"<mapagent.Progress content: {sent.size} of {sent.size}>"
+
+
+def test_progress_cancels_by_raising(mail_world: World) -> None:
+    def stop(progress: mapagent.Progress) -> None:
+        raise Broken(progress.stage)
+
+    with pytest.raises(Broken) as caught:
+        mail_world.agent().send_message(message(), progress=stop)
+    assert caught.value.report.reply is mapagent.RE_CANCELLED  # type: ignore[attr-defined]
+    assert mail_world.sandbox.mails == []
+
+
+def test_signed(mail_world: World) -> None:
+    signer = mapagent.DkimSigner("example.com", "mail2026", key=KEY, expires_after=86400)
+    assert (signer.domain, signer.selector, signer.algorithm) == ("example.com", "mail2026", "ed25519-sha256")
+    assert signer.record_name == "mail2026._domainkey.example.com"
+    assert "p=" in signer.record
+    assert repr(signer) == "<mapagent.DkimSigner mail2026._domainkey.example.com ed25519-sha256>"
+    assert message(sign=signer).as_bytes().startswith(b"DKIM-Signature: v=1; a=ed25519-sha256;")
+    assert message(sign=[signer, signer]).as_bytes().count(b"DKIM-Signature: ") == 2
+    mail_world.agent(dkim_signers=[signer]).send_message(
+        message(attachments=[Part.reader(lambda: io.BytesIO(b"x"), 1, filename="data")])
+    ).raise_for_reply()
+    (mail,) = mail_world.sandbox.mails
+    assert mail.content.startswith(b"DKIM-Signature: v=1; a=ed25519-sha256;")
+    for given in ({}, {"key": KEY, "key_file": "x"}, {"key": "none"}):
+        with pytest.raises(ValueError, match="key"):
+            mapagent.DkimSigner("example.com", "mail2026", **given)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="domain"):
+        mapagent.DkimSigner("not a domain", "s", key=KEY)
+
+
+def test_resent(mail_world: World) -> None:
+    first = message(message_id="first@example.com")
+    again = Message.raw(first.as_bytes(), resent=[{"from": "bob@good.example", "to": ["carol@good.example"]}])
+    assert (again.envelope_from, again.recipients) == ("bob@good.example", ("carol@good.example",))
+    got = again.to_email()
+    assert (str(got["Resent-From"]), got["Message-ID"]) == ("bob@good.example", "<first@example.com>")
+
+
+def test_written_in_blocks(tmp_path: Path) -> None:
+    sent = message(attachments=[("data", bytes(1_000_000))])
+    with (tmp_path / "mail.eml").open("wb") as file:
+        sent.write_to(file)
+    assert (tmp_path / "mail.eml").read_bytes() == sent.as_bytes()
+    assert Message.raw(tmp_path / "mail.eml").as_bytes() == sent.as_bytes()
+    assert Message.raw(str(tmp_path / "mail.eml")).size == sent.size
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        sent.write_to(Full())
+
+
+def test_wishes_and_bodies_as_they_are() -> None:
+    sent = message(
+        text="Grüße",
+        body_type="8bit",
+        notify="SUCCESS,DELAY",
+        ret="headers",
+        envelope_id="one",
+        original_recipients={"bob@good.example": "rfc822;list@good.example"},
+        require_tls=True,
+        null_reverse_path=True,
+    )
+    assert sent.body_type == "8bit"
+    assert "Grüße".encode() in sent.as_bytes()
+    assert sent.envelope_from is None
+    assert repr(sent) == f"<mapagent.Message <{sent.message_id}> to 1>"
+
+
+def test_the_example_sends(
+    mail_world: World,
+    default_agent: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    default_agent(**mail_world.settings)
+    path = tmp_path / "report.txt"
+    path.write_text("All is well.")
+    to = "Bob <bob@good.example>, nobody@refusing.example"
+    monkeypatch.setattr("sys.argv", ["message.py", "anna@example.com", to, "Report", str(path)])
+    monkeypatch.setattr("sys.stdin", io.StringIO("Please <read>.\n"))
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert end.value.code == mapagent.RE_SERVICE_DENIED
+    printed = capsys.readouterr()
+    assert printed.out.startswith("bob@good.example: RE_SUCCESS. ")
+    assert "\nnobody@refusing.example: RE_SERVICE_DENIED. " in printed.out
+    (mail,) = mail_world.sandbox.mails
+    _, attachment = mail.message.iter_parts()
+    assert (attachment.get_filename(), attachment.get_content()) == ("report.txt", "All is well.")
+
+
+def test_they_are_not_pickled() -> None:
+    for thing in (message(), Part.text("x"), mapagent.DkimSigner("example.com", "s", key=KEY)):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(thing)
