@@ -199,12 +199,10 @@ impl Sent {
             return Some("a recipient without a report".to_owned());
         }
         let of_recipients = self.plan.recipients.iter().zip(reports);
-        let of_one = of_recipients
-            .filter_map(|(name, report)| {
-                self.violation_for(name, report)
-                    .map(|what| format!("{name}: {what}"))
-            })
-            .next();
+        let of_one = of_recipients.into_iter().find_map(|(name, report)| {
+            self.violation_for(name, report)
+                .map(|what| format!("{name}: {what}"))
+        });
         of_one.or_else(|| {
             let what = if self.mails.iter().any(|mail| !is_whole(mail)) {
                 "taken, and not whole"

@@ -1,9 +1,11 @@
-//! One message over one route: attempts, verdict, report, transcript.
+//! One message to its recipients: groups, attempts, verdicts, report, transcript.
 //!
 //! ```text
-//! Message ──> MX hosts, MTA-STS policy ──> for each host: addresses, DANE     (protection)
+//! Message ──> groups of recipients with the same hosts, served at the same time (groups)
+//!     group ──> MX hosts, MTA-STS policy ──> for each host: addresses, DANE   (protection)
 //!                 └─ for each address, until there is a session: connect, with TLS, in the clear, with HELO
 //!                       └─ converse: per recipient an smtp::Outcome = a Cause   (attempts)
+//!                            and what follows for that recipient
 //!             all Causes of a recipient ──> the one that decides ──> Verdict  (verdict)
 //!             Verdicts, attempts, dialogue ──> Report                         (report, advice, transcript)
 //! ```

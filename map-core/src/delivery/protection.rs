@@ -467,3 +467,91 @@ fn server_name_of(target: &Target) -> String {
         Target::Name(name) => name.as_ascii().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directions(hosts: &[(u16, &str)]) -> Directions {
+        let host = |&(preference, name): &(u16, &str)| MxHost {
+            target: Target::Name(HostName::parse(name).expect("a name")),
+            implicit: false,
+            preference,
+            proof: Proof::Insecure,
+        };
+        Directions {
+            route: Route {
+                hosts: hosts.iter().map(host).collect(),
+                dropped: Vec::new(),
+                canonical_name: None,
+            },
+            demands: Demands {
+                domain: "example.org".to_owned(),
+                names: Vec::new(),
+                dane: Some(25),
+                sts: None,
+                require_tls: false,
+                whole_way: false,
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    fn policy(mode: &str, pattern: &str) -> Option<Arc<StsPolicy>> {
+        let text = format!("version: STSv1\r\nmode: {mode}\r\nmx: {pattern}\r\nmax_age: 86400\r\n");
+        Some(Arc::new(StsPolicy::parse(text.as_bytes()).expect("a policy")))
+    }
+
+    #[test]
+    fn the_way_is_shared_where_nothing_depends_on_the_domain() {
+        let one = directions(&[(10, "a.example"), (10, "b.example"), (20, "c.example")]);
+        assert!(one.are_the_same_as(&directions(&[
+            (5, "b.example"),
+            (5, "a.example"),
+            (7, "c.example")
+        ])));
+        for others in [
+            &[(10, "a.example"), (20, "b.example"), (20, "c.example")][..],
+            &[(10, "a.example"), (10, "b.example")],
+            &[(10, "a.example"), (10, "b.example"), (20, "d.example")],
+        ] {
+            assert!(!one.are_the_same_as(&directions(others)), "{others:?}");
+        }
+
+        let hosts = &[(1, "mx.example")][..];
+        let changed = |change: &dyn Fn(&mut Directions)| {
+            let mut pair = [directions(hosts), directions(hosts)];
+            pair.iter_mut().for_each(change);
+            pair
+        };
+        let rows: [(bool, &dyn Fn(&mut Directions)); 7] = [
+            (true, &|_| {}),
+            (true, &|both| both.demands.sts = policy("enforce", "mx.example")),
+            (true, &|both| both.demands.require_tls = true),
+            // What is said of a policy in testing names the domain.
+            (false, &|both| both.demands.sts = policy("testing", "mx.example")),
+            // The domain's own name may stand in the certificate.
+            (false, &|both| both.route.hosts[0].proof = Proof::Secure),
+            (true, &|both| {
+                both.route.hosts[0].proof = Proof::Secure;
+                both.demands.dane = None;
+            }),
+            (false, &|both| {
+                both.route.dropped.push(route::Dropped {
+                    what: "another".to_owned(),
+                    why: RouteError::TooMany,
+                });
+            }),
+        ];
+        for (number, (same, change)) in rows.into_iter().enumerate() {
+            let [one, other] = changed(change);
+            assert_eq!(one.are_the_same_as(&other), same, "row {number}");
+        }
+        let mut with_policy = directions(hosts);
+        with_policy.demands.sts = policy("enforce", "mx.example");
+        let mut with_another = directions(hosts);
+        with_another.demands.sts = policy("enforce", "*.example");
+        assert!(!with_policy.are_the_same_as(&directions(hosts)));
+        assert!(!with_policy.are_the_same_as(&with_another));
+    }
+}

@@ -186,7 +186,7 @@ impl RecipientReport {
 pub enum AttemptOutcome {
     /// The host took the message for every recipient it was asked for.
     Accepted,
-    /// It did not: the next was tried, or the verdict fell.
+    /// It did not, or for some of them only: the next was tried, or the verdict fell.
     Failed,
     /// Nobody knows.
     Uncertain,
@@ -381,7 +381,7 @@ impl Report {
         self.summary.reply()
     }
 
-    /// Every attempt in order.
+    /// Every attempt, for whichever of the recipients, in order of time.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }

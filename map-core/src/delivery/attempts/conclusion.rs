@@ -112,11 +112,13 @@ impl Delivery<'_> {
                 (cause, _) => cause,
             };
             let cause = match (cause, &conversation.unreadable) {
-                (Cause::Exchange(Outcome::Lost { stage, why }), Some(unreadable))
-                    if why == Loss::Aborted(Abort::ContentUnreadable) =>
-                {
-                    Cause::Unreadable(stage.into(), unreadable.as_str().into())
-                }
+                (
+                    Cause::Exchange(Outcome::Lost {
+                        stage,
+                        why: Loss::Aborted(Abort::ContentUnreadable),
+                    }),
+                    Some(unreadable),
+                ) => Cause::Unreadable(stage.into(), unreadable.as_str().into()),
                 (cause, _) => cause,
             };
             let next = if !next.is_here() && is_refusal_of_our_address(&cause) {
