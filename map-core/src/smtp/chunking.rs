@@ -135,3 +135,89 @@ impl Chunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is sent for a content in these blocks, chunk by chunk.
+    fn chunks(body_type: BodyType, length: usize, blocks: &[&[u8]]) -> Result<Vec<Vec<u8>>, BareLineEnd> {
+        let mut gathering = Gathering::new(body_type, length);
+        let mut chunks = Vec::new();
+        let mut take = |gathering: &mut Gathering| {
+            while let Some((chunk, place)) = gathering.next() {
+                let (command, parts) = chunk.into_parts(place);
+                let octets = parts.iter().flat_map(|part| match part {
+                    Part::Content(octets) | Part::Ours(octets) => octets.to_vec(),
+                });
+                let octets: Vec<u8> = octets.collect();
+                let last = if place == Place::Last { " LAST" } else { "" };
+                assert_eq!(command, format!("BDAT {}{last}\r\n", octets.len()));
+                chunks.push(octets);
+                if place == Place::Last {
+                    return;
+                }
+            }
+        };
+        for block in blocks {
+            gathering.add(&Bytes::copy_from_slice(block))?;
+            take(&mut gathering);
+        }
+        gathering.complete()?;
+        take(&mut gathering);
+        Ok(chunks)
+    }
+
+    #[test]
+    fn a_chunk_is_full_only_when_something_follows() {
+        type Row = (&'static [&'static [u8]], &'static [&'static [u8]]);
+        let table: [Row; 6] = [
+            (&[], &[b""]),
+            (&[b"a\r\n"], &[b"a\r\n"]),
+            (&[b"abcd\r\n"], &[b"abc", b"d\r\n"]),
+            (&[b"a", b"b", b"c", b"d", b"\r", b"\n"], &[b"abc", b"d\r\n"]),
+            // A CR waits for its LF.
+            (&[b"ab\r", b"\nc"], &[b"ab\r", b"\nc\r", b"\n"]),
+            (&[b"abcdefgh\r\n."], &[b"abc", b"def", b"gh\r", b"\n.\r", b"\n"]),
+        ];
+        for (blocks, expected) in table {
+            let expected: Vec<Vec<u8>> = expected.iter().map(|chunk| chunk.to_vec()).collect();
+            assert_eq!(chunks(BodyType::SevenBit, 3, blocks), Ok(expected), "{blocks:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_binary_body_may_have_bare_line_ends() {
+        for content in [&b"a\nb"[..], b"a\rb", b"a\r"] {
+            assert_eq!(chunks(BodyType::EightBit, 9, &[content]), Err(BareLineEnd));
+            assert_eq!(
+                chunks(BodyType::Binary, 9, &[content]),
+                Ok(vec![content.to_vec()])
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_chunks_are_the_content(
+            content in proptest::collection::vec(any::<u8>(), 0..60),
+            length in 1_usize..10,
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(content.len() + 1)).collect();
+            cuts.sort_unstable();
+            let mut blocks = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([content.len()]) {
+                blocks.push(&content[from..cut]);
+                from = cut;
+            }
+            let chunks = chunks(BodyType::Binary, length, &blocks).unwrap();
+            prop_assert_eq!(chunks.concat(), content.clone());
+            let (last, others) = chunks.split_last().unwrap();
+            prop_assert!(others.iter().all(|chunk| chunk.len() == length));
+            prop_assert!(last.len() <= length && (content.is_empty() || !last.is_empty()));
+        }
+    }
+}

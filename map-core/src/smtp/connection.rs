@@ -22,8 +22,8 @@ use std::time::Instant;
 /// # Calling order
 /// 1. [`Connection::new`] when the transport is connected; [`submit`](Self::submit) as many transactions as
 ///    there are, at any time; [`quit`](Self::quit) when there will be no more.
-/// 2. Then in a loop: take every event from [`poll_event`](Self::poll_event) and answer each `NeedContent` with
-///    one [`handle_content`](Self::handle_content); write what [`poll_transmit`](Self::poll_transmit) shows and
+/// 2. Then in a loop: take every event from [`poll_event`](Self::poll_event), begin the content anew at each
+///    `OpenContent`, and answer each `NeedContent` with one [`handle_content`](Self::handle_content); write what [`poll_transmit`](Self::poll_transmit) shows and
 ///    say with [`transmitted`](Self::transmitted) how much the system took; wait for octets, for room to write
 ///    or for [`poll_deadline`](Self::poll_deadline), and hand over what came with
 ///    [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed) or
@@ -249,8 +249,8 @@ impl Connection {
     /// A block of content, as asked by [`Event::NeedContent`]; `last` if nothing follows it. An empty block is
     /// one too.
     ///
-    /// Lines end in CRLF. A bare CR or LF never leaves: the transaction ends as `Lost` with
-    /// [`Abort::ContentUnreadable`], and so does the connection, for the server waits for content.
+    /// Lines end in CRLF, unless the form that was opened is a binary one. A bare CR or LF never leaves: the transaction
+    /// ends as `Lost` with [`Abort::ContentUnreadable`], and so does the connection, for the server waits for content.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the block is given away: slices of it are queued"

@@ -491,7 +491,7 @@ pub enum Abort {
 /// What the driver learns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A command, or the content with its end mark, was given to the system whole.
+    /// A command, a chunk, or the content with its end mark, was given to the system whole.
     ///
     /// Told in the logical order command, reply, command, reply: what was sent ahead is told when the replies
     /// before it were read, or when the session ends. A dot alone is told as `Content`.
