@@ -503,6 +503,36 @@ typedef int32_t map_timeout;
 #endif // __cplusplus
 
 /**
+ * When a content goes in chunks (BDAT, RFC 3030) to a host that offers it, for map_config_set_chunking(). Later versions may
+ * add some.
+ */
+enum map_chunking
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * For a binary body, and for one of 16 MiB and more. The default.
+     */
+    MAP_CHUNKING_AUTO = 0,
+    /**
+     * Only where there is no other way for a binary body.
+     */
+    MAP_CHUNKING_AVOID = 1,
+    /**
+     * Always.
+     */
+    MAP_CHUNKING_PREFER = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum map_chunking map_chunking;
+#else
+typedef int32_t map_chunking;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How the connection to a relay is protected, for map_config_set_relay(). Later versions may add some.
  */
 enum map_relay_security
@@ -1060,6 +1090,15 @@ map_reply map_config_set_require_mx(map_config *config,
 MAP_API
 map_reply map_config_add_dkim_signer(map_config *config,
                                      const map_dkim_signer *signer);
+
+/**
+ * Sets when a content goes in chunks and not by DATA.
+ *
+ * @param config required.
+ * @param which  one of enum map_chunking.
+ * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ */
+MAP_API map_reply map_config_set_chunking(map_config *config, int32_t which);
 
 /**
  * Connects from these addresses of this machine, where it has several and mail should leave by the one that has a

@@ -156,6 +156,7 @@ public:
     {
         return map_config_set_source_address(get(), detail::c_str(addresses));
     }
+    [[nodiscard]] map_reply set_chunking(std::int32_t which) { return map_config_set_chunking(get(), which); }
     [[nodiscard]] map_reply set_proxy(const std::string &url) { return map_config_set_proxy(get(), detail::c_str(url)); }
     [[nodiscard]] map_reply set_port25_check(bool on) { return map_config_set_port25_check(get(), on); }
     [[nodiscard]] map_reply set_port25_witnesses(const std::string &mail, const std::string &web)

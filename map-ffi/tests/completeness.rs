@@ -99,6 +99,12 @@ fn every_choice_has_its_doors() -> TestResult {
             "map-py/src/message/keywords.rs",
         ),
         (
+            "map-core/src/smtp/mod.rs",
+            "Chunking",
+            "map-ffi/src/config/network.rs",
+            "map-py/src/config.rs",
+        ),
+        (
             "map-core/src/smtp/auth.rs",
             "SecretKind",
             "map-ffi/src/config/relay.rs",

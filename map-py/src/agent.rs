@@ -25,6 +25,8 @@ use std::sync::Arc;
 ///     given names and looks them up; none when None or empty.
 /// relay: a Relay that all mail is handed to instead of the recipients' own mail hosts.
 /// dkim_signers: DkimSigners that sign what is sent from their domains.
+/// chunking: when a content goes in chunks (BDAT) to a host that offers it: "auto", for large and binary ones, "prefer" or
+///     "avoid".
 /// allow_loopback: take mail hosts on loopback: tests and the sandbox.
 /// public_only: refuse mail hosts in private networks.
 /// require_mx: take no domain without an MX record.
@@ -60,7 +62,7 @@ pub(crate) struct Agent {
 impl Agent {
     #[new]
     #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
-        proxy=None, relay=None, dkim_signers=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+        proxy=None, relay=None, dkim_signers=None, chunking='auto', allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
         mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
         port25_witnesses=None)")]
     fn new(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
@@ -178,7 +180,7 @@ pub(crate) fn send_message(
 /// Sets how the default agent sends from now on; takes the keywords of Agent. Without any: the defaults again.
 #[pyfunction]
 #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
-    proxy=None, relay=None, dkim_signers=None, allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
+    proxy=None, relay=None, dkim_signers=None, chunking='auto', allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
     mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
     port25_witnesses=None)")]
 pub(crate) fn configure(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<()> {

@@ -6,6 +6,7 @@ use crate::text::text;
 use map_core::Config;
 use map_core::agent::Timeout;
 use map_core::net::Witnesses;
+use map_core::smtp::Chunking;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyMapping, PyString};
@@ -33,6 +34,7 @@ pub(crate) fn config(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Config> {
 fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     match name {
         "allow_loopback" => config.set_allow_loopback(flag(value)?),
+        "chunking" => config.set_chunking(chunking(text(value)?)?),
         "dane" => config.set_dane(flag(value)?),
         "deadline" => {
             let deadline = unless_none(value).map(|value| seconds(value, name)).transpose()?;
@@ -152,6 +154,18 @@ fn witnesses(value: &Bound<'_, PyAny>) -> PyResult<Witnesses> {
         }
     }
     Witnesses::new(mail.iter().map(String::as_str), web.iter().map(String::as_str)).map_err(value_error)
+}
+
+/// When a content goes by BDAT, in a word.
+fn chunking(word: &str) -> PyResult<Chunking> {
+    match word {
+        "auto" => Ok(Chunking::Auto),
+        "avoid" => Ok(Chunking::Avoid),
+        "prefer" => Ok(Chunking::Prefer),
+        _ => Err(value_error(format_args!(
+            "there is no chunking {word:?}; there are auto, avoid and prefer"
+        ))),
+    }
 }
 
 /// The keys of `timeouts`, in the order of an exchange.

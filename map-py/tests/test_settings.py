@@ -59,6 +59,7 @@ def default_agent_put_back(default_agent: object) -> None:
         {"deadline": 0.001},
         {"deadline": None},
         {"allow_loopback": True, "public_only": True, "require_mx": True},
+        {"chunking": "prefer"},
         {"dns_trust_anchor": ROOT_KEY},
         {"dns_trust_anchor": None},
         {"source_address": "192.0.2.1"},
@@ -94,6 +95,7 @@ def test_taken(make: Maker, keywords: dict[str, Any]) -> None:
     [
         ({"dns_servers": ["dns.example"]}, "dns.example"),
         ({"dns_servers": ["192.0.2.1:0"]}, "192.0.2.1:0"),
+        ({"chunking": "always"}, "auto, avoid and prefer"),
         ({"smtp_port": 0}, "port"),
         ({"smtp_port": 65536}, "65536"),
         ({"smtp_port": -1}, "-1"),

@@ -78,6 +78,7 @@ int main(int argc, char **argv)
     CHECK(config.set_allow_loopback(true) == RE_SUCCESS);
     CHECK(config.set_public_only(false) == RE_SUCCESS);
     CHECK(config.set_require_mx(false) == RE_SUCCESS);
+    CHECK(config.set_chunking(MAP_CHUNKING_AVOID) == RE_SUCCESS && config.set_chunking(3) == RE_MISUSE);
     CHECK(config.set_port25_check(true) == RE_SUCCESS);
     CHECK(config.set_hello_name("client.example") == RE_SUCCESS);
     CHECK(config.set_deadline(std::chrono::minutes(2)) == RE_SUCCESS);

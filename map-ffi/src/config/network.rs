@@ -1,10 +1,50 @@
 //! The way to mail hosts, and what is asked about it.
 
 use super::{change, items, map_config, set_port, set_text, switch, text, unless_empty};
+use crate::boundary::Answer;
 use crate::reply::map_reply;
 use map_core::Config;
 use map_core::net::Witnesses;
+use map_core::smtp::Chunking;
 use std::ffi::c_char;
+
+/// When a content goes in chunks (BDAT, RFC 3030) to a host that offers it, for map_config_set_chunking(). Later versions may
+/// add some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum map_chunking {
+    /// For a binary body, and for one of 16 MiB and more. The default.
+    MAP_CHUNKING_AUTO = 0,
+    /// Only where there is no other way for a binary body.
+    MAP_CHUNKING_AVOID = 1,
+    /// Always.
+    MAP_CHUNKING_PREFER = 2,
+}
+
+/// Sets when a content goes in chunks and not by DATA.
+///
+/// @param config required.
+/// @param which  one of enum map_chunking.
+/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_set_chunking(config: *mut map_config, which: i32) -> map_reply {
+    const ALL: [(map_chunking, Chunking); 3] = [
+        (map_chunking::MAP_CHUNKING_AUTO, Chunking::Auto),
+        (map_chunking::MAP_CHUNKING_AVOID, Chunking::Avoid),
+        (map_chunking::MAP_CHUNKING_PREFER, Chunking::Prefer),
+    ];
+    // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+    unsafe {
+        change(config, |config| {
+            let (_, chunking) = ALL
+                .iter()
+                .find(|(known, _)| *known as i32 == which)
+                .ok_or_else(|| Answer::misuse(format!("{which} is not a map_chunking")))?;
+            config.config.set_chunking(*chunking);
+            Ok(())
+        })
+    }
+}
 
 /// Connects from these addresses of this machine, where it has several and mail should leave by the one that has a
 /// reverse name or is listed for the domain. Not for the DNS.

@@ -5,7 +5,7 @@ use super::relay::*;
 use super::tls::*;
 use super::*;
 use map_core::net::Witnesses;
-use map_core::smtp::SecretKind;
+use map_core::smtp::{Chunking, SecretKind};
 use map_core::{RelayError, RelaySecurity};
 use std::error::Error;
 
@@ -91,6 +91,22 @@ fn switches() {
     for (c, value, core) in switches {
         // SAFETY: a handle that is there.
         assert_same(|config| unsafe { c(config, value.into()) }, core);
+    }
+}
+
+#[test]
+fn chunking() {
+    // SAFETY: handles that are there.
+    unsafe {
+        assert_same(
+            |config| map_config_set_chunking(config, map_chunking::MAP_CHUNKING_PREFER as i32),
+            |config| {
+                config.set_chunking(Chunking::Prefer);
+                Ok(())
+            },
+        );
+        let handle = Handle::new();
+        assert_eq!(map_config_set_chunking(handle.0, 3), map_reply::RE_MISUSE);
     }
 }
 

@@ -46,6 +46,7 @@ _Addresses: TypeAlias = _Address | Iterable[_Address]
 _Attachment: TypeAlias = Part | str | os.PathLike[str] | tuple[str, bytes | bytearray]
 _BlindCopies = Literal["refuse", "remove", "keep"]
 _BodyType = Literal["7bit", "8bit", "binary"]
+_Chunking = Literal["auto", "avoid", "prefer"]
 _Disposition = Literal["inline", "attachment"]
 _Ret = Literal["full", "headers"]
 _TransferEncoding = Literal["7bit", "8bit", "binary", "quoted-printable", "base64"]
@@ -73,6 +74,7 @@ def configure(
     proxy: str | None = None,
     relay: Relay | None = None,
     dkim_signers: Sequence[DkimSigner] | None = None,
+    chunking: _Chunking = "auto",
     allow_loopback: bool = False,
     public_only: bool = False,
     require_mx: bool = False,
@@ -102,6 +104,7 @@ class Agent:
         proxy: str | None = None,
         relay: Relay | None = None,
         dkim_signers: Sequence[DkimSigner] | None = None,
+        chunking: _Chunking = "auto",
         allow_loopback: bool = False,
         public_only: bool = False,
         require_mx: bool = False,
