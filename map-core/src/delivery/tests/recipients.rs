@@ -227,7 +227,7 @@ async fn who_is_uncertain_is_left_alone_while_others_go_on() {
         "354 d",
         "close",
     ];
-    let sent = World::new(&[&[(A, Peer::Says(vanishes))], &[(B, GOOD)]])
+    let sent = World::new(&[&[(A, Peer::Says(vanishes)), ("192.0.2.9", GOOD)], &[(B, GOOD)]])
         .send_message(&message_to("bob@example.org, carol@example.org"))
         .await;
     assert_eq!(
@@ -247,6 +247,7 @@ async fn who_is_uncertain_is_left_alone_while_others_go_on() {
             ),
         ]
     );
+    assert_eq!(sent.connected, [A, B], "no other address of the host, either");
     assert_eq!(rcpts(&sent)[2..], ["carol@example.org"]);
     assert_eq!(sent.report.attempts()[0].outcome(), AttemptOutcome::Uncertain);
     assert_eq!(sent.report.reply(), &MapReply::Uncertain);
