@@ -117,9 +117,10 @@
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
 //! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
 //! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
-//! - RSET is said behind a content in chunks whenever something follows, also if the chunks are accepted in the end.
-//! - 500 to 504 to the first chunk is a server that does not know BDAT. The connection is closed, since it may have read
-//!   the chunk as commands.
+//! - What is sent ahead behind a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
+//!   nothing is sent ahead, RSET follows only chunks that were refused.
+//! - 500 to 504 to the first chunk, before or behind its last octet, is a server that does not know BDAT. The connection
+//!   is closed, since it may have read the chunk as commands.
 //! - A last line without an end gets one under BDAT, as under DATA; a binary body is sent as it is.
 
 mod auth;

@@ -226,7 +226,9 @@ impl Ready {
     /// A reply that nobody asked for: it stands for what is being sent, or would be.
     pub(super) fn handle_unasked(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = self.awaits(core);
-        let ending = if reply.severity().is_negative() {
+        let ending = if self.rounds.front().is_some_and(|first| first.lacks_bdat(&reply)) {
+            Ending::NoBdat(reply)
+        } else if reply.severity().is_negative() {
             Ending::Refused { stage, reply }
         } else {
             Ending::Unexpected { stage, reply }

@@ -460,6 +460,17 @@ impl Round {
         }
     }
 
+    /// A reply that nobody asked for, while the first chunk is being written: a server that does not know BDAT answers
+    /// the command at once, and reads what follows as others.
+    pub(super) fn lacks_bdat(&self, unasked: &Arc<Reply>) -> bool {
+        match (&self.transfer, &self.step) {
+            (Transfer::Bdat(chunks), Step::Content(_) | Step::EndMark) => {
+                matches!(chunks.meaning(unasked), Outcome::NoBdat(_))
+            }
+            _ => false,
+        }
+    }
+
     /// The final reply.
     pub(super) fn content_answered(
         &mut self,
