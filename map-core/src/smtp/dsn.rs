@@ -240,7 +240,7 @@ impl FromStr for OriginalRecipient {
     /// What it is instead.
     fn from_str(text: &str) -> Result<Self, DsnError> {
         let (address_type, address) = text.split_once(';').ok_or(DsnError::AddressType)?;
-        if address_type.is_empty() || !address_type.bytes().all(is_atext) {
+        if address_type.is_empty() || !address_type.bytes().all(is_type_octet) {
             return Err(DsnError::AddressType);
         }
         if address_type.eq_ignore_ascii_case(UTF_8) {
@@ -343,9 +343,10 @@ fn push_embedded(encoded: &mut String, character: char) {
     let _ = write!(encoded, "\\x{{{:02X}}}", u32::from(character));
 }
 
-/// RFC 5322 section 3.2.3.
-fn is_atext(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
+/// Every type there is has a name of these. RFC 3461 section 4.2, <https://www.rfc-editor.org/rfc/rfc3461#section-4.2>,
+/// would have any atom, but the type is not encoded, and `=` and `+` have a meaning where it stands.
+fn is_type_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || octet == b'-'
 }
 
 #[cfg(test)]
@@ -431,6 +432,9 @@ mod tests {
             ("bob@example.com", Err(DsnError::AddressType)),
             (";bob@example.com", Err(DsnError::AddressType)),
             ("a b;bob@example.com", Err(DsnError::AddressType)),
+            ("a=b;bob@example.com", Err(DsnError::AddressType)),
+            ("a+20b;bob@example.com", Err(DsnError::AddressType)),
+            ("x-a4;bob@example.com", Ok("x-a4;bob@example.com")),
             ("rfc822;", Err(DsnError::Empty)),
             ("utf-8;", Err(DsnError::Empty)),
             ("rfc822;\u{e4}@example.com", Err(DsnError::NotPrintable)),
