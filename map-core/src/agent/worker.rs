@@ -51,7 +51,7 @@ impl Worker {
                     .build();
                 if let Ok(runtime) = runtime {
                     runtime.block_on(work(queue, environment, signers, start_timeout));
-                    // A thread that signs may be held up by what it reads, and nobody is to wait for that.
+                    // A thread that signs or reads a content may be held up by its source, and nobody is to wait for that.
                     runtime.shutdown_timeout(Duration::from_secs(1));
                 }
             })?;

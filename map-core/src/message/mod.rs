@@ -223,6 +223,9 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
     /// Its length in octets as it is read, when it can be known without opening a file or asking a reader.
     fn octets(&self) -> Option<u64>;
+
+    /// True when nothing that is read of it comes from a file or a reader, for which one may have to wait.
+    fn is_in_memory(&self) -> bool;
 }
 
 impl Message {
@@ -368,6 +371,11 @@ impl Message {
         form.ok_or(io::ErrorKind::InvalidInput)?.open()
     }
 
+    /// True when reading it never waits for a file or a reader.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.form.is_in_memory()
+    }
+
     fn forms(&self) -> impl Iterator<Item = &Arc<Form>> {
         std::iter::once(&self.form).chain(self.lesser.iter())
     }
@@ -408,6 +416,10 @@ impl Source for Form {
     fn octets(&self) -> Option<u64> {
         let header = u64::try_from(self.header.len()).ok()?;
         self.body.octets()?.checked_add(header)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.body.is_in_memory()
     }
 }
 

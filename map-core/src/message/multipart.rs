@@ -130,6 +130,13 @@ impl Source for Segments {
         Ok(Box::new(Sequence(readers)))
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.0.iter().all(|segment| match segment {
+            Segment::Body(body) => body.is_in_memory(),
+            Segment::Fixed(_) => true,
+        })
+    }
+
     fn octets(&self) -> Option<u64> {
         self.0.iter().try_fold(0_u64, |sum, segment| {
             sum.checked_add(match segment {

@@ -60,6 +60,10 @@ impl Origin {
         })
     }
 
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     pub(super) fn octets(&self) -> Option<u64> {
         match self {
             Self::File { octets, .. } => Some(*octets),

@@ -1,12 +1,13 @@
 //! Moves octets between one transport and one machine. Everything that is decided is decided in the machine.
 
+use super::content::{ContentSource, OpenContent};
 use super::limits::passed;
 use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
 use super::{Limits, Transport};
 use crate::smtp::{Abort, Connection, Event, TlsSession, TransactionId};
 use bytes::Bytes;
-use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice, Read};
+use std::future::{Future, pending, poll_fn};
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,8 +15,6 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
-/// How much content is read ahead at a time, in octets.
-const CONTENT_BLOCK: usize = 64 * 1024;
 /// How much is read from a peer at a time, in octets; a reply is at most 16 KiB.
 const READ_BLOCK: usize = 4 * 1024;
 /// How long to listen to a peer that takes nothing more from us. What it said before is its verdict.
@@ -40,7 +39,7 @@ pub trait Observer: Send {
     ///
     /// # Errors
     /// What reading a source gives; the transaction is then given up.
-    fn open_content(&mut self, tx: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>>;
+    fn open_content(&mut self, tx: TransactionId, form: usize) -> io::Result<ContentSource>;
 
     /// So many octets of the content were given to the system since it was opened, 0 when it has just been: as they were
     /// read, without what the transfer adds. It never falls while a content is open, and ends at the content's size.
@@ -57,6 +56,8 @@ enum Turn {
     Lost(io::Error),
     Read(usize),
     ReadFailed(io::Error),
+    /// A block of the content, empty at its end.
+    Supplied(io::Result<Bytes>),
     TimedOut,
     WriteFailed(io::Error),
     Wrote(usize),
@@ -81,14 +82,6 @@ enum Handshake {
     TimedOut,
 }
 
-/// The content that is being sent.
-struct OpenContent {
-    tx: TransactionId,
-    form: usize,
-    /// `None` until the first block is asked for.
-    reader: Option<Box<dyn Read + Send>>,
-}
-
 /// Drives `connection` over `transport` until it closes; nothing is returned because everything is told to `observer`.
 ///
 /// Where the machine asks for TLS, `tls` says with whom; `None` is right for a machine that never asks.
@@ -105,6 +98,7 @@ pub async fn converse(
         connection,
         input: vec![0; READ_BLOCK],
         content: None,
+        content_wanted: None,
         content_asked: false,
         content_sent: 0,
         unflushed: false,
@@ -124,6 +118,7 @@ pub async fn converse(
                 }
                 None => return driver.conclude(observer),
             },
+            Pause::Wait if driver.feed(observer) => {}
             Pause::Wait => {
                 let turn = driver.turn(transport.as_mut(), limits).await;
                 driver.handle(turn);
@@ -140,6 +135,8 @@ struct Driver<'a> {
     connection: &'a mut Connection,
     input: Vec<u8>,
     content: Option<OpenContent>,
+    /// Whose content the next block is wanted of.
+    content_wanted: Option<TransactionId>,
     /// A content has been asked for on this connection: the limit on its first octet has been kept.
     content_asked: bool,
     /// Octets of the open content that the observer was told of.
@@ -162,13 +159,9 @@ impl Driver<'_> {
             match event {
                 Event::OpenContent { tx, form } => {
                     self.content_sent = 0;
-                    self.content = Some(OpenContent {
-                        tx,
-                        form,
-                        reader: None,
-                    });
+                    self.content = Some(OpenContent::new(tx, form));
                 }
-                Event::NeedContent(tx) => self.feed(tx, observer),
+                Event::NeedContent(tx) => self.content_wanted = Some(tx),
                 Event::StartTls => return Pause::StartTls,
                 Event::Closed => return Pause::Closed,
                 event => observer.event(event),
@@ -193,38 +186,42 @@ impl Driver<'_> {
         }
     }
 
-    fn feed(&mut self, tx: TransactionId, observer: &mut dyn Observer) {
+    /// Gives the machine the block that it wants, if one is there at once; else it is read meanwhile.
+    fn feed(&mut self, observer: &mut dyn Observer) -> bool {
+        let Some(tx) = self.content_wanted.take() else {
+            return false;
+        };
         self.content_asked = true;
-        match self.next_block(tx, observer) {
-            Ok(block) => {
+        let block = match self.content.as_mut().filter(|content| content.tx() == tx) {
+            Some(content) => content.ask(observer),
+            None => Some(Err(io::Error::other("the content is not open"))),
+        };
+        match block {
+            Some(block) => self.handle_block(block),
+            None => return false,
+        }
+        true
+    }
+
+    fn handle_block(&mut self, block: io::Result<Bytes>) {
+        match (block, &self.content) {
+            (Ok(block), Some(content)) => {
+                let tx = content.tx();
                 let last = block.is_empty();
                 if last {
                     self.content = None;
                 }
                 self.connection.handle_content(tx, block, last, now());
             }
-            Err(_) => self.connection.abort(Abort::ContentUnreadable, now()),
+            _ => self.connection.abort(Abort::ContentUnreadable, now()),
         }
     }
 
-    fn next_block(&mut self, tx: TransactionId, observer: &mut dyn Observer) -> io::Result<Bytes> {
-        let Some(content) = self.content.as_mut().filter(|content| content.tx == tx) else {
-            return Ok(Bytes::new());
-        };
-        let reader = match &mut content.reader {
-            Some(reader) => reader,
-            unopened => {
-                let reader = observer.open_content(tx, content.form)?;
-                observer.content_sent(tx, 0);
-                unopened.insert(reader)
-            }
-        };
-        let mut block = Vec::with_capacity(CONTENT_BLOCK);
-        reader
-            .by_ref()
-            .take(CONTENT_BLOCK as u64)
-            .read_to_end(&mut block)?;
-        Ok(block.into())
+    /// All that could be sent is sent, and what comes next is not here.
+    fn is_starved(&self) -> bool {
+        let mut slices = Vec::new();
+        self.connection.poll_transmit(&mut slices);
+        slices.is_empty() && self.content.as_ref().is_some_and(OpenContent::is_being_read)
     }
 
     /// Makes a TLS session of the transport, and tells the machine; `None` when there is none, nor a transport.
@@ -321,6 +318,7 @@ impl Driver<'_> {
         let mut timer = pin!(passed(deadline));
         let input = &mut self.input;
         let unflushed = &mut self.unflushed;
+        let content = self.content.as_mut();
         let exchange = poll_fn(|context| {
             // The clock is asked first: what a peer says without end uses up the turns that the runtime grants.
             let is_late = timer.as_mut().poll(context).is_ready();
@@ -333,6 +331,7 @@ impl Driver<'_> {
             biased;
             why = limits.reached(!self.content_asked) => Err(why),
             turn = exchange => Ok(turn),
+            block = next_block(content) => Ok(Turn::Supplied(block)),
         };
         match turn {
             Ok(turn) => turn,
@@ -370,8 +369,11 @@ impl Driver<'_> {
                 self.handle_octets(octets);
             }
             Turn::ReadFailed(error) => self.read_failed = Some(error),
+            Turn::Supplied(block) => self.handle_block(block),
             Turn::TimedOut => match self.write_failed.take() {
                 Some((error, _)) => self.connection.handle_closed(Some(error.kind()), now()),
+                // Not the host is slow.
+                None if self.is_starved() => self.connection.abort(Abort::ContentUnreadable, now()),
                 None => self.connection.handle_timeout(now()),
             },
             Turn::WriteFailed(error) => {
@@ -393,6 +395,13 @@ impl Driver<'_> {
     fn handle_closed(&mut self, error: &io::Error) {
         let kind = Some(error.kind()).filter(|_| !is_end_of_file(error));
         self.connection.handle_closed(kind, now());
+    }
+}
+
+async fn next_block(content: Option<&mut OpenContent>) -> io::Result<Bytes> {
+    match content {
+        Some(content) => content.block().await,
+        None => pending().await,
     }
 }
 

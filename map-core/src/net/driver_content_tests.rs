@@ -1,7 +1,7 @@
 //! The content on its way through the driver, over real sockets: in which form, in chunks, how far it is, and once more
 //! for every round.
 
-use super::{CancelSignal, Limits, Observer, converse};
+use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::message::{BodyType, Needs};
 use crate::smtp::{
     BodyForm, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Envelope, EnvelopeParameters,
@@ -135,13 +135,13 @@ impl Observer for Listener {
         }
     }
 
-    fn open_content(&mut self, _: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>> {
+    fn open_content(&mut self, _: TransactionId, form: usize) -> io::Result<ContentSource> {
         self.opened.push(form);
         self.sent.push(Vec::new());
-        Ok(Box::new(Counted {
+        Ok(ContentSource::InMemory(Box::new(Counted {
             rest: io::Cursor::new(Arc::clone(&self.content)),
             read: Arc::clone(&self.read),
-        }))
+        })))
     }
 
     fn content_sent(&mut self, tx: TransactionId, octets: u64) {

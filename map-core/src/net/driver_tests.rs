@@ -1,7 +1,7 @@
 //! Peers that never stop talking, over the driver alone.
 
 use super::Transport;
-use super::{CancelSignal, Limits, Observer, converse};
+use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{Config, Connection, Deadlines, Event, Hello, TlsUse, TransactionId};
 use std::future::Future as _;
 use std::io;
@@ -190,8 +190,8 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
         fn event(&mut self, event: Event) {
             self.0.push(event);
         }
-        fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<Box<dyn io::Read + Send>> {
-            Ok(Box::new(io::empty()))
+        fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<ContentSource> {
+            Ok(ContentSource::InMemory(Box::new(io::empty())))
         }
     }
     let limits = Limits {

@@ -4,7 +4,7 @@ mod cut;
 
 use super::tls::testing::{HOST, Server};
 use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
-use super::{CancelSignal, Limits, Observer, Transport, converse};
+use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::smtp::{
     Abort, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
     Outcome, Stage, TlsUse, TransactionId,
@@ -77,8 +77,10 @@ impl Observer for Listener {
         self.told.handshakes.push(told);
     }
 
-    fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<Box<dyn io::Read + Send>> {
-        Ok(Box::new(io::Cursor::new(self.content.clone())))
+    fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<ContentSource> {
+        Ok(ContentSource::InMemory(Box::new(io::Cursor::new(
+            self.content.clone(),
+        ))))
     }
 }
 

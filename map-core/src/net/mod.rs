@@ -10,6 +10,9 @@
 //!
 
 mod connect;
+mod content;
+#[cfg(test)]
+mod content_tests;
 mod driver;
 #[cfg(test)]
 mod driver_content_tests;
@@ -26,6 +29,7 @@ mod socks;
 pub mod tls;
 
 pub use connect::{ConnectByName, ConnectError, Connecting, Connector, TcpConnector, Transport};
+pub use content::ContentSource;
 pub use driver::{Observer, converse};
 pub use https::HttpsFetcher;
 pub use limits::{CancelSignal, Limits};

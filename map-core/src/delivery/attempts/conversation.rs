@@ -8,7 +8,7 @@ use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
-use crate::net::{Observer, Transport, converse};
+use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
     self, BodyInfo, Capabilities, Chunking, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse,
     TransactionId,
@@ -284,11 +284,19 @@ impl Observer for Notes<'_> {
         }
     }
 
-    fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<Box<dyn Read + Send>> {
+    fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<ContentSource> {
         self.meter.begin_content(self.sizes.get(form).copied().flatten());
-        let content = self.trouble.note(self.message.open_form(form))?;
+        let message = self.message.clone();
         let trouble = self.trouble.clone();
-        Ok(Box::new(Told { content, trouble }))
+        let open = move || -> io::Result<Box<dyn Read + Send>> {
+            let content = trouble.note(message.open_form(form))?;
+            Ok(Box::new(Told { content, trouble }))
+        };
+        if self.message.is_in_memory() {
+            open().map(ContentSource::InMemory)
+        } else {
+            Ok(ContentSource::Elsewhere(Box::new(open)))
+        }
     }
 
     fn content_sent(&mut self, _tx: TransactionId, octets: u64) {

@@ -68,6 +68,10 @@ impl Source for DataBody {
         })
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.origin.is_in_memory()
+    }
+
     fn octets(&self) -> Option<u64> {
         match self.encoding {
             TransferEncoding::Base64 => self.origin.octets().map(base64::encoded_octets),

@@ -144,6 +144,10 @@ impl Source for TextBody {
         })
     }
 
+    fn is_in_memory(&self) -> bool {
+        true
+    }
+
     fn octets(&self) -> Option<u64> {
         Some(*self.octets.get_or_init(|| match self.encoding {
             TransferEncoding::Binary | TransferEncoding::EightBit | TransferEncoding::SevenBit => {

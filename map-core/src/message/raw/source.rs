@@ -60,6 +60,10 @@ impl Source for RawSource {
         })
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.content.origin.is_in_memory()
+    }
+
     fn octets(&self) -> Option<u64> {
         let end = if self.end_line { 2 } else { 0 };
         self.octets.checked_sub(self.skipped)?.checked_add(end)
