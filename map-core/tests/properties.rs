@@ -83,6 +83,7 @@ fn reached(storms: usize, first: impl Fn(&mut Dice) -> u8) -> BTreeMap<&'static 
         for outcome in storm::operations(&data) {
             let word = match outcome {
                 Outcome::Accepted(_) => "accepted",
+                Outcome::Crowded(_) => "crowded",
                 Outcome::Lost { .. } => "lost",
                 Outcome::NoBdat(_) => "no BDAT",
                 Outcome::NoTls(_) => "no TLS",

@@ -81,11 +81,6 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             one_line(why)
         ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
-        Cause::TooManyRecipients(reply) => format!(
-            "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
-            host(case),
-            quoted(reply)
-        ),
     }
 }
 
@@ -331,6 +326,11 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             host(case),
             quoted(reply)
         ),
+        Outcome::Crowded(reply) => format!(
+            "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
+            host(case),
+            quoted(reply)
+        ),
         Outcome::Unserved => format!(
             "{} ended the session before it was this recipient's turn. Nothing was delivered to it; try again later.",
             host(case)
@@ -470,7 +470,6 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
                 .to_owned()
         }
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
-        Cause::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
         Cause::Unmet(unmet) => format!("does not offer {}", unmet.keyword),
         Cause::Unreadable(_, why) => format!("was left because the content could not be read: {why}"),
         Cause::Unsigned(why) => format!("could not be signed: {why}"),
@@ -489,6 +488,7 @@ fn exchange_detail(outcome: &Outcome) -> String {
         Outcome::NoTls(NoTls::NotOffered) => "does not offer STARTTLS".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("refused STARTTLS: {}", quoted(reply)),
         Outcome::NoBdat(reply) => format!("offers CHUNKING and refused BDAT: {}", quoted(reply)),
+        Outcome::Crowded(reply) => format!("takes no more recipients: {}", quoted(reply)),
         Outcome::Unserved => "ended the session before this recipient's turn".to_owned(),
         Outcome::Unfit(Unfit::NeedsBodyType(BodyType::Binary)) => {
             "does not offer BINARYMIME and CHUNKING".to_owned()

@@ -81,6 +81,7 @@ impl Redaction {
             },
             Outcome::Uncertain(why) => Outcome::Uncertain(self.loss(None, why)),
             Outcome::NoBdat(reply) => Outcome::NoBdat(self.reply(None, reply)),
+            Outcome::Crowded(reply) => Outcome::Crowded(self.reply(None, reply)),
             outcome @ (Outcome::NoTls(NoTls::NotOffered) | Outcome::Unfit(_) | Outcome::Unserved) => outcome,
         }
     }

@@ -28,8 +28,6 @@ pub(crate) enum Cause {
         /// The content had been opened for a host.
         content_begun: bool,
     },
-    /// A host that takes some of the recipients now and wants the rest in another transaction.
-    TooManyRecipients(Arc<Reply>),
     /// The interface was used wrongly; how.
     Misuse(String),
     /// A certificate had to be verified, and this machine trusts no authority; why.
@@ -56,13 +54,7 @@ pub(crate) enum Cause {
 
 /// What has to be known of a conversation to read an outcome of it.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own about one conversation"
-)]
 pub(crate) struct Circumstances {
-    /// The host had accepted an earlier recipient of the same transaction.
-    pub(crate) crowded: bool,
     /// It was one with a relay.
     pub(crate) relayed: bool,
     /// It was in the clear, although the host offered TLS, because that had failed.
@@ -219,10 +211,6 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         }
         Cause::Unreadable(stage, _) => given_up(*stage, Abort::ContentUnreadable),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
-        Cause::TooManyRecipients(reply) => Verdict {
-            server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
-        },
     }
 }
 
@@ -238,10 +226,6 @@ impl Cause {
                 stage: smtp::Stage::Mail,
                 reply,
             } if circumstances.tls_left_out && is_demand_for_tls(&reply) => Self::TlsDemanded(reply),
-            Outcome::Refused {
-                stage: smtp::Stage::Rcpt,
-                reply,
-            } if circumstances.crowded && is_too_many_recipients(&reply) => Self::TooManyRecipients(reply),
             outcome => Self::Exchange(outcome),
         }
     }
@@ -363,6 +347,10 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, Stage::Content)
         },
+        Outcome::Crowded(reply) => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
+        },
         Outcome::Unserved => transient(MapReply::ServerUnreach, CONNECTION_LOST, Stage::Mail),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
@@ -419,17 +407,6 @@ fn is_5yz(reply: &Reply) -> bool {
 
 fn is_policy(reply: &Reply) -> bool {
     reply.enhanced.is_some_and(|status| status.subject == 7)
-}
-
-// > RFC 821 [...] incorrectly listed the error where an SMTP server exhausts its implementation limit on the
-// > number of RCPT commands ("too many recipients") as having reply code 552. [...] Clients SHOULD treat a 552
-// > code in this case as a temporary, rather than permanent, failure
-// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10
-fn is_too_many_recipients(reply: &Reply) -> bool {
-    reply.code.0 == 552
-        && !reply.enhanced.is_some_and(|status| {
-            status.subject == 2 || (status.subject, status.detail) == (TOO_BIG.subject, TOO_BIG.detail)
-        })
 }
 
 // What a server says that wants STARTTLS first: https://www.rfc-editor.org/rfc/rfc3207#section-4

@@ -60,7 +60,8 @@
 //! | a recipient | becomes | when |
 //! | --- | --- | --- |
 //! | to come | in its turn | MAIL of its round is accepted |
-//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one, as one too many; or 501, 504 or 555 while it has parameters, which the next round leaves out |
+//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one of the round, as one too many |
+//! | | to come | its RCPT is answered 501, 504 or 555 while it has parameters, which the next round leaves out |
 //! | | over | its RCPT is refused otherwise; or its round ends, and shares its fate |
 //! | to come | over | MAIL is refused, or the session ends before its turn: below |
 //!
@@ -69,8 +70,8 @@
 //!
 //! **Who had no turn.** If a round of the same transaction was answered to its end, a session that is refused or closed
 //! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
-//! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off keeps
-//! the refusal that did so, unless the end was our own choice.
+//! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
+//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later round to be told so.
 //!
 //! **DATA or BDAT** (RFC 3030) is decided by [`Chunking`], the body and the offer. BDAT is said when somebody is accepted
 //! and never sent ahead; with PIPELINING many chunks may be unanswered. A refused chunk is the verdict: what was not begun
@@ -419,8 +420,11 @@ pub enum Outcome {
     /// The host offers BDAT and does not know it: it refused the first chunk so, and has none of the content. On another
     /// connection and with [`Chunking::Avoid`] the same host may take it.
     NoBdat(Arc<Reply>),
-    /// The session served others of this transaction and ended before it was this one's turn. The same host may serve
-    /// it in another session.
+    /// 452 or 552 to its RCPT, where the host had accepted others of this transaction: it was one too many, and no other
+    /// turn came in this session. The same host may serve it in another one.
+    Crowded(Arc<Reply>),
+    /// The session ended before it was this one's turn, and not for its sake: others of the transaction were served, or it
+    /// was to be tried once more without parameters. The same host may serve it in another session.
     Unserved,
 }
 

@@ -278,17 +278,26 @@ impl Round {
         progress.answered += 1;
         match reply.severity() {
             // RFC 5321 section 4.3.2 lists 250 and 251 for RCPT, and 252 has been seen: the first digit decides.
-            Severity::PositiveCompletion => progress.accepted += 1,
+            Severity::PositiveCompletion => {
+                progress.accepted += 1;
+                if matches!(progress.mail, MailReply::Accepted) {
+                    transaction.set_welcome();
+                }
+            }
             Severity::TransientNegative | Severity::PermanentNegative => {
                 // Behind a refused MAIL it says nothing about the recipient.
                 if matches!(progress.mail, MailReply::Accepted) {
                     let had_parameters = !transaction.rcpt_parameters(index).is_empty();
-                    if progress.accepted > 0 && says_too_many_recipients(reply) {
+                    let is_one_too_many = transaction.is_welcome() && says_too_many_recipients(reply);
+                    if is_one_too_many && progress.accepted > 0 {
                         progress.crowded = true;
-                        transaction.put_off(index, reply);
+                        transaction.put_off(index, Some(reply));
+                    } else if is_one_too_many {
+                        // No round can be smaller: the host counts those of the session.
+                        transaction.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.tactless = true;
-                        transaction.put_off(index, reply);
+                        transaction.put_off(index, None);
                     } else {
                         let outcome = Outcome::Refused {
                             stage: Stage::Rcpt,

@@ -41,12 +41,15 @@ pub(super) struct Transaction {
     domains: usize,
     /// The server has answered a round of it to the end.
     served: bool,
+    /// The server has accepted one of its recipients.
+    welcome: bool,
 }
 
 /// How far one recipient is.
 #[derive(Clone, Debug)]
 enum Turn {
-    /// In a round to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if one did.
+    /// In a round to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
+    /// many.
     ToCome(Option<Arc<Reply>>),
     /// In the round whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
     Now,
@@ -76,6 +79,7 @@ impl Transaction {
             room: MAX_ROUND,
             domains: usize::MAX,
             served: false,
+            welcome: false,
         }
     }
 
@@ -276,11 +280,21 @@ impl Transaction {
         }
     }
 
-    /// A refusal that is not this recipient's own: it takes part in another round.
-    pub(super) fn put_off(&mut self, index: usize, refusal: &Arc<Reply>) {
+    /// This recipient was one too many, or refused for what we said behind it: it takes part in another round.
+    pub(super) fn put_off(&mut self, index: usize, as_one_too_many: Option<&Arc<Reply>>) {
         if let Some(turn @ Turn::Now) = self.turns.get_mut(index) {
-            *turn = Turn::ToCome(Some(Arc::clone(refusal)));
+            *turn = Turn::ToCome(as_one_too_many.cloned());
         }
+    }
+
+    /// A recipient was accepted.
+    pub(super) fn set_welcome(&mut self) {
+        self.welcome = true;
+    }
+
+    /// The server has accepted one of its recipients, in whatever round.
+    pub(super) fn is_welcome(&self) -> bool {
+        self.welcome
     }
 
     /// The server answered a round to its end, whatever it said.
@@ -295,7 +309,7 @@ impl Transaction {
     pub(super) fn refuse_mail(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
-                Some(Turn::ToCome(Some(refusal))) => put_off(refusal),
+                Some(Turn::ToCome(Some(refusal))) => Outcome::Crowded(Arc::clone(refusal)),
                 Some(Turn::ToCome(None)) if self.served => Outcome::Unserved,
                 _ => Outcome::Refused {
                     stage: Stage::Mail,
@@ -331,11 +345,11 @@ impl Transaction {
             Ending::NoBdat(_) => true,
             Ending::Unexpected { .. } => false,
         };
-        let keeps_refusals = !matches!(ending, Ending::Lost(Loss::Aborted(_)) | Ending::NoBdat(_));
+        let is_our_choice = matches!(ending, Ending::Lost(Loss::Aborted(_)) | Ending::NoBdat(_));
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
                 None | Some(Turn::Over) => continue,
-                Some(Turn::ToCome(Some(refusal))) if keeps_refusals => put_off(refusal),
+                Some(Turn::ToCome(Some(refusal))) if !is_our_choice => Outcome::Crowded(Arc::clone(refusal)),
                 Some(Turn::ToCome(_)) if is_for_another_session => Outcome::Unserved,
                 Some(Turn::ToCome(_)) if past_mail => for_bystander.clone(),
                 Some(Turn::ToCome(_) | Turn::Now) => round.clone(),
@@ -382,14 +396,6 @@ impl Transaction {
         if self.is_decided() {
             events.push_back(Event::Finished(self.id));
         }
-    }
-}
-
-/// The refusal that put a recipient off, and then no other turn came.
-fn put_off(refusal: &Arc<Reply>) -> Outcome {
-    Outcome::Refused {
-        stage: Stage::Rcpt,
-        reply: Arc::clone(refusal),
     }
 }
 

@@ -121,7 +121,7 @@ impl<'a> Seen<'a> {
                 return format!("uncertain ({why})");
             }
         } else if let Some(kept) = standing.put_off.filter(|_| !given_up) {
-            return format!("refused at RCPT ({kept})");
+            return format!("crowded ({kept})");
         } else if standing.served && matches!(ending, Ending::Close | Ending::Reset | Ending::Shutdown) {
             return "unserved".to_owned();
         } else if standing.past_mail {
@@ -189,6 +189,8 @@ struct Standing {
     in_turn: bool,
     /// A recipient of the round was accepted.
     somebody: bool,
+    /// One of whatever round was.
+    welcome: bool,
     /// Chunks of the round that were answered.
     chunks: usize,
     /// What the first of them that was refused means.
@@ -209,22 +211,27 @@ impl Standing {
                 None
             }
             Of::Mail(_) => match self.put_off {
-                Some(kept) => Some(format!("refused at RCPT ({kept})")),
+                Some(kept) => Some(format!("crowded ({kept})")),
                 None if self.served => Some("unserved".to_owned()),
                 None => refused("MAIL"),
             },
             Of::Rcpt(_, of) if self.past_mail => {
-                let is_one_too_many = self.somebody && matches!(code, 452 | 552);
+                let says_too_many = matches!(code, 452 | 552);
+                let (is_behind_one, is_welcome) = (self.somebody, self.welcome);
                 self.somebody |= code < 300;
+                self.welcome |= code < 300;
                 if of != index || code < 300 {
                     return;
                 }
                 self.in_turn = false;
-                if is_one_too_many {
-                    self.put_off = Some(code);
-                    return;
+                match (is_behind_one, is_welcome) {
+                    (true, _) if says_too_many => {
+                        self.put_off = Some(code);
+                        None
+                    }
+                    (false, true) if says_too_many => Some(format!("crowded ({code})")),
+                    _ => refused("RCPT"),
                 }
-                refused("RCPT")
             }
             Of::Data(_) if self.in_turn && code >= 400 => refused("DATA"),
             Of::Chunk(_) => {
@@ -257,6 +264,7 @@ impl Standing {
             verdict: self.verdict.take(),
             put_off: self.put_off,
             served: true,
+            welcome: self.welcome,
             ..Self::default()
         };
     }

@@ -209,6 +209,11 @@ pub(crate) fn in_rounds(flight: Flight) -> Vec<Plan> {
         ]),
         rounds(&[data_refused, round(&[(1, 250)], 250)]),
         rounds(&[round(&[(0, 250), (1, 452), (2, 550)], 250), refused(&[(1, 503)])]),
+        // The host counts the recipients of the session.
+        rounds(&[
+            round(&[(0, 250), (1, 552), (2, 550)], 250),
+            round(&[(1, 552)], 250),
+        ]),
         rounds(&[
             round(&[(0, 250), (1, 250), (2, 452)], 554),
             round(&[(2, 250)], 250),

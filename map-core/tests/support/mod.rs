@@ -512,7 +512,7 @@ impl Harness {
                 let in_rounds = self.has_limits || self.put_off.contains(&tx);
                 assert!(!past || in_rounds, "{outcome:?} behind the commit point");
             }
-            Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) => {
+            Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) | Outcome::Crowded(reply) => {
                 assert!(reply.severity().is_negative(), "{outcome:?}");
             }
             Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => {}
@@ -564,6 +564,7 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         }
         Outcome::Unfit(unfit) => format!("unfit ({})", lack(*unfit)),
         Outcome::NoBdat(reply) => format!("no BDAT ({})", codes(reply)),
+        Outcome::Crowded(reply) => format!("crowded ({})", codes(reply)),
         Outcome::Unserved => "unserved".to_owned(),
         Outcome::NoTls(NoTls::NotOffered) => "no TLS (not offered)".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("no TLS ({})", codes(reply)),

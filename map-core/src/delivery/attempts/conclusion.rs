@@ -7,7 +7,7 @@ use crate::delivery::advice;
 use crate::delivery::report::{Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
-use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, ReplyCode, Severity, TlsUse, Unfit};
+use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unfit};
 
 /// What was found for one recipient.
 struct Finding {
@@ -79,8 +79,7 @@ impl Delivery<'_> {
         let is_tls = conversation.tls.is_some();
         let session = Session { opening, is_tls };
         let is_opportunistic = host.protection.tls == TlsUse::Opportunistic;
-        let mut circumstances = Circumstances {
-            crowded: false,
+        let circumstances = Circumstances {
             relayed: self.environment.relay.is_some(),
             tls_left_out: conversation.capabilities.starttls && !is_tls && is_opportunistic,
             no_roots: conversation.no_roots,
@@ -100,11 +99,9 @@ impl Delivery<'_> {
                 first_accepted = first_accepted.or(domain);
             }
             let is_of_other_domain = first_accepted.is_some_and(|first| Some(first) != domain);
-            let had_no_room = first_accepted.is_some() && is_want_of_room(&outcome);
-            if is_deferred_at_rcpt(&outcome) && (is_of_other_domain || had_no_room) {
+            if is_deferred_at_rcpt(&outcome) && is_of_other_domain {
                 beside_others.push(findings.len());
             }
-            circumstances.crowded = first_accepted.is_some();
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
                 (Cause::Exchange(Outcome::Unfit(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
                     Cause::Unmet(unmet.clone())
@@ -151,7 +148,7 @@ fn ask_again(findings: &mut [Finding], beside_others: &[usize]) {
     }
     for (place, finding) in findings.iter_mut().enumerate() {
         let is_for_another_session = match finding.cause {
-            Cause::Exchange(Outcome::Unserved) | Cause::TooManyRecipients(_) => true,
+            Cause::Exchange(Outcome::Crowded(_) | Outcome::Unserved) => true,
             _ => beside_others.contains(&place),
         };
         if is_for_another_session && matches!(finding.next, Next::Address | Next::Host) {
@@ -217,14 +214,8 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
                 smtp::Stage::Data | smtp::Stage::Chunk | smtp::Stage::Content
             )
         }
-        Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => false,
+        Outcome::Crowded(_) | Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => false,
     }
-}
-
-/// 452 is also what a full mailbox is told by, and that has a code of its own.
-fn is_want_of_room(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused { stage: smtp::Stage::Rcpt, reply }
-        if reply.code == ReplyCode(452) && reply.enhanced.is_none_or(|status| (status.subject, status.detail) == (5, 3)))
 }
 
 fn is_deferred_at_rcpt(outcome: &Outcome) -> bool {

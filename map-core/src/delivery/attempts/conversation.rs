@@ -144,7 +144,9 @@ impl Session {
             | Outcome::Unexpected { .. }
             | Outcome::Unfit(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
-            Outcome::Lost { .. } | Outcome::NoTls(_) | Outcome::Unserved => Next::Address,
+            Outcome::Lost { .. } | Outcome::NoTls(_) | Outcome::Crowded(_) | Outcome::Unserved => {
+                Next::Address
+            }
         }
     }
 

@@ -314,6 +314,35 @@ async fn too_many_recipients_are_brought_in_another_transaction() {
     }
 }
 
+/// Nothing but the host's reply to another recipient tells that it is not for good.
+#[tokio::test(start_paused = true)]
+async fn one_too_many_stays_so_if_the_connection_is_lost_among_the_recipients() {
+    let lost: &[&str] = &["220 r", "250 h", "250 m", "250 r", "552 too many", "close"];
+    let takes_three: &[&str] = &[
+        "220 r", "250 h", "250 m", "250 r", "250 r", "250 r", "354 d", "250 ok", "221 b",
+    ];
+    let message = message_to("bob@example.org, carol@example.org, dave@example.org");
+    let sent = World::new(&[&[(A, Peer::Says(lost))], &[(B, Peer::Says(takes_three))]])
+        .send_message(&message)
+        .await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    let sent = World::new(&[&[(A, Peer::Says(lost))]])
+        .send_message(&message)
+        .await;
+    let [_, carol, _] = sent.report.recipients() else {
+        panic!("three recipients")
+    };
+    assert_eq!(
+        (carol.reply(), carol.transient()),
+        (&MapReply::BadReply(ReplyCode(552)), true)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn domains_are_served_at_the_same_time_and_not_all_at_once() {
     let silent: Vec<String> = (1..=9).map(|last| format!("198.51.100.{last}")).collect();
