@@ -110,7 +110,8 @@
 //! **Choices** where the RFCs leave them open:
 //! - A negative reply that nobody asked for is taken as the answer to what is being sent, or would be next: it is
 //!   the server's no. A positive one fails the session.
-//! - A MAIL refused for its parameters, or an EHLO refused, stays the verdict if the second try is not answered.
+//! - A MAIL refused for its parameters, or an EHLO refused, stays the verdict if the second try is not answered. A RCPT
+//!   refused for its own does not: those are only DSN's, and without them it was not asked.
 //! - A MAIL refused, a RCPT accepted and a 354: no dot alone is sent, since it might deliver an empty message.
 //! - STARTTLS is done by 220 and AUTH by 235 alone; with another 2yz the two sides would not agree where they are.
 //! - HELO is never said within TLS, not even with [`Hello::Helo`]: a server that makes TLS knows EHLO.
@@ -531,6 +532,10 @@ pub enum Event {
     },
     /// Call [`Connection::handle_content`] once.
     NeedContent(TransactionId),
+    /// The server refused a command for its parameters: from the next round on nothing is asked of DSN any more, although
+    /// it is offered and something is wished. Told once at most. A host that took one round only would be asked in vain
+    /// in every session: the next one had better not begin with it.
+    DsnDropped(TransactionId),
     /// One recipient's outcome; exactly one for each before `Finished`.
     Recipient {
         /// The transaction.

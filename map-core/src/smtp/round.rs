@@ -251,7 +251,7 @@ impl Round {
             Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
                 progress.mail = MailReply::RefusedForParameters;
                 self.parameters = without;
-                transaction.drop_courtesies();
+                transaction.drop_courtesies(events);
                 self.refusal = Some(Arc::clone(reply));
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
@@ -291,13 +291,13 @@ impl Round {
                     let is_one_too_many = transaction.is_welcome() && says_too_many_recipients(reply);
                     if is_one_too_many && progress.accepted > 0 {
                         progress.crowded = true;
-                        transaction.put_off(index, Some(reply));
+                        transaction.put_off_as_one_too_many(index, reply);
                     } else if is_one_too_many {
                         // No round can be smaller: the host counts those of the session.
                         transaction.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.tactless = true;
-                        transaction.put_off(index, None);
+                        transaction.put_off_for_parameters(index, events);
                     } else {
                         let outcome = Outcome::Refused {
                             stage: Stage::Rcpt,
@@ -314,7 +314,7 @@ impl Round {
         }
         // Not before: the others were sent with theirs.
         if progress.tactless && progress.answered == self.recipients.len() {
-            transaction.drop_courtesies();
+            transaction.drop_courtesies(events);
         }
         Verdict::Continue
     }

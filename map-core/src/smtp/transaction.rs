@@ -4,8 +4,8 @@ use super::capabilities::Capabilities;
 use super::connection::Ending;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyForm, BodyInfo, Chunking, Envelope, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage,
-    TransactionId, Unfit,
+    BodyForm, BodyInfo, Chunking, Envelope, EnvelopeRecipient, Event, Loss, Outcome, Reply, ReplyCode,
+    Severity, Stage, TransactionId, Unfit,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::message::BodyType;
@@ -43,6 +43,8 @@ pub(super) struct Transaction {
     served: bool,
     /// The server has accepted one of its recipients.
     welcome: bool,
+    /// It was told that notifications are not asked for any more.
+    told_of_dsn: bool,
 }
 
 /// How far one recipient is.
@@ -80,6 +82,7 @@ impl Transaction {
             domains: usize::MAX,
             served: false,
             welcome: false,
+            told_of_dsn: false,
         }
     }
 
@@ -238,9 +241,26 @@ impl Transaction {
     }
 
     /// The server refused a command for its parameters: from now on it is told only what it must be.
-    pub(super) fn drop_courtesies(&mut self) {
+    pub(super) fn drop_courtesies(&mut self, events: &mut VecDeque<Event>) {
+        self.tell_of_dsn(events);
         self.offers.size = false;
         self.offers.dsn = false;
+    }
+
+    /// Notifications are wished for, and from the next round on not asked for any more.
+    fn tell_of_dsn(&mut self, events: &mut VecDeque<Event>) {
+        let Envelope {
+            recipients,
+            parameters,
+            ..
+        } = &self.envelope;
+        let of_all = parameters.ret.is_some() || parameters.envelope_id.is_some();
+        let of_one =
+            |recipient: &EnvelopeRecipient| recipient.notify.is_some() || recipient.original.is_some();
+        if self.offers.dsn && !self.told_of_dsn && (of_all || recipients.iter().any(of_one)) {
+            self.told_of_dsn = true;
+            events.push_back(Event::DsnDropped(self.id));
+        }
     }
 
     /// The recipients of the next round; empty if nobody waits for one.
@@ -280,10 +300,21 @@ impl Transaction {
         }
     }
 
-    /// This recipient was one too many, or refused for what we said behind it: it takes part in another round.
-    pub(super) fn put_off(&mut self, index: usize, as_one_too_many: Option<&Arc<Reply>>) {
+    /// This recipient was one too many: it takes part in another round.
+    pub(super) fn put_off_as_one_too_many(&mut self, index: usize, refusal: &Arc<Reply>) {
+        self.put_off(index, Some(Arc::clone(refusal)));
+    }
+
+    /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another round.
+    pub(super) fn put_off_for_parameters(&mut self, index: usize, events: &mut VecDeque<Event>) {
+        // Now, and not when they are dropped: the session may end before.
+        self.tell_of_dsn(events);
+        self.put_off(index, None);
+    }
+
+    fn put_off(&mut self, index: usize, refusal: Option<Arc<Reply>>) {
         if let Some(turn @ Turn::Now) = self.turns.get_mut(index) {
-            *turn = Turn::ToCome(as_one_too_many.cloned());
+            *turn = Turn::ToCome(refusal);
         }
     }
 

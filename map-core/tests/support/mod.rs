@@ -459,6 +459,7 @@ impl Harness {
                     assert!(self.offered().is_empty(), "octets to write behind Closed");
                     assert_eq!(self.connection.poll_deadline(), None, "a deadline behind Closed");
                 }
+                Event::DsnDropped(_) => self.trail.push("(no DSN)".to_owned()),
                 Event::Ready(capabilities) => self.chunking = capabilities.chunking,
             }
         }

@@ -77,7 +77,11 @@ impl Delivery<'_> {
 
     fn findings(&self, host: &Host, opening: Opening, conversation: &mut Conversation) -> Vec<Finding> {
         let is_tls = conversation.tls.is_some();
-        let session = Session { opening, is_tls };
+        let session = Session {
+            opening,
+            is_tls,
+            dsn_dropped: conversation.dsn_dropped,
+        };
         let is_opportunistic = host.protection.tls == TlsUse::Opportunistic;
         let circumstances = Circumstances {
             relayed: self.environment.relay.is_some(),

@@ -30,6 +30,8 @@ pub(super) struct Conversation {
     pub(super) tls: Option<TlsFacts>,
     /// There was nobody to verify a certificate by.
     pub(super) no_roots: bool,
+    /// The host offered DSN and refused a command with parameters.
+    pub(super) dsn_dropped: bool,
     /// Why the content could not be read.
     pub(super) unreadable: Option<String>,
 }
@@ -61,11 +63,14 @@ impl Delivery<'_> {
             .filter_map(|&index| self.recipients.get(index))
             .map(|recipient| self.message.envelope_recipient(&recipient.mailbox))
             .collect();
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             reverse_path: self.message.reverse_path(),
             recipients,
             parameters: self.message.envelope_parameters().clone(),
         };
+        if !opening.dsn {
+            leave_out_dsn(&mut envelope);
+        }
         let forms = self.message.body_forms();
         let mut observer = Notes {
             trail,
@@ -104,6 +109,13 @@ impl Delivery<'_> {
 
     /// Who asked for notifications has to know where none will come from.
     fn missing_dsn(&self, trail: &Trail, conversation: &Conversation) -> Option<String> {
+        if conversation.dsn_dropped {
+            return Some(format!(
+                "{} refused the parameters of a command, so no delivery status notifications (DSN) were asked for when it \
+                 was sent again",
+                trail.host
+            ));
+        }
         let is_missed = conversation.past_hello && !conversation.capabilities.dsn;
         (is_missed && self.message.wishes_notifications()).then(|| {
             format!(
@@ -114,12 +126,23 @@ impl Delivery<'_> {
     }
 }
 
+fn leave_out_dsn(envelope: &mut Envelope) {
+    envelope.parameters.ret = None;
+    envelope.parameters.envelope_id = None;
+    for recipient in &mut envelope.recipients {
+        recipient.notify = None;
+        recipient.original = None;
+    }
+}
+
 /// What a session was, for what follows from it.
 #[derive(Clone, Copy)]
 pub(super) struct Session {
     pub(super) opening: Opening,
     /// There was a TLS session.
     pub(super) is_tls: bool,
+    /// The host refused what was asked of notifications.
+    pub(super) dsn_dropped: bool,
 }
 
 impl Session {
@@ -134,6 +157,8 @@ impl Session {
             } => Next::Stop,
             outcome if self.tls_broke(outcome) => Next::ClearHere,
             outcome if self.wants_helo(outcome) => Next::HeloHere,
+            // It may take one mail only in each session: asked for them again, it would never take this one.
+            Outcome::Unserved if self.dsn_dropped => Next::WithoutDsnHere,
             Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
@@ -269,6 +294,7 @@ impl Observer for Notes<'_> {
                 self.conversation.past_hello = true;
                 self.conversation.capabilities = capabilities;
             }
+            Event::DsnDropped(_) => self.conversation.dsn_dropped = true,
             Event::Finished(_)
             | Event::NeedContent(_)
             | Event::OpenContent { .. }

@@ -43,6 +43,8 @@ pub(super) struct Opening {
     pub(super) hello: Hello,
     pub(super) tls: TlsUse,
     pub(super) chunking: Chunking,
+    /// What is wished of notifications is said where the host offers them.
+    pub(super) dsn: bool,
 }
 
 /// What follows an attempt for one recipient.
@@ -56,6 +58,8 @@ pub(super) enum Next {
     DataHere,
     /// The same address, opened with HELO.
     HeloHere,
+    /// The same address, and nothing is asked of notifications.
+    WithoutDsnHere,
     /// Another address of the same host.
     Address,
     /// An address of the other family of the same host, if it has one; else another host.
@@ -70,7 +74,7 @@ impl Next {
     pub(super) fn is_here(self) -> bool {
         matches!(
             self,
-            Self::Again | Self::ClearHere | Self::DataHere | Self::HeloHere
+            Self::Again | Self::ClearHere | Self::DataHere | Self::HeloHere | Self::WithoutDsnHere
         )
     }
 }
@@ -196,7 +200,11 @@ impl Delivery<'_> {
             if asked_for(Next::DataHere) {
                 opening.chunking = Chunking::Avoid;
             }
-            if asked_for(Next::Again) || asked_for(Next::DataHere) {
+            if asked_for(Next::WithoutDsnHere) {
+                visit.first_opening.dsn = false;
+                opening.dsn = false;
+            }
+            if asked_for(Next::Again) || asked_for(Next::DataHere) || asked_for(Next::WithoutDsnHere) {
                 // It is their first content that has to start in time, not that of those before them.
                 self.limits.content_start = Instant::now() + self.patience;
             }
@@ -231,6 +239,7 @@ impl Delivery<'_> {
             hello: Hello::Ehlo,
             tls,
             chunking: self.environment.chunking,
+            dsn: true,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::delivery::RelaySecurity;
 use crate::message::{AddressList, BodyType, Builder, Part, Raw};
-use crate::smtp::Ret;
+use crate::smtp::{Notify, Ret};
 
 /// A message to these, as a person writes them.
 fn message_to(recipients: &str) -> Message {
@@ -464,6 +464,64 @@ async fn who_asks_for_notifications_learns_where_there_are_none() {
             "mx1.example.org does not offer delivery status notifications (DSN), so none could be asked for";
         let warnings: &[&str] = if warned { &[warning] } else { &[] };
         assert_eq!(sent.report.warnings(), warnings);
+    }
+}
+
+/// A host that takes one mail in a session would refuse the same parameters in each.
+#[tokio::test(start_paused = true)]
+async fn what_refused_notifications_is_asked_without_them_in_the_next_session() {
+    let one_mail: &[&str] = &[
+        "220 r",
+        "250-h|250-DSN|250 LIMITS MAILMAX=1",
+        "250 m",
+        "555 what is NOTIFY",
+        "221 b",
+    ];
+    let closes: &[&str] = &["220 r", "250-h|250 DSN", "250 m", "555 what is NOTIFY", "close"];
+    let takes: &[&str] = &[
+        "220 r",
+        "250-h|250 DSN",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
+        "221 b",
+    ];
+    let message = message_to("bob@example.org").ret(Ret::Full).notify(Notify::Never);
+    for first in [one_mail, closes] {
+        let peers = &[(A, Peer::Says(first)), (A, Peer::Says(takes))];
+        let sent = World::new(&[peers, &[(B, Peer::Silent)]])
+            .send_message(&message)
+            .await;
+        assert_eq!(
+            sent.report.reply(),
+            &MapReply::Success,
+            "{}",
+            sent.report.transcript()
+        );
+        assert_eq!(sent.connected, [A, A]);
+        let commands: Vec<&str> = sent
+            .heard
+            .iter()
+            .map(String::as_str)
+            .filter(|line| line.starts_with("MAIL ") || line.starts_with("RCPT "))
+            .collect();
+        assert_eq!(
+            commands,
+            [
+                "MAIL FROM:<alice@example.com> RET=FULL",
+                "RCPT TO:<bob@example.org> NOTIFY=NEVER",
+                "MAIL FROM:<alice@example.com>",
+                "RCPT TO:<bob@example.org>",
+            ]
+        );
+        assert_eq!(
+            sent.report.warnings(),
+            [
+                "mx1.example.org refused the parameters of a command, so no delivery status notifications (DSN) were asked \
+                 for when it was sent again"
+            ]
+        );
     }
 }
 
