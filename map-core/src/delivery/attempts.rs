@@ -28,7 +28,7 @@ use tokio::time::Instant;
 const MAX_SLOW_ADDRESSES: usize = 5;
 /// Attempts of any kind: what is refused at once costs little, but a stranger's DNS can name thousands of addresses.
 const MAX_ATTEMPTS: usize = 20;
-/// Hosts that came past EHLO and took nothing.
+/// Hosts that came past EHLO, whatever they then took.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
 /// A recipient and what was found for it so far.

@@ -9,7 +9,7 @@
 //! and nothing that happens to one changes the verdict of another.
 
 use super::attempts::{Delivery, Served, Way};
-use super::progress::Meter;
+use super::progress::{GroupMeter, Meter};
 use super::protection::{self, Directions};
 use super::report::{Asked, RecipientReport, Report, Stage, worst};
 use super::verdict::Cause;
@@ -40,16 +40,15 @@ pub(crate) async fn deliver(
     meter: &Meter,
 ) -> Report {
     let patience = limits.content_start.saturating_duration_since(Instant::now());
-    let serve = async |group: Group| {
+    let serve = async |group: Group<'_>| {
         // Time that a group waits for others is not its own.
         let limits = Limits {
             content_start: Instant::now() + group.time_left,
             ..limits.clone()
         };
-        let meter = meter.add_group(message.size());
-        let delivery = Delivery::new(message, &group.recipients, environment, limits, meter);
+        let delivery = Delivery::new(message, &group.recipients, environment, limits, group.meter);
         let served = delivery.run(group.way).await;
-        meter.end();
+        group.meter.end();
         served
     };
 
@@ -59,7 +58,7 @@ pub(crate) async fn deliver(
     let look_up = |recipients| find_way(message, recipients, environment, limits, patience);
     let mut look_ups = stream::iter(domains).map(look_up).buffer_unordered(MAX_LOOK_UPS);
     let mut all_found = false;
-    let mut waiting: VecDeque<Group> = VecDeque::new();
+    let mut waiting: VecDeque<Group<'_>> = VecDeque::new();
     let mut under_way = FuturesUnordered::new();
     let mut merged = Merged::default();
     loop {
@@ -73,8 +72,9 @@ pub(crate) async fn deliver(
             found = look_ups.next(), if !all_found => {
                 all_found = found.is_none();
                 gathering &= !all_found;
-                if let Some(group) = found {
-                    add(&mut waiting, group);
+                match found {
+                    Some(found) => add(&mut waiting, found, || meter.add_group(message.size())),
+                    None => meter.complete(),
                 }
             }
             () = sleep_until(gathered_at), if gathering => gathering = false,
@@ -84,13 +84,21 @@ pub(crate) async fn deliver(
     merged.report(message, asked)
 }
 
-/// Recipients that are served by the same hosts.
-struct Group {
+/// Recipients of one domain.
+struct Found {
     /// Their places in the message.
     recipients: Vec<usize>,
     way: Way,
     /// Until the first octet of content must have left.
     time_left: Duration,
+}
+
+/// Recipients that are served by the same hosts.
+struct Group<'a> {
+    recipients: Vec<usize>,
+    way: Way,
+    time_left: Duration,
+    meter: GroupMeter<'a>,
 }
 
 /// The places of the recipients of each domain, or of all where there is a relay.
@@ -118,7 +126,7 @@ async fn find_way(
     environment: &Environment,
     limits: &Limits,
     patience: Duration,
-) -> Group {
+) -> Found {
     let limits = Limits {
         content_start: Instant::now() + patience,
         ..limits.clone()
@@ -142,7 +150,7 @@ async fn find_way(
         }
         _ => Way::Relay,
     };
-    Group {
+    Found {
         recipients,
         way,
         time_left: limits.content_start.saturating_duration_since(Instant::now()),
@@ -150,19 +158,24 @@ async fn find_way(
 }
 
 /// Adds recipients to those that wait for the same hosts, if there are such.
-fn add(waiting: &mut VecDeque<Group>, group: Group) {
-    let same = |other: &&mut Group| match (&other.way, &group.way) {
+fn add<'a>(waiting: &mut VecDeque<Group<'a>>, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
+    let same = |other: &&mut Group<'_>| match (&other.way, &found.way) {
         (Way::Direct(one), Way::Direct(other)) => one.are_the_same_as(other),
         _ => false,
     };
     match waiting.iter_mut().find(same) {
-        Some(other) => other.join(group),
-        None => waiting.push_back(group),
+        Some(group) => group.join(found),
+        None => waiting.push_back(Group {
+            recipients: found.recipients,
+            way: found.way,
+            time_left: found.time_left,
+            meter: meter(),
+        }),
     }
 }
 
-impl Group {
-    fn join(&mut self, other: Self) {
+impl Group<'_> {
+    fn join(&mut self, other: Found) {
         self.recipients.extend(other.recipients);
         self.recipients.sort_unstable();
         self.time_left = self.time_left.min(other.time_left);

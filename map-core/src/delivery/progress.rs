@@ -23,6 +23,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     groups: Mutex<Vec<Gauge>>,
+    /// No other group will be added.
+    complete: AtomicBool,
     content_begun: AtomicBool,
 }
 
@@ -62,7 +64,7 @@ impl Meter {
             sent: groups
                 .iter()
                 .fold(0, |sum: u64, group| sum.saturating_add(group.sent)),
-            total: sizes.filter(|_| !groups.is_empty()),
+            total: sizes.filter(|_| self.complete.load(Ordering::Relaxed)),
         }
     }
 
@@ -79,6 +81,11 @@ impl Meter {
             meter: self,
             group: groups.len() - 1,
         }
+    }
+
+    /// It is known to whom the content goes.
+    pub(super) fn complete(&self) {
+        self.complete.store(true, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Gauge>> {
@@ -123,7 +130,11 @@ impl GroupMeter<'_> {
 
     /// Nothing more is done for this group.
     pub(super) fn end(self) {
-        self.change(|gauge| gauge.over = true);
+        self.change(|gauge| {
+            gauge.over = true;
+            // What it did not get, it does not get any more.
+            gauge.size = Some(gauge.sent);
+        });
     }
 
     fn change(self, change: impl FnOnce(&mut Gauge)) {
@@ -148,6 +159,8 @@ mod tests {
         let one = meter.add_group(Some(100));
         let other = meter.add_group(Some(100));
         other.reach(Stage::Connect);
+        assert_eq!(meter.progress(), progress(Stage::Connect, 0, None));
+        meter.complete();
         assert_eq!(meter.progress(), progress(Stage::Connect, 0, Some(200)));
         assert!(!meter.content_begun());
         one.begin_content(Some(130));
@@ -157,7 +170,7 @@ mod tests {
         one.end();
         other.begin_content(Some(100));
         other.content_sent(100);
-        assert_eq!(meter.progress(), progress(Stage::Content, 170, Some(230)));
+        assert_eq!(meter.progress(), progress(Stage::Content, 170, Some(170)));
         other.begin_content(None);
         assert_eq!(meter.progress(), progress(Stage::Content, 70, None));
     }

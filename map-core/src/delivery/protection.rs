@@ -248,7 +248,11 @@ impl Directions {
             .dropped
             .iter()
             .any(|dropped| dropped.why == RouteError::TooMany);
-        !(is_proved && self.demands.dane.is_some() || is_cut_short)
+        // Where no MX record leads to the host, it is the domain itself that does; and with REQUIRETLS each domain needs a
+        // proof of its own that it leads there.
+        let is_implicit = self.route.hosts.iter().any(|host| host.implicit);
+        let depends = is_proved && self.demands.dane.is_some() || is_implicit || self.demands.whole_way;
+        !(depends || is_cut_short)
     }
 }
 

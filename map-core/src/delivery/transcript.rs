@@ -59,13 +59,14 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
     line(text, "S", &Command::Server(ServerCommand::Conn).to_string());
     let mut unanswered: Vec<smtp::Stage> = Vec::new();
     let mut remark = None;
+    let mut commands = Commands::default();
     for entry in &attempt.dialogue {
         match entry {
             Line::NoTls(why) => remark = Some(why),
             Line::Sent(stage) => unanswered.push(*stage),
             Line::Received(stage, reply) => {
                 if let Some(position) = unanswered.iter().position(|sent| sent == stage) {
-                    render_command(text, unanswered.remove(position));
+                    commands.render(text, unanswered.remove(position));
                 }
                 // A challenge is no text, and what answers it is worth a guess at the secret.
                 if *stage == smtp::Stage::Auth && reply.severity() == smtp::Severity::PositiveIntermediate {
@@ -77,11 +78,33 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
         }
     }
     for stage in unanswered {
-        render_command(text, stage);
+        commands.render(text, stage);
     }
     // Nobody says that a handshake failed: a remark, in brackets.
     if let Some(why) = remark {
         line(text, "S", &format!("({})", one_line(why)));
+    }
+}
+
+/// The commands of an attempt in the words of MAP.
+#[derive(Default)]
+struct Commands {
+    /// DATA, or a chunk, has been printed for the content to come.
+    has_data: bool,
+}
+
+impl Commands {
+    fn render(&mut self, text: &mut String, stage: smtp::Stage) {
+        // MAP has one word for DATA and what follows it. A content in a single chunk has no other command.
+        let has_data = std::mem::replace(
+            &mut self.has_data,
+            matches!(stage, smtp::Stage::Data | smtp::Stage::Chunk),
+        );
+        match stage {
+            smtp::Stage::Content if has_data => {}
+            smtp::Stage::Content => render_command(text, smtp::Stage::Data),
+            stage => render_command(text, stage),
+        }
     }
 }
 
@@ -95,7 +118,6 @@ fn render_command(text: &mut String, stage: smtp::Stage) {
         smtp::Stage::Data | smtp::Stage::Chunk => ServerCommand::Data,
         smtp::Stage::Rset => ServerCommand::Rset,
         smtp::Stage::Quit => ServerCommand::Quit,
-        // MAP has one word for DATA and what follows it.
         smtp::Stage::Content | smtp::Stage::Greeting | smtp::Stage::Tls => return,
     };
     line(text, "S", &Command::Server(command).to_string());

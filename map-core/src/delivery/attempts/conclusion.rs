@@ -60,6 +60,7 @@ impl Delivery<'_> {
         Attempted {
             index,
             past_hello: conversation.past_hello,
+            content_begun: conversation.content_begun,
             wants_tls: matches!(cause, Cause::TlsDemanded(_)),
             injected: matches!(
                 cause,

@@ -32,6 +32,8 @@ pub(super) struct Conversation {
     pub(super) no_roots: bool,
     /// The host offered DSN and refused a command with parameters.
     pub(super) dsn_dropped: bool,
+    /// A content was opened for the host.
+    pub(super) content_begun: bool,
     /// Why the content could not be read.
     pub(super) unreadable: Option<String>,
 }
@@ -313,6 +315,7 @@ impl Observer for Notes<'_> {
     }
 
     fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<ContentSource> {
+        self.conversation.content_begun = true;
         self.meter.begin_content(self.sizes.get(form).copied().flatten());
         let message = self.message.clone();
         let trouble = self.trouble.clone();

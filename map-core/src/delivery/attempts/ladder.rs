@@ -77,6 +77,11 @@ impl Next {
             Self::Again | Self::ClearHere | Self::DataHere | Self::HeloHere | Self::WithoutDsnHere
         )
     }
+
+    /// The same address in another way: what came of this one says nothing of the mail.
+    fn is_new_opening(self) -> bool {
+        self.is_here() && self != Self::Again
+    }
 }
 
 /// An attempt is over.
@@ -86,6 +91,8 @@ pub(super) struct Attempted {
     /// What follows for each recipient that it was made for, by index.
     pub(super) next: Vec<(usize, Next)>,
     pub(super) past_hello: bool,
+    /// A content was opened.
+    pub(super) content_begun: bool,
     /// Somebody wrote in the clear into the beginning of TLS.
     pub(super) injected: bool,
     /// The host takes mail only over TLS, and was spoken with in the clear.
@@ -95,6 +102,7 @@ pub(super) struct Attempted {
 /// How one address was tried before the opening it is tried with now.
 #[derive(Default)]
 struct Before {
+    /// Those with another opening: where it is the same, what came further counts.
     attempts: Vec<usize>,
     /// TLS broke, and it may well have taken its time.
     tls_broke: bool,
@@ -173,7 +181,10 @@ impl Delivery<'_> {
             if self.is_over() {
                 return ControlFlow::Break(());
             }
-            before.attempts.push(attempt.index);
+            if attempt.content_begun || attempt.next.iter().any(|(_, next)| *next == Next::Again) {
+                // For those who are left it is their first content that has to start in time, not that of the others.
+                self.limits.content_start = Instant::now() + self.patience;
+            }
             recipients.clear();
             let here = attempt.next.iter().filter(|(_, next)| next.is_here());
             recipients.extend(here.map(|(recipient, _)| recipient));
@@ -189,10 +200,7 @@ impl Delivery<'_> {
                     )
                 }));
                 before.tls_broke = !attempt.injected;
-                opening = Opening {
-                    tls: TlsUse::Clear,
-                    ..visit.first_opening
-                };
+                opening.tls = TlsUse::Clear;
             }
             if asked_for(Next::HeloHere) {
                 opening.hello = Hello::Helo;
@@ -204,9 +212,8 @@ impl Delivery<'_> {
                 visit.first_opening.dsn = false;
                 opening.dsn = false;
             }
-            if asked_for(Next::Again) || asked_for(Next::DataHere) || asked_for(Next::WithoutDsnHere) {
-                // It is their first content that has to start in time, not that of those before them.
-                self.limits.content_start = Instant::now() + self.patience;
+            if attempt.next.iter().any(|(_, next)| next.is_new_opening()) {
+                before.attempts.push(attempt.index);
             }
         }
     }
@@ -373,6 +380,7 @@ impl Delivery<'_> {
                 .map(|&recipient| (recipient, Next::Address))
                 .collect(),
             past_hello: false,
+            content_begun: false,
             injected: false,
             wants_tls: false,
         })
