@@ -123,6 +123,12 @@ impl Job {
         }
     }
 
+    /// What cancels it, as [`Self::cancel`] does, for whoever does not hold the job: another thread, or the function that
+    /// [`Self::wait_with`] calls.
+    pub fn cancel_signal(&self) -> CancelSignal {
+        self.shared.cancel.clone()
+    }
+
     /// Waits for the report, and meanwhile looks at the progress ten times a second. `observe` is called with what it is
     /// at first and with every change that is seen, in this thread; the last call comes before the report.
     ///

@@ -340,13 +340,15 @@ fn a_busy_worker_is_not_waited_for() {
 #[test]
 fn whoever_waits_sees_the_progress_and_may_cancel() {
     let agent = agent(Dns::Silent);
-    let job = Arc::new(submit(&agent));
+    let job = submit(&agent);
     let observed = job.progress();
     assert_eq!((observed.stage, observed.sent), (Stage::Route, 0));
-    job.cancel();
-    let job = Arc::into_inner(job).expect("one owner");
+    let cancel = job.cancel_signal();
     let mut seen = Vec::new();
-    let report = job.wait_with(|progress| seen.push(*progress));
+    let report = job.wait_with(|progress| {
+        seen.push(*progress);
+        cancel.cancel();
+    });
     assert_eq!(report.reply(), &MapReply::Cancelled);
     assert!(!seen.is_empty(), "it is called at least once");
     assert!(seen.windows(2).all(|two| two[0] != two[1]), "{seen:?}");

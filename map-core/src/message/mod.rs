@@ -1,6 +1,6 @@
 //! Messages: what is to be sent, as RFC 5322 and MIME have it.
 //!
-//! A [`Message`] has an envelope and a content. It is composed once and opened once for every host that is tried. Its
+//! A [`Message`] has an envelope and a content. It is composed once and opened each time that it is sent. Its
 //! header is a short block of octets; its body is a [`Source`], which encodes on the way out, so that neither a text
 //! nor a file nor its encoded form is ever held whole. [`Message::text`] makes the one of `map_send`; a [`Builder`]
 //! makes all others.
@@ -179,7 +179,7 @@ use needs::Demands;
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
-/// A message with its envelope, ready to be opened once for every host that is tried. Cheap to clone.
+/// A message with its envelope, ready to be opened each time that it is sent. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Message {
     from: Mailbox,

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Opens a reader from its beginning, once for every host that is tried.
+/// Opens a reader from its beginning, each time that the message is sent.
 pub(super) type Open = Arc<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync>;
 
 /// Octets that can be read more than once. Cheap to clone.

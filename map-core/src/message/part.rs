@@ -103,7 +103,9 @@ impl Part {
         Ok(part)
     }
 
-    /// Data of whatever can be read. `open` is called for each host that is tried, and gives the same octets each time.
+    /// Data of whatever can be read. `open` is called each time that the message is sent, and gives the same octets: for
+    /// each host that is tried, again for each hundred of its recipients, and for a signature. It is called and read in a
+    /// thread of its own, and may wait; who gives nothing until the deadline of the content ends its delivery.
     ///
     /// With `octets`, their number, the size of the message is known before it is sent; if the reader gives fewer or
     /// more, the delivery fails.

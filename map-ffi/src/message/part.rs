@@ -183,12 +183,14 @@ pub unsafe extern "C" fn map_part_file_new(path: *const c_char) -> *mut map_part
 
 /// Makes a part of data that functions of yours give while it is sent.
 ///
-/// The functions may be called from any thread, and from several at once for streams of their own. While one of them runs,
-/// the agent does nothing else: they should not wait for long, and must not send mail by the same agent.
+/// The functions are called from threads of the library, and from several at once for streams of their own. They may wait,
+/// which holds up this message only; one that gives nothing for as long as map_config_set_timeout_ms() allows a content
+/// ends its delivery.
 ///
 /// @param octets    how many octets a stream gives, exactly, so that the size of the message is known before it is sent; or
 ///                  MAP_SIZE_UNKNOWN.
-/// @param open      required; begins a stream, once for each host that is tried. Each gives the same octets.
+/// @param open      required; begins a stream, each time that the message is sent: to each host that is tried, again for each hundred
+///                  of its recipients, and to be signed. Each gives the same octets.
 /// @param read      required; reads from one.
 /// @param close     ends one, however far it was read; may be NULL.
 /// @param user_data handed to open and to release.

@@ -181,8 +181,8 @@ impl Raw {
         Origin::file(path.as_ref()).map(Self::new)
     }
 
-    /// A message of whatever can be read. `open` is called once to look it through and once for each host that is tried,
-    /// and gives the same octets each time.
+    /// A message of whatever can be read. `open` is called once to look it through and each time that it is sent, as with
+    /// [`Part::reader`](super::Part::reader), and gives the same octets each time.
     pub fn reader(open: impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static) -> Self {
         let open: Open = Arc::new(open);
         Self::new(Origin::Reader { open, octets: None })
