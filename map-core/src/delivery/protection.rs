@@ -501,10 +501,12 @@ mod tests {
         }
     }
 
-    fn policy(mode: &str, pattern: &str) -> Option<Arc<StsPolicy>> {
+    fn policy(mode: &str, pattern: &str) -> Arc<StsPolicy> {
         let text = format!("version: STSv1\r\nmode: {mode}\r\nmx: {pattern}\r\nmax_age: 86400\r\n");
-        Some(Arc::new(StsPolicy::parse(text.as_bytes()).expect("a policy")))
+        Arc::new(StsPolicy::parse(text.as_bytes()).expect("a policy"))
     }
+
+    type Change = fn(&mut Directions);
 
     #[test]
     fn the_way_is_shared_where_nothing_depends_on_the_domain() {
@@ -523,24 +525,32 @@ mod tests {
         }
 
         let hosts = &[(1, "mx.example")][..];
-        let changed = |change: &dyn Fn(&mut Directions)| {
+        let changed = |change: Change| {
             let mut pair = [directions(hosts), directions(hosts)];
             pair.iter_mut().for_each(change);
             pair
         };
-        let rows: [(bool, &dyn Fn(&mut Directions)); 7] = [
-            (true, &|_| {}),
-            (true, &|both| both.demands.sts = policy("enforce", "mx.example")),
-            (true, &|both| both.demands.require_tls = true),
+        let rows: [(bool, Change); 9] = [
+            (true, |_| {}),
+            (true, |both| {
+                both.demands.sts = Some(policy("enforce", "mx.example"));
+            }),
+            (true, |both| both.demands.require_tls = true),
             // What is said of a policy in testing names the domain.
-            (false, &|both| both.demands.sts = policy("testing", "mx.example")),
+            (false, |both| {
+                both.demands.sts = Some(policy("testing", "mx.example"));
+            }),
+            // With REQUIRETLS each domain has to prove that it leads there.
+            (false, Directions::require_tls_on_the_whole_way),
+            // No MX record leads there: one of the two is the host itself.
+            (false, |both| both.route.hosts[0].implicit = true),
             // The domain's own name may stand in the certificate.
-            (false, &|both| both.route.hosts[0].proof = Proof::Secure),
-            (true, &|both| {
+            (false, |both| both.route.hosts[0].proof = Proof::Secure),
+            (true, |both| {
                 both.route.hosts[0].proof = Proof::Secure;
                 both.demands.dane = None;
             }),
-            (false, &|both| {
+            (false, |both| {
                 both.route.dropped.push(route::Dropped {
                     what: "another".to_owned(),
                     why: RouteError::TooMany,
@@ -552,9 +562,9 @@ mod tests {
             assert_eq!(one.are_the_same_as(&other), same, "row {number}");
         }
         let mut with_policy = directions(hosts);
-        with_policy.demands.sts = policy("enforce", "mx.example");
+        with_policy.demands.sts = Some(policy("enforce", "mx.example"));
         let mut with_another = directions(hosts);
-        with_another.demands.sts = policy("enforce", "*.example");
+        with_another.demands.sts = Some(policy("enforce", "*.example"));
         assert!(!with_policy.are_the_same_as(&directions(hosts)));
         assert!(!with_policy.are_the_same_as(&with_another));
     }
