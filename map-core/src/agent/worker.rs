@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+const THREAD_NAME: &str = "mapagent";
+
 thread_local! {
     /// This thread is a worker: it cannot wait for itself.
     static ON_A_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -40,13 +42,15 @@ impl Worker {
         let signers = config.dkim_signers.as_slice().into();
         let (tasks, queue) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new()
-            .name("mapagent".to_owned())
+            .name(THREAD_NAME.to_owned())
             .spawn(move || {
                 ON_A_WORKER.set(true);
                 // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
                 // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
                 let runtime = runtime::Builder::new_current_thread()
                     .enable_io()
+                    // As this one's: what is printed of a panic in it is known by the name.
+                    .thread_name(THREAD_NAME)
                     .enable_time()
                     .build();
                 if let Ok(runtime) = runtime {

@@ -5,6 +5,7 @@ use crate::smtp::TransactionId;
 use bytes::Bytes;
 use std::future::pending;
 use std::io::{self, Read};
+use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How much content is read ahead at a time, in octets.
@@ -100,6 +101,20 @@ impl OpenContent {
         let (block, reader) = read.map_err(io::Error::other)??;
         self.state = State::Elsewhere(Box::new(move || Ok(reader)));
         Ok(block)
+    }
+}
+
+/// To let go of a reader may have to wait as well.
+impl Drop for OpenContent {
+    fn drop(&mut self) {
+        let State::Elsewhere(open) = std::mem::replace(&mut self.state, State::Over) else {
+            // One that is being read is let go of where it is read.
+            return;
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(open))),
+            Err(_) => drop(open),
+        }
     }
 }
 

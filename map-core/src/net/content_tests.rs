@@ -7,6 +7,7 @@ use crate::smtp::{
 };
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
@@ -111,6 +112,41 @@ async fn a_content_from_elsewhere_arrives_whole() {
         "{} octets",
         seen.len()
     );
+}
+
+/// Whoever lets go of it waits until the other end is dropped, and says where he was.
+struct Sticky {
+    rest: &'static [u8],
+    until: mpsc::Receiver<()>,
+    gone: mpsc::Sender<ThreadId>,
+}
+
+impl Read for Sticky {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(&mut self.rest, buffer)
+    }
+}
+
+impl Drop for Sticky {
+    fn drop(&mut self) {
+        let _ = self.until.recv();
+        let _ = self.gone.send(thread::current().id());
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_with_a_reader_that_is_let_go_of() {
+    let (release, until) = mpsc::channel();
+    let (gone, seen) = mpsc::channel();
+    let sticky = Sticky {
+        rest: b"hello\r\n",
+        until,
+        gone,
+    };
+    let (outcome, _) = send(Box::new(move || Ok(Box::new(sticky))), CancelSignal::default()).await;
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    drop(release);
+    assert_ne!(seen.recv().expect("it is let go of"), thread::current().id());
 }
 
 /// Whoever reads it waits until the other end is dropped.
