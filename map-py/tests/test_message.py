@@ -222,6 +222,17 @@ def test_a_signed_email_stays_as_it_is() -> None:
     assert taken.body_type == "8bit"
 
 
+@pytest.mark.parametrize("policy", [email.policy.default, email.policy.SMTP, email.policy.compat32])
+def test_a_field_under_a_signature_stays_as_it_is(policy: Any) -> None:
+    octets = (
+        b"DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=s; h=from:subject:to; bh=x;\r\n"
+        b"\tb=y\r\n"
+        b"From: a@example.com\r\nTo: b@good.example\r\nDate: x\r\nMessage-ID: <" + b"m" * 90 + b"@example.com>\r\n"
+        b"Subject: =?utf-8?Q?" + b"Gr=C3=BC=C3=9Fe_" * 8 + b"?=\r\n\r\nt\r\n"
+    )
+    assert Message.from_email(email.message_from_bytes(octets, policy=policy)).as_bytes() == octets
+
+
 def test_utf8_only_where_an_address_needs_it() -> None:
     given = email_message()
     assert not Message.from_email(given).needs_smtputf8

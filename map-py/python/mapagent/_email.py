@@ -12,12 +12,17 @@ def as_octets(message: Message) -> bytes:
     """The octets to send: 7 bit where they may be changed, in UTF-8 only where an address needs it."""
     if not isinstance(message, Message):
         raise TypeError(f"a message is a Message or an email.message.EmailMessage, not {type(message).__name__}")
+    signed = _is_signed(message)
     # A signature is over the octets as they are.
-    cte_type = message.policy.cte_type if _is_signed(message) else "7bit"
+    cte_type = message.policy.cte_type if signed else "7bit"
     # Not mangle_from_: that is for mailbox files.
     policy = message.policy.clone(linesep="\r\n", cte_type=cte_type, mangle_from_=False)
-    if isinstance(policy, email.policy.EmailPolicy) and _needs_utf8(message):
-        policy = policy.clone(utf8=True)
+    # A signed field with a long line would be folded or encoded anew.
+    if isinstance(policy, email.policy.EmailPolicy):
+        refold = "none" if signed else policy.refold_source
+        policy = policy.clone(refold_source=refold, utf8=policy.utf8 or _needs_utf8(message))
+    elif signed:
+        policy = policy.clone(max_line_length=None)
     return message.as_bytes(policy=policy)
 
 
