@@ -212,6 +212,9 @@ fn deliver(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Py<Report>> {
     not_inside_a_callable()?;
+    if progress.is_some_and(|progress| !progress.is_callable()) {
+        return Err(PyTypeError::new_err("progress is to be called"));
+    }
     let py = message.py();
     let message = match message.cast::<Message>() {
         Ok(message) => message.clone(),

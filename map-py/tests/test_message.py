@@ -31,6 +31,11 @@ domain refusing.example
   mx 10 mx.refusing.example
 host mx.refusing.example 127.0.0.3
   on rcpt reply 550 5.1.1 No such user
+
+domain silent.example
+  mx 10 mx.silent.example
+host mx.silent.example 127.0.0.4
+  on greeting silent
 """
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "python" / "message.py"
@@ -372,10 +377,17 @@ def test_progress_cancels_by_raising(mail_world: World) -> None:
     def stop(progress: mapagent.Progress) -> None:
         raise Broken(progress.stage)
 
+    # A host that answers would race with the exception.
     with pytest.raises(Broken) as caught:
-        mail_world.agent().send_message(message(), progress=stop)
+        mail_world.agent().send_message(message(to="bob@silent.example"), progress=stop)
     assert caught.value.report.reply is mapagent.RE_CANCELLED  # type: ignore[attr-defined]
     assert mail_world.sandbox.mails == []
+
+
+def test_progress_that_cannot_be_called_sends_nothing(mail_world: World) -> None:
+    with pytest.raises(TypeError, match="progress"):
+        mail_world.agent().send_message(message(), progress="bar")  # type: ignore[arg-type]
+    assert mail_world.sandbox.sessions == []
 
 
 def test_signed(mail_world: World) -> None:
