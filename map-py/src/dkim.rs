@@ -6,6 +6,7 @@ use map_core::address::{Domain, MailboxError};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A domain's private key, to sign messages by DKIM.
 ///
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 /// selector: the name of the key among those of the domain.
 /// key: the private key in PEM, RSA or Ed25519.
 /// key_file: the same in a file, which is read now.
-/// expires_after: seconds that a signature is good for; for ever when None. Mail may wait for days in the queue of a relay.
+/// expires_after: seconds that a signature is good for, one at least; for ever when None. Mail may wait for days in the queue of a relay.
 ///
 /// Raises ValueError for a key that is none; the key is in no message or repr.
 #[pyclass(frozen, module = "mapagent")]
@@ -39,7 +40,13 @@ impl DkimSigner {
         };
         let signer = signer.map_err(value_error)?;
         Ok(Self(match expires_after {
-            Some(time) => signer.expires_after(seconds(time, "expires_after")?),
+            Some(time) => {
+                let time = seconds(time, "expires_after")?;
+                if time < Duration::from_secs(1) {
+                    return Err(value_error("expires_after is one second at least"));
+                }
+                signer.expires_after(time)
+            }
             None => signer,
         }))
     }

@@ -406,6 +406,9 @@ def test_signed(mail_world: World) -> None:
     for given in ({}, {"key": KEY, "key_file": "x"}, {"key": "none"}):
         with pytest.raises(ValueError, match="key"):
             mapagent.DkimSigner("example.com", "mail2026", **given)  # type: ignore[arg-type]
+    for seconds in (0, 0.9):
+        with pytest.raises(ValueError, match="one second"):
+            mapagent.DkimSigner("example.com", "mail2026", key=KEY, expires_after=seconds)
     with pytest.raises(ValueError, match="domain"):
         mapagent.DkimSigner("not a domain", "s", key=KEY)
 
