@@ -9,7 +9,7 @@ import pickle
 import runpy
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
@@ -151,11 +151,48 @@ def test_what_no_mail_can_carry_is_a_value_error(given: dict[str, Any], reason: 
 
 @pytest.mark.parametrize(
     "given",
-    [{"to": b"bob@good.example"}, {"to": 7}, {"text": b"t"}, {"nonsense": 1}, {"attachments": 7}, {"sign": "key"}],
+    [
+        {"to": b"bob@good.example"},
+        {"to": 7},
+        {"text": b"t"},
+        {"nonsense": 1},
+        {"sign": "key"},
+        {"attachments": 7},
+        {"attachments": "report.pdf"},
+        {"attachments": b"data"},
+        {"attachments": bytearray(b"data")},
+        {"attachments": EXAMPLE},
+        {"attachments": (str(EXAMPLE), b"data")},
+        {"inline": "logo.png"},
+        {"inline": b"data"},
+        {"date": "2026-11-22"},
+        {"date": date(2026, 11, 22)},
+    ],
 )
 def test_another_type_is_a_type_error(given: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=next(iter(given))):
         message(**given)
+
+
+def test_a_zone_that_knows_no_offset_is_the_local_one() -> None:
+    class Zone(tzinfo):
+        def __init__(self, offset: timedelta | None) -> None:
+            self._offset = offset
+
+        def utcoffset(self, when: datetime | None) -> timedelta | None:
+            return self._offset
+
+        def dst(self, when: datetime | None) -> None:
+            return None
+
+        def tzname(self, when: datetime | None) -> None:
+            return None
+
+    naive = datetime(2026, 11, 22, 1, 40)
+    for given in (naive, naive.replace(tzinfo=Zone(None))):
+        assert message(date=given).to_email()["Date"].datetime == naive.astimezone()
+    with pytest.raises(ValueError, match="offset"):
+        message(date=naive.replace(tzinfo=Zone(timedelta(days=2))))
 
 
 def test_files_that_are_not_there_are_os_errors(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ use map_core::message::{
 use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+use pyo3::types::{
+    IntoPyDict, PyByteArray, PyBytes, PyDateTime, PyDict, PyIterator, PyMapping, PyString, PyTuple,
+};
 use std::str::FromStr;
 
 /// What is done to a message once it is put together.
@@ -142,7 +144,7 @@ fn set(
     Ok(match name {
         "attachments" => {
             let mut builder = builder;
-            for item in value.try_iter()? {
+            for item in several(value)? {
                 builder = builder.attach(attachment(&item?, sources)?);
             }
             builder
@@ -172,7 +174,7 @@ fn set(
         "in_reply_to" => builder.in_reply_to(message_ids(value, name)?),
         "inline" => {
             let mut builder = builder;
-            for item in value.try_iter()? {
+            for item in several(value)? {
                 builder = builder.inline(part(&item?, sources)?);
             }
             builder
@@ -239,6 +241,26 @@ fn wish(name: &str, value: &Bound<'_, PyAny>, wishes: &mut Vec<Wish>) -> PyResul
         _ => return Err(PyTypeError::new_err("there is no such keyword")),
     }
     Ok(())
+}
+
+/// The items of a sequence. One thing alone is a slip, even if it can be iterated: a path has letters, and a pair of a name
+/// and data has two items that could be paths.
+fn several<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    let pair = value.cast::<PyTuple>().is_ok_and(|pair| {
+        let second = pair.get_item(1);
+        pair.len() == 2 && second.is_ok_and(|second| is_octets(&second))
+    });
+    if pair || is_octets(value) || value.is_instance_of::<PyString>() || value.hasattr("__fspath__")? {
+        return Err(PyTypeError::new_err(format!(
+            "a sequence is wanted, not one {} alone: put it in a list",
+            value.get_type().name()?
+        )));
+    }
+    value.try_iter()
+}
+
+fn is_octets(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>()
 }
 
 fn part(value: &Bound<'_, PyAny>, sources: &mut Sources) -> PyResult<map_core::message::Part> {
@@ -326,13 +348,26 @@ fn all_resent(value: &Bound<'_, PyAny>) -> PyResult<Vec<Resent>> {
 
 /// A `datetime`; one without a zone is in local time, as Python has it.
 fn date(value: &Bound<'_, PyAny>) -> PyResult<OriginationDate> {
-    let aware = if value.getattr("tzinfo")?.is_none() {
-        value.call_method0("astimezone")?
-    } else {
-        value.clone()
+    let Ok(date) = value.cast::<PyDateTime>() else {
+        return Err(PyTypeError::new_err(format!(
+            "a date is a datetime.datetime, not {}",
+            value.get_type().name()?
+        )));
     };
+    // As Python has it: naive is also what has a tzinfo that knows no offset.
+    let mut aware = date.as_any().clone();
+    let mut offset = aware.call_method0("utcoffset")?;
+    if offset.is_none() {
+        aware = aware
+            .call_method(
+                "replace",
+                (),
+                Some(&[("tzinfo", value.py().None())].into_py_dict(value.py())?),
+            )?
+            .call_method0("astimezone")?;
+        offset = aware.call_method0("utcoffset")?;
+    }
     let seconds: f64 = aware.call_method0("timestamp")?.extract()?;
-    let offset = aware.call_method0("utcoffset")?;
     let offset: f64 = offset.call_method0("total_seconds")?.extract()?;
     let impossible = || value_error(format_args!("no message can carry the date {value}"));
     #[expect(
