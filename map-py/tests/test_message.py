@@ -286,6 +286,8 @@ def test_utf8_only_where_an_address_needs_it() -> None:
     assert not Message.from_email(given, from_="a@example.com", to="b@good.example").recipients[1:]
     with pytest.raises(TypeError, match="EmailMessage"):
         Message.from_email("From: a@example.com")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="unix_line_ends"):
+        Message.from_email(given, unix_line_ends=True)  # type: ignore[call-arg]
 
 
 def test_each_recipient_has_an_answer(mail_world: World) -> None:
@@ -475,16 +477,22 @@ def test_written_in_blocks(tmp_path: Path) -> None:
 
 
 def test_wishes_and_bodies_as_they_are() -> None:
+    by_text: dict[str, str] = {"bob@good.example": "rfc822;list@good.example"}
+    by_mailbox = {mapagent.Mailbox(text): original for text, original in by_text.items()}
     sent = message(
         text="Grüße",
         body_type="8bit",
         notify="SUCCESS,DELAY",
         ret="headers",
         envelope_id="one",
-        original_recipients={"bob@good.example": "rfc822;list@good.example"},
+        original_recipients=by_text,
         require_tls=True,
         null_reverse_path=True,
     )
+    for originals in (by_text, by_mailbox):
+        assert message(original_recipients=originals).recipients == ("bob@good.example",)
+    Message.raw(sent.as_bytes(), from_="a@example.com", to="bob@good.example", original_recipients=by_text)
+    Message.raw(sent.as_bytes(), from_="a@example.com", to="bob@good.example", original_recipients=by_mailbox)
     assert sent.body_type == "8bit"
     assert "Grüße".encode() in sent.as_bytes()
     assert sent.envelope_from is None

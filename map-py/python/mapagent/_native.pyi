@@ -48,6 +48,8 @@ _BlindCopies = Literal["refuse", "remove", "keep"]
 _BodyType = Literal["7bit", "8bit", "binary"]
 _Chunking = Literal["auto", "avoid", "prefer"]
 _Disposition = Literal["inline", "attachment"]
+# A Mapping is invariant in its keys.
+_OriginalRecipients: TypeAlias = Mapping[str, str] | Mapping[Mailbox, str] | Mapping[str | Mailbox, str]
 _Ret = Literal["full", "headers"]
 _TransferEncoding = Literal["7bit", "8bit", "binary", "quoted-printable", "base64"]
 
@@ -277,7 +279,7 @@ class Message:
         notify: str | None = None,
         ret: _Ret | None = None,
         envelope_id: str | None = None,
-        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        original_recipients: _OriginalRecipients | None = None,
         require_tls: bool = False,
         sign: DkimSigner | Sequence[DkimSigner] | None = None,
     ) -> Self: ...
@@ -295,7 +297,7 @@ class Message:
         notify: str | None = None,
         ret: _Ret | None = None,
         envelope_id: str | None = None,
-        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        original_recipients: _OriginalRecipients | None = None,
         require_tls: bool = False,
         sign: DkimSigner | Sequence[DkimSigner] | None = None,
     ) -> Message: ...
@@ -312,7 +314,7 @@ class Message:
         notify: str | None = None,
         ret: _Ret | None = None,
         envelope_id: str | None = None,
-        original_recipients: Mapping[str | Mailbox, str] | None = None,
+        original_recipients: _OriginalRecipients | None = None,
         require_tls: bool = False,
         sign: DkimSigner | Sequence[DkimSigner] | None = None,
     ) -> Message: ...

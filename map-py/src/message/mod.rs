@@ -9,7 +9,7 @@ pub(crate) use part::Part;
 pub(crate) use progress::{Progress, wait};
 pub(crate) use source::{Sources, not_inside_a_callable};
 
-use crate::config::value_error;
+use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
 use keywords::{Wish, builder, raw, words};
 use map_core::message::BodyType;
@@ -117,7 +117,7 @@ impl Message {
     /// Takes a message of Python's email package. Who is in its Bcc gets it and is not named; its bodies become 7 bit unless
     /// it is signed.
     ///
-    /// The keywords are those of raw.
+    /// The keywords are those of raw, without unix_line_ends.
     #[staticmethod]
     #[pyo3(signature = (message, **keywords), text_signature = "(message, *, from_=None, to=None, blind_copies='remove', strict=False, \
         resent=None, null_reverse_path=False, notify=None, ret=None, envelope_id=None, original_recipients=None, \
@@ -134,6 +134,11 @@ impl Message {
             Some(keywords) => keywords.copy()?,
             None => PyDict::new(py),
         };
+        // Python has made the line ends.
+        if given.contains("unix_line_ends")? {
+            let error = PyTypeError::new_err("there is no such keyword");
+            return Err(of_keyword(py, "unix_line_ends", error));
+        }
         if !given.contains("blind_copies")? {
             given.set_item("blind_copies", "remove")?;
         }

@@ -84,8 +84,12 @@ impl Part {
         Self::described(map_core::message::Part::file(path)?, keywords)
     }
 
-    /// Data that is made while it is sent: open() gives a binary file, or anything with a read(size) that gives bytes. It is
-    /// called once for each host that is tried, in a thread that waits for the send, and gives the same each time.
+    /// Data that is made while it is sent: open() gives a binary file, or anything with a read(size) that gives bytes; it is
+    /// closed if it has a close(). open() is called each time that the message is read, for each host that is tried, for each
+    /// further hundred recipients and for a signature, and gives the same each time. It is called in the thread that waits
+    /// for the send, or that calls as_bytes(), write_to() or makes a signature.
+    ///
+    /// Keep no reference to the message in open: Python could never free the two.
     ///
     /// size: how many bytes, exactly, so that the size of the message is known before it is sent.
     #[staticmethod]
