@@ -64,7 +64,17 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
         match entry {
             Line::NoTls(why) => remark = Some(why),
             Line::Sent(stage) => unanswered.push(*stage),
+            Line::Received(smtp::Stage::Chunk, reply)
+                if commands.has_data && reply.severity() == smtp::Severity::PositiveCompletion =>
+            {
+                unanswered
+                    .iter()
+                    .position(|sent| *sent == smtp::Stage::Chunk)
+                    .map(|position| unanswered.remove(position));
+                commands.chunks_left_out += 1;
+            }
             Line::Received(stage, reply) => {
+                commands.tell_of_chunks(text);
                 if let Some(position) = unanswered.iter().position(|sent| sent == stage) {
                     commands.render(text, unanswered.remove(position));
                 }
@@ -77,6 +87,7 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
             }
         }
     }
+    commands.tell_of_chunks(text);
     for stage in unanswered {
         commands.render(text, stage);
     }
@@ -91,9 +102,19 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
 struct Commands {
     /// DATA, or a chunk, has been printed for the content to come.
     has_data: bool,
+    /// Chunks that went as the one before them did: a large content has thousands.
+    chunks_left_out: usize,
 }
 
 impl Commands {
+    fn tell_of_chunks(&mut self, text: &mut String) {
+        match std::mem::take(&mut self.chunks_left_out) {
+            0 => {}
+            1 => line(text, "S", "(another chunk, accepted)"),
+            chunks => line(text, "S", &format!("({chunks} more chunks, accepted)")),
+        }
+    }
+
     fn render(&mut self, text: &mut String, stage: smtp::Stage) {
         // MAP has one word for DATA and what follows it. A content in a single chunk has no other command.
         let has_data = std::mem::replace(
@@ -171,7 +192,11 @@ fn is_layout_control(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::AttemptOutcome;
     use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::time::Instant;
 
     #[test]
     fn what_could_forge_a_line_is_escaped() {
@@ -187,5 +212,56 @@ mod tests {
             assert_eq!(shown(octets), expected);
         }
         assert_eq!(shown(&[b'a'; 600]).chars().count(), SHOWN_CHARACTERS + 1);
+    }
+
+    /// What is printed of a content that goes in `chunks` chunks, the last of them with LAST.
+    fn of_chunks(chunks: usize) -> Vec<String> {
+        let reply = |text: &str| {
+            let lines = vec![text.as_bytes().into()];
+            Arc::new(smtp::Reply::new(smtp::ReplyCode::OK, lines))
+        };
+        let mut dialogue = Vec::new();
+        for number in 1..=chunks {
+            let stage = if number == chunks {
+                smtp::Stage::Content
+            } else {
+                smtp::Stage::Chunk
+            };
+            dialogue.push(Line::Sent(stage));
+            dialogue.push(Line::Received(stage, reply(&number.to_string())));
+        }
+        let attempt = Attempt {
+            host: "mx.example".into(),
+            address: None,
+            stage: Stage::Content,
+            outcome: AttemptOutcome::Accepted,
+            detail: String::new(),
+            code: None,
+            started: Instant::now(),
+            duration: Duration::ZERO,
+            tls: None,
+            policy: None,
+            dialogue,
+        };
+        let mut text = String::new();
+        render_attempt(&mut text, &attempt);
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn thousands_of_chunks_are_few_lines() {
+        assert_eq!(of_chunks(1), ["S: CMD_SMTP_DATA.", "SS: 250 1"]);
+        assert_eq!(of_chunks(2), ["S: CMD_SMTP_DATA.", "SS: 250 1", "SS: 250 2"]);
+        assert_eq!(
+            of_chunks(3),
+            [
+                "S: CMD_SMTP_DATA.",
+                "SS: 250 1",
+                "S: (another chunk, accepted)",
+                "SS: 250 3"
+            ]
+        );
+        assert_eq!(of_chunks(2000)[2], "S: (1998 more chunks, accepted)");
+        assert_eq!(of_chunks(2000).len(), 4);
     }
 }
