@@ -16,6 +16,8 @@ pub mod output;
 
 pub mod send;
 
+mod file;
+
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::pointer::{self, Counted};
 use crate::reply::map_reply;

@@ -277,6 +277,58 @@ static void writing_can_be_stopped_and_can_fail(const char *folder)
     map_message_free(message);
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "wb");
+
+    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static size_t read_text(const char *name, char *text, size_t size)
+{
+    FILE *file = fopen(name, "rb");
+    size_t length;
+
+    CHECK(file != NULL);
+    length = fread(text, 1, size - 1, file);
+    text[length] = '\0';
+    fclose(file);
+    return length;
+}
+
+/* The file that is written may be the one that the message is read from, and what is there stays if writing fails. */
+static void a_file_is_whole_or_as_it_was(const char *folder)
+{
+    static const char unix_lines[] = "From: a@example.com\nTo: b@example.com\nDate: Sun, 22 Nov 2026 01:40:00 +0100\n\none\n";
+    char read[1024];
+    map_message *message;
+    map_part *part;
+
+    write_text(path(folder, "in_place"), unix_lines);
+    message = map_message_raw_file_new(in_folder);
+    CHECK(map_message_set_unix_line_ends(message) == RE_SUCCESS);
+    CHECK(map_message_write_file(message, in_folder) == RE_SUCCESS);
+    CHECK(read_text(in_folder, read, sizeof read) == strlen(unix_lines) + 5);
+    CHECK(strstr(read, "\r\n\r\none\r\n") != NULL);
+    map_message_free(message);
+
+    message = whole_message();
+    CHECK(map_message_attach_file(message, in_folder) == RE_SUCCESS);
+    CHECK(map_message_write_file(message, in_folder) == RE_SUCCESS);
+    CHECK(read_text(in_folder, read, sizeof read) > strlen(unix_lines) + 5);
+    map_message_free(message);
+
+    write_text(path(folder, "kept"), "kept");
+    message = whole_message();
+    part = map_part_reader_new(MAP_SIZE_UNKNOWN, begin, fails, ends, NULL, NULL);
+    CHECK(map_message_attach(message, part) == RE_SUCCESS);
+    map_part_free(part);
+    CHECK(map_message_write_file(message, in_folder) == RE_MISUSE);
+    CHECK(read_text(in_folder, read, sizeof read) == 4);
+    CHECK_TEXT(read, "kept");
+    map_message_free(message);
+}
+
 /* What was written is a message that can be sent as it is. */
 static void octets_are_taken_as_they_are(const char *folder)
 {
@@ -359,6 +411,7 @@ int main(int argc, char **argv)
     a_part_that_was_refused_is_not_attached();
     data_that_cannot_be_read_ends_it();
     writing_can_be_stopped_and_can_fail(argv[1]);
+    a_file_is_whole_or_as_it_was(argv[1]);
     octets_are_taken_as_they_are(argv[1]);
     a_message_stays_the_same();
     return 0;

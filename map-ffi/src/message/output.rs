@@ -1,6 +1,7 @@
 //! A message put together: what it is, and its octets.
 
 use super::body::map_body_type;
+use super::file::replace;
 use super::part::path;
 use super::{Draft, map_message};
 use crate::boundary::{Answer, guarded, replying};
@@ -11,7 +12,6 @@ use map_core::MapReply;
 use map_core::message::{BuildError, Message, RawError};
 use map_core::protocol::EmptyFields;
 use std::ffi::{CString, c_char, c_void};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ptr;
 
@@ -31,8 +31,8 @@ pub(super) struct Built {
 /// Puts a message together, and says what is missing or does not fit together. Sending and writing it do it as well.
 ///
 /// @param message required.
-/// @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; the first refusal of a piece; or RE_MISUSE.
-///         map_last_advice() says more.
+/// @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; RE_INVALID_FORMAT if no host can carry it; the
+///         first refusal of a piece; RE_MISUSE if it does not fit together or cannot be read. map_last_advice() says more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_build(message: *mut map_message) -> map_reply {
     replying(|| {
@@ -185,21 +185,26 @@ pub unsafe extern "C" fn map_message_write(
     })
 }
 
-/// Writes the octets of a message into a file.
+/// Writes the octets of a message into a file: under another name in the same folder, and it takes its name when it is
+/// whole. So the message may be read from the very file that is written, and a failure leaves what was there.
 ///
 /// @param message required.
-/// @param path    of a file, which is made, or overwritten.
-/// @return RE_SUCCESS; RE_MISUSE if it cannot be read or written, and what is there then is not whole; what
-///         map_message_build() says.
+/// @param path    of a file, which is made, or replaced by one of the same permissions; a symbolic link is followed. What
+///                is no regular file, a pipe or a device, is written to as it is.
+/// @return RE_SUCCESS; RE_MISUSE if it cannot be read or written; what map_message_build() says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path: *const c_char) -> map_reply {
     replying(|| {
         // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
-        let (built, path) = unsafe { (built(message), self::path(path)) };
-        match built.and_then(|built| Ok((built, path?))) {
-            Ok((built, path)) => {
-                let written = File::create(path)
-                    .and_then(|mut file| pass_on(&built.message, |block| file.write_all(block)));
+        let (message, path) = unsafe {
+            (
+                built(message).map(|built| built.message.clone()),
+                self::path(path),
+            )
+        };
+        match message.and_then(|message| Ok((message, path?))) {
+            Ok((message, path)) => {
+                let written = replace(path, |file| pass_on(&message, |block| file.write_all(block)));
                 match written {
                     Ok(()) => Answer::done(),
                     Err(error) => Answer::misuse(format!(
