@@ -828,7 +828,8 @@ typedef ptrdiff_t (*map_read_fn)(void *stream, void *buffer, size_t size);
 typedef void (*map_close_fn)(void *stream);
 
 /**
- * Releases what a pointer of yours stands for.
+ * Releases what a pointer of yours stands for. May be called in a thread of the library that other mails wait for: it must
+ * not wait, and not send by the same agent.
  */
 typedef void (*map_release_fn)(void *user_data);
 
@@ -838,9 +839,9 @@ typedef void (*map_release_fn)(void *user_data);
 typedef int32_t (*map_write_fn)(const char *data, size_t length, void *user_data);
 
 /**
- * Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that sends. Returns 0 to
- * go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not leave
- * by longjmp() or an exception.
+ * Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that called. Returns 0
+ * to go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not
+ * leave by longjmp() or an exception.
  */
 typedef int32_t (*map_progress_fn)(const map_progress *progress, void *user_data);
 
@@ -1394,19 +1395,22 @@ MAP_API map_part *map_part_file_new(const char *path);
 /**
  * Makes a part of data that functions of yours give while it is sent.
  *
- * The functions are called from threads of the library, and from several at once for streams of their own. They may wait,
- * which holds up this message only; one that gives nothing for as long as map_config_set_timeout_ms() allows a content
- * ends its delivery.
+ * The functions are called in threads of the library, from several at once for streams of their own; and, while a message
+ * is built, written, signed or made a part, in the thread that does so. They must not use a message or a part that they
+ * give data for, not even to ask for its size. They may wait, which holds up this message only, but for release; one that
+ * gives nothing for as long as map_config_set_timeout_ms() allows a content ends its delivery.
  *
  * @param octets    how many octets a stream gives, exactly, so that the size of the message is known before it is sent; or
  *                  MAP_SIZE_UNKNOWN.
- * @param open      required; begins a stream, each time that the message is sent: to each host that is tried, again for each hundred
- *                  of its recipients, and to be signed. Each gives the same octets.
+ * @param open      required; begins a stream, each time that the message is sent: to each host that is tried, again for
+ *                  each hundred of its recipients, and to be signed. Each gives the same octets.
  * @param read      required; reads from one.
  * @param close     ends one, however far it was read; may be NULL.
  * @param user_data handed to open and to release.
  * @param release   called once, when nothing will ask for user_data any more: behind the last free of the part, of every
- *                  message that has it, and of every send. May be NULL. Called also if this function returns NULL.
+ *                  message that has it, and of every send. It may be a thread of the library that other mails wait
+ *                  for: release must not wait, and not send by the same agent. May be NULL. Called also if this
+ *                  function returns NULL.
  * @return as map_part_text_new().
  */
 MAP_API
@@ -1801,7 +1805,8 @@ map_message *map_message_raw_new(const char *data,
 MAP_API map_message *map_message_raw_file_new(const char *path);
 
 /**
- * Takes a message that functions of yours give, once to look it through and each time that it is sent.
+ * Takes a message that functions of yours give, once to look it through and each time that it is sent. For them holds
+ * what map_part_reader_new() says: they must not use the message.
  *
  * @param open      as for map_part_reader_new().
  * @param read      as for map_part_reader_new().
@@ -1933,8 +1938,8 @@ MAP_API map_reply map_message_sign(map_message *message, const map_dkim_signer *
  * Puts a message together, and says what is missing or does not fit together. Sending and writing it do it as well.
  *
  * @param message required.
- * @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; the first refusal of a piece; or RE_MISUSE.
- *         map_last_advice() says more.
+ * @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; RE_INVALID_FORMAT if no host can carry it; the
+ *         first refusal of a piece; RE_MISUSE if it does not fit together or cannot be read. map_last_advice() says more.
  */
 MAP_API
 map_reply map_message_build(map_message *message);
@@ -2018,14 +2023,17 @@ map_reply map_message_write(map_message *message,
                             void *user_data);
 
 /**
- * Writes the octets of a message into a file.
+ * Writes the octets of a message into a file: under another name in the same folder, and it takes its name when it is
+ * whole. So the message may be read from the very file that is written, and a failure leaves what was there.
  *
  * @param message required.
- * @param path    of a file, which is made, or overwritten.
- * @return RE_SUCCESS; RE_MISUSE if it cannot be read or written, and what is there then is not whole; what
- *         map_message_build() says.
+ * @param path    of a file, which is made, or replaced by one of the same permissions; a symbolic link is followed. What
+ *                is no regular file, a pipe or a device, is written to as it is.
+ * @return RE_SUCCESS; RE_MISUSE if it cannot be read or written; what map_message_build() says.
  */
-MAP_API map_reply map_message_write_file(map_message *message, const char *path);
+MAP_API
+map_reply map_message_write_file(map_message *message,
+                                 const char *path);
 
 /**
  * Sends a message to all of its recipients, each once, and waits for what became of it. As map_send() does, it delivers to

@@ -183,19 +183,22 @@ pub unsafe extern "C" fn map_part_file_new(path: *const c_char) -> *mut map_part
 
 /// Makes a part of data that functions of yours give while it is sent.
 ///
-/// The functions are called from threads of the library, and from several at once for streams of their own. They may wait,
-/// which holds up this message only; one that gives nothing for as long as map_config_set_timeout_ms() allows a content
-/// ends its delivery.
+/// The functions are called in threads of the library, from several at once for streams of their own; and, while a message
+/// is built, written, signed or made a part, in the thread that does so. They must not use a message or a part that they
+/// give data for, not even to ask for its size. They may wait, which holds up this message only, but for release; one that
+/// gives nothing for as long as map_config_set_timeout_ms() allows a content ends its delivery.
 ///
 /// @param octets    how many octets a stream gives, exactly, so that the size of the message is known before it is sent; or
 ///                  MAP_SIZE_UNKNOWN.
-/// @param open      required; begins a stream, each time that the message is sent: to each host that is tried, again for each hundred
-///                  of its recipients, and to be signed. Each gives the same octets.
+/// @param open      required; begins a stream, each time that the message is sent: to each host that is tried, again for
+///                  each hundred of its recipients, and to be signed. Each gives the same octets.
 /// @param read      required; reads from one.
 /// @param close     ends one, however far it was read; may be NULL.
 /// @param user_data handed to open and to release.
 /// @param release   called once, when nothing will ask for user_data any more: behind the last free of the part, of every
-///                  message that has it, and of every send. May be NULL. Called also if this function returns NULL.
+///                  message that has it, and of every send. It may be a thread of the library that other mails wait
+///                  for: release must not wait, and not send by the same agent. May be NULL. Called also if this
+///                  function returns NULL.
 /// @return as map_part_text_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_part_reader_new(

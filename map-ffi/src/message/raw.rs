@@ -58,7 +58,8 @@ pub unsafe extern "C" fn map_message_raw_file_new(path: *const c_char) -> *mut m
     })
 }
 
-/// Takes a message that functions of yours give, once to look it through and each time that it is sent.
+/// Takes a message that functions of yours give, once to look it through and each time that it is sent. For them holds
+/// what map_part_reader_new() says: they must not use the message.
 ///
 /// @param open      as for map_part_reader_new().
 /// @param read      as for map_part_reader_new().

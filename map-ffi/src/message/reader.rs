@@ -17,7 +17,8 @@ pub type map_read_fn =
 /// Ends a stream.
 pub type map_close_fn = Option<unsafe extern "C" fn(stream: *mut c_void)>;
 
-/// Releases what a pointer of yours stands for.
+/// Releases what a pointer of yours stands for. May be called in a thread of the library that other mails wait for: it must
+/// not wait, and not send by the same agent.
 pub type map_release_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// The functions of a program, and its pointer for them.

@@ -21,9 +21,9 @@ pub struct map_progress {
     progress: Progress,
 }
 
-/// Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that sends. Returns 0 to
-/// go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not leave
-/// by longjmp() or an exception.
+/// Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that called. Returns 0
+/// to go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not
+/// leave by longjmp() or an exception.
 pub type map_progress_fn =
     Option<unsafe extern "C" fn(progress: *const map_progress, user_data: *mut c_void) -> i32>;
 
