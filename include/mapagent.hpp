@@ -337,52 +337,64 @@ private:
 
 class message;
 
-/* A part of a message. What is wrong with it is remembered, and refused by the message or the part that it is given to. */
+/* A part of a message. What is wrong with it is remembered, and refused by the message or the part that it is given to. It
+ * is false if there is none: last_reply() says why, also behind a chain of calls that went on with it. */
 class part {
 public:
     /* Takes a handle over: of map_part_reader_new(), for one. */
     explicit part(map_part *handle) noexcept : handle_(handle) {}
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     static part text(std::string_view text) { return part(map_part_text_new(text.data(), text.size())); }
     static part html(std::string_view html) { return part(map_part_html_new(html.data(), html.size())); }
     static part octets(std::string_view data) { return part(map_part_octets_new(data.data(), data.size())); }
     static part file(const std::string &path) { return part(map_part_file_new(detail::c_str(path))); }
     static part multipart(std::int32_t kind) { return part(map_part_multipart_new(kind)); }
-    inline static part of(const message &message);
+    /* Puts the message together. */
+    inline static part of(message &message);
+    inline static part of(message &&message);
 
     part &add(const part &inner)
     {
-        map_part_add(get(), inner.get());
+        if (*this)
+            map_part_add(get(), inner.get());
         return *this;
     }
     part &media_type(const std::string &media_type)
     {
-        map_part_set_media_type(get(), detail::c_str(media_type));
+        if (*this)
+            map_part_set_media_type(get(), detail::c_str(media_type));
         return *this;
     }
     part &transfer_encoding(std::int32_t encoding)
     {
-        map_part_set_transfer_encoding(get(), encoding);
+        if (*this)
+            map_part_set_transfer_encoding(get(), encoding);
         return *this;
     }
     part &disposition(std::int32_t disposition)
     {
-        map_part_set_disposition(get(), disposition);
+        if (*this)
+            map_part_set_disposition(get(), disposition);
         return *this;
     }
     part &file_name(const std::string &name)
     {
-        map_part_set_file_name(get(), detail::c_str(name));
+        if (*this)
+            map_part_set_file_name(get(), detail::c_str(name));
         return *this;
     }
     part &content_id(const std::string &id)
     {
-        map_part_set_content_id(get(), detail::c_str(id));
+        if (*this)
+            map_part_set_content_id(get(), detail::c_str(id));
         return *this;
     }
     part &description(const std::string &description)
     {
-        map_part_set_description(get(), detail::c_str(description));
+        if (*this)
+            map_part_set_description(get(), detail::c_str(description));
         return *this;
     }
 
@@ -397,12 +409,16 @@ private:
  *
  *     mapagent::message message;
  *     message.from("Anna <anna@example.com>").to("bob@example.net").subject("The report").attach_file("report.pdf");
+ *
+ * It is false if there is none: last_reply() says why, also behind a chain of calls that went on with it.
  */
 class message {
 public:
     message() : handle_(map_message_new()) {}
     /* Takes a handle over: of map_message_raw_reader_new(), for one. */
     explicit message(map_message *handle) noexcept : handle_(handle) {}
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     static message raw(std::string_view octets) { return message(map_message_raw_new(octets.data(), octets.size())); }
     static message raw_file(const std::string &path) { return message(map_message_raw_file_new(detail::c_str(path))); }
@@ -418,7 +434,8 @@ public:
     message &date(std::chrono::system_clock::time_point date, std::chrono::minutes offset = std::chrono::minutes(0))
     {
         const auto since = std::chrono::duration_cast<std::chrono::seconds>(date.time_since_epoch());
-        map_message_set_date(get(), since.count(), static_cast<std::int32_t>(offset.count()));
+        if (*this)
+            map_message_set_date(get(), since.count(), static_cast<std::int32_t>(offset.count()));
         return *this;
     }
     message &message_id(const std::string &id) { return then(map_message_set_message_id, id); }
@@ -428,7 +445,8 @@ public:
     message &keywords(const std::string &keywords) { return then(map_message_add_keywords, keywords); }
     message &field(const std::string &name, const std::string &value)
     {
-        map_message_add_field(get(), detail::c_str(name), detail::c_str(value));
+        if (*this)
+            map_message_add_field(get(), detail::c_str(name), detail::c_str(value));
         return *this;
     }
     /* Nobody in cc or bcc if those are empty, and no sender. */
@@ -436,56 +454,66 @@ public:
                     const std::string &bcc = "", const std::string &sender = "")
     {
         const auto maybe = [](const std::string &text) { return text.empty() ? nullptr : text.c_str(); };
-        map_message_add_resent(get(), detail::c_str(from), maybe(sender), maybe(to), maybe(cc), maybe(bcc));
+        if (*this)
+            map_message_add_resent(get(), detail::c_str(from), maybe(sender), maybe(to), maybe(cc), maybe(bcc));
         return *this;
     }
     message &text(std::string_view text)
     {
-        map_message_set_text_n(get(), text.data(), text.size());
+        if (*this)
+            map_message_set_text_n(get(), text.data(), text.size());
         return *this;
     }
     message &html(std::string_view html)
     {
-        map_message_set_html_n(get(), html.data(), html.size());
+        if (*this)
+            map_message_set_html_n(get(), html.data(), html.size());
         return *this;
     }
     message &attach_file(const std::string &path) { return then(map_message_attach_file, path); }
     message &attach_octets(std::string_view data, const std::string &file_name)
     {
-        map_message_attach_octets(get(), data.data(), data.size(), detail::c_str(file_name));
+        if (*this)
+            map_message_attach_octets(get(), data.data(), data.size(), detail::c_str(file_name));
         return *this;
     }
     message &attach(const part &part)
     {
-        map_message_attach(get(), part.get());
+        if (*this)
+            map_message_attach(get(), part.get());
         return *this;
     }
     /* "inline" is a word of the language. */
     message &add_inline(const part &part)
     {
-        map_message_add_inline(get(), part.get());
+        if (*this)
+            map_message_add_inline(get(), part.get());
         return *this;
     }
     message &body(const part &part)
     {
-        map_message_set_body(get(), part.get());
+        if (*this)
+            map_message_set_body(get(), part.get());
         return *this;
     }
     message &body_type(std::int32_t body_type)
     {
-        map_message_set_body_type(get(), body_type);
+        if (*this)
+            map_message_set_body_type(get(), body_type);
         return *this;
     }
 
     /* Of octets only. */
     message &envelope(const std::string &from, const std::string &recipients)
     {
-        map_message_set_envelope(get(), detail::c_str(from), detail::c_str(recipients));
+        if (*this)
+            map_message_set_envelope(get(), detail::c_str(from), detail::c_str(recipients));
         return *this;
     }
     message &blind_copies(std::int32_t which)
     {
-        map_message_set_blind_copies(get(), which);
+        if (*this)
+            map_message_set_blind_copies(get(), which);
         return *this;
     }
     message &unix_line_ends()
@@ -507,12 +535,14 @@ public:
     message &notify(const std::string &notify) { return then(map_message_set_notify, notify); }
     message &original_recipient(const std::string &recipient, const std::string &original)
     {
-        map_message_add_original_recipient(get(), detail::c_str(recipient), detail::c_str(original));
+        if (*this)
+            map_message_add_original_recipient(get(), detail::c_str(recipient), detail::c_str(original));
         return *this;
     }
     message &ret(std::int32_t ret)
     {
-        map_message_set_ret(get(), ret);
+        if (*this)
+            map_message_set_ret(get(), ret);
         return *this;
     }
     message &envelope_id(const std::string &id) { return then(map_message_set_envelope_id, id); }
@@ -523,7 +553,8 @@ public:
     }
     message &sign(const dkim_signer &signer)
     {
-        map_message_sign(get(), signer.get());
+        if (*this)
+            map_message_sign(get(), signer.get());
         return *this;
     }
 
@@ -568,7 +599,8 @@ public:
 private:
     message &then(map_reply (*set)(map_message *, const char *), const std::string &text)
     {
-        set(get(), detail::c_str(text));
+        if (*this)
+            set(get(), detail::c_str(text));
         return *this;
     }
     template <typename Take>
@@ -580,9 +612,13 @@ private:
     detail::handle<map_message, map_message_free> handle_;
 };
 
-inline part part::of(const message &message)
+inline part part::of(message &message)
 {
     return part(map_part_message_new(message.get()));
+}
+inline part part::of(message &&message)
+{
+    return of(message);
 }
 
 /* How far a send is; lasts as long as the call that it is handed to. */
@@ -611,7 +647,7 @@ std::int32_t told(const map_progress *handle, void *tell) noexcept
 }
 
 template <typename Tell>
-report send_telling(const map_agent *agent, const message &message, Tell &tell)
+report send_telling(const map_agent *agent, message &message, Tell &tell)
 {
     map_report *handle = nullptr;
     const map_reply reply = map_send_message_with_progress(agent, message.get(), &told<Tell>, static_cast<void *>(&tell),
@@ -635,16 +671,22 @@ public:
         return report(reply, handle);
     }
 
-    /* To all of its recipients. */
-    report send(const message &message) const
+    /* To all of its recipients. The message is put together, and no other thread may use it meanwhile. */
+    report send(message &message) const
     {
         map_report *handle = nullptr;
         const map_reply reply = map_agent_send_message(get(), message.get(), &handle);
         return report(reply, handle);
     }
+    report send(message &&message) const { return send(message); }
     /* The same; a function that takes a progress returns whether to go on. It must not throw. */
     template <typename Tell>
-    report send(const message &message, Tell &&tell) const
+    report send(message &message, Tell &&tell) const
+    {
+        return detail::send_telling(get(), message, tell);
+    }
+    template <typename Tell>
+    report send(message &&message, Tell &&tell) const
     {
         return detail::send_telling(get(), message, tell);
     }
@@ -665,14 +707,23 @@ inline report send(std::string_view from, std::string_view to, std::string_view 
     return report(reply, handle);
 }
 
-inline report send(const message &message)
+inline report send(message &message)
 {
     map_report *handle = nullptr;
     const map_reply reply = map_send_message(message.get(), &handle);
     return report(reply, handle);
 }
+inline report send(message &&message)
+{
+    return send(message);
+}
 template <typename Tell>
-report send(const message &message, Tell &&tell)
+report send(message &message, Tell &&tell)
+{
+    return detail::send_telling(nullptr, message, tell);
+}
+template <typename Tell>
+report send(message &&message, Tell &&tell)
 {
     return detail::send_telling(nullptr, message, tell);
 }

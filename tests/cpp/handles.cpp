@@ -25,6 +25,15 @@ static_assert(!std::is_copy_constructible_v<mapagent::agent> && std::is_nothrow_
 static_assert(!std::is_copy_constructible_v<mapagent::report> && std::is_nothrow_move_constructible_v<mapagent::report>);
 static_assert(!std::is_convertible_v<mapagent::report, bool>);
 
+// Sending puts a message together: it is no use of one that is const.
+template <typename Message, typename = void>
+struct is_sent : std::false_type {};
+template <typename Message>
+struct is_sent<Message, std::void_t<decltype(std::declval<const mapagent::agent &>().send(std::declval<Message>()))>>
+    : std::true_type {};
+static_assert(is_sent<mapagent::message &>::value && is_sent<mapagent::message>::value);
+static_assert(!is_sent<const mapagent::message &>::value);
+
 static mapagent::agent agent_again(const mapagent::config &config)
 {
     return mapagent::agent(config);
@@ -64,7 +73,13 @@ static void messages(const mapagent::agent &agent)
     mapagent::message nobody;
     CHECK(nobody.to("no address").build() == RE_INVALID_FORMAT);
     const mapagent::part forwarded = mapagent::part::of(nobody);
-    CHECK(forwarded.get() == nullptr);
+    CHECK(!forwarded && message && mapagent::part::of(mapagent::message::raw(octets)));
+
+    // Why there is none is still known where a chain ends.
+    CHECK(!mapagent::part::file("/nowhere").file_name("a.png").description("a picture"));
+    CHECK(mapagent::last_reply().find("/nowhere cannot be attached") != std::string::npos);
+    CHECK(!mapagent::message::raw_file("/nowhere").strict().notify("NEVER"));
+    CHECK(mapagent::last_reply().find("/nowhere cannot be sent") != std::string::npos);
 }
 
 int main(int argc, char **argv)
