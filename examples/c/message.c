@@ -1,5 +1,5 @@
-/* Sends a message with a text, the same in HTML, and files: message FROM TO SUBJECT FILE... TO may be many, as a person
- * writes them: "Bob <bob@example.net>, carol@example.org". The text is read from the standard input.
+/* Sends a message with a text and files: message FROM TO SUBJECT FILE... TO may be many, as a person writes them:
+ * "Bob <bob@example.net>, carol@example.org". The text is read from the standard input.
  *
  *     cc message.c $(pkg-config --cflags --libs mapagent)
  *
@@ -67,7 +67,6 @@ int main(int argc, char **argv)
     map_message_add_to(message, argv[2]);
     map_message_set_subject(message, argv[3]);
     map_message_set_text_n(message, text, length);
-    map_message_set_html(message, "<p>Please find the <b>files</b> attached.</p>");
     for (int i = 4; i < argc; i++)
         map_message_attach_file(message, argv[i]);
     free(text);
