@@ -70,8 +70,16 @@ static void a_function_is_told_how_far_it_is(const map_agent *agent, const char 
     CHECK(seen.sent == seen.total);
     CHECK(seen.stage == MAP_STAGE_CONTENT);
     map_report_free(report);
+    map_message_free(message);
+}
 
-    seen = (struct seen){.cancel_at = 1};
+/* The host never answers, so that there is something to cancel. */
+static void a_send_is_cancelled(void)
+{
+    map_message *message = mail("bob@slow.example", "cancelled");
+    struct seen seen = {.cancel_at = 1};
+    map_report *report;
+
     CHECK(map_send_message_with_progress(NULL, message, watch, &seen, &report) == RE_CANCELLED);
     CHECK(seen.calls == 1);
     CHECK(map_report_delivered(report, MAP_SUMMARY) == MAP_NO);
@@ -111,6 +119,7 @@ int main(int argc, char **argv)
     each_recipient_has_a_part_of_the_report(agent);
     the_shared_agent_sends_too(argc, argv);
     a_function_is_told_how_far_it_is(agent, argv[3]);
+    a_send_is_cancelled();
     nothing_is_sent_that_was_refused(agent);
     map_agent_free(agent);
     return 0;
