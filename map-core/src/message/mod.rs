@@ -129,6 +129,7 @@
 //! needs SMTPUTF8, and there is no other form.
 
 mod address_list;
+mod around;
 mod builder;
 mod date;
 mod encode;
