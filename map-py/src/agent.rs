@@ -1,7 +1,7 @@
 //! `Agent`, and the default agent behind `mapagent.send`.
 
 use crate::config::config;
-use crate::message::{Message, Sources, not_inside_a_callable, wait};
+use crate::message::{Message, not_inside_a_callable, wait};
 use crate::report::Report;
 use crate::text::octets;
 use arc_swap::ArcSwapOption;
@@ -222,7 +222,9 @@ fn deliver(
     };
     let message = message.get();
     let sender = PyString::new(py, &message.envelope_from().unwrap_or_default());
-    wait(py, &sender, message.sources(), progress, || message.submit(agent))
+    wait(py, &sender, progress, |attendance| {
+        message.submit(agent, attendance)
+    })
 }
 
 /// Sends by an agent; `from_` is the sender as Python gave it.
@@ -252,5 +254,5 @@ pub(crate) fn send_fields(
     sender: &Bound<'_, PyString>,
 ) -> PyResult<Py<Report>> {
     not_inside_a_callable()?;
-    wait(py, sender, &Sources::default(), None, || agent.submit(fields))
+    wait(py, sender, None, |_| agent.submit(fields))
 }

@@ -126,6 +126,38 @@ for thread in threads:
     assert subjects(mail_world).count("child") == 40
 
 
+def test_forks_while_the_data_of_a_message_is_read(python: Python, mail_world: World) -> None:
+    run(
+        python,
+        mail_world,
+        """
+import io
+data = mapagent.Part.reader(lambda: io.BytesIO(b"x" * 300_000), 300_000, filename="data")
+message = mapagent.Message(from_="a@example.com", to="b@example.org", text="t", attachments=[data])
+stop = threading.Event()
+
+def keep_sending():
+    while not stop.is_set():
+        agent.send_message(message).raise_for_reply()
+
+thread = threading.Thread(target=keep_sending)
+thread.start()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            agent.send_message(message).raise_for_reply()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+""",
+    )
+
+
 def send_by_default(subject: str) -> mapagent.Reply:
     return mapagent.send("a@example.com", "b@example.org", subject, "content")
 

@@ -376,6 +376,95 @@ def test_what_a_callable_raises_comes_through_with_the_report(mail_world: World)
     assert mail_world.sandbox.mails == []
 
 
+def test_each_send_has_its_own_data_and_exceptions(mail_world: World) -> None:
+    def begin() -> io.BytesIO:
+        if threading.current_thread().name.startswith("bad"):
+            raise Broken(threading.current_thread().name)
+        return io.BytesIO(b"x" * 300_000)
+
+    sent = message(attachments=[Part.reader(begin, 300_000, filename="data")])
+    agent = mail_world.agent()
+    outcomes: dict[str, str] = {}
+
+    def send() -> None:
+        try:
+            outcome = agent.send_message(sent).reply.name
+        except Broken as raised:
+            outcome = str(raised)
+        outcomes[threading.current_thread().name] = outcome
+
+    names = ["good 1", "bad 1", "good 2", "bad 2", "good 3", "bad 3"]
+    threads = [threading.Thread(target=send, name=name) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == {name: "RE_SUCCESS" if name.startswith("good") else name for name in names}
+    # None of them is left for who comes next.
+    agent.send_message(sent).raise_for_reply()
+    assert b"eHh4" in sent.as_bytes()
+
+
+class Endless:
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def read(self, size: int) -> bytes:
+        return b"x" * size
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_what_is_opened_is_closed_once_when_it_ends_early(mail_world: World) -> None:
+    opened: list[Endless] = []
+
+    def begin() -> Endless:
+        opened.append(Endless())
+        return opened[-1]
+
+    def stop(progress: mapagent.Progress) -> None:
+        if progress.sent > 100_000:
+            raise Broken("enough")
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError("full")
+
+    def fail() -> Endless:
+        raise Broken("no second one")
+
+    def parts(*openers: Callable[[], Endless]) -> Message:
+        return message(attachments=[Part.reader(opener, filename="data") for opener in openers])
+
+    endless = parts(begin, begin)
+    with pytest.raises(Broken, match="enough") as caught:
+        mail_world.agent().send_message(endless, progress=stop)
+    assert caught.value.report.reply is mapagent.RE_CANCELLED  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="full"):
+        endless.write_to(Full())
+    for read in (Message.as_bytes, mail_world.agent().send_message):
+        with pytest.raises(Broken, match="no second one"):
+            read(parts(begin, fail))
+    assert [stream.closed for stream in opened] == [1] * 6
+
+
+def test_data_in_a_forwarded_and_signed_message(mail_world: World) -> None:
+    opened: list[threading.Thread] = []
+
+    def begin() -> io.BytesIO:
+        opened.append(threading.current_thread())
+        return io.BytesIO(b"x")
+
+    signer = mapagent.DkimSigner("example.com", "mail2026", key=KEY)
+    inner = message(attachments=[Part.reader(begin, 1, filename="data")], sign=signer)
+    outer = message(attachments=[Part.message(inner)], sign=signer)
+    mail_world.agent().send_message(outer).raise_for_reply()
+    assert len(opened) == 3 and set(opened) == {threading.current_thread()}
+    (mail,) = mail_world.sandbox.mails
+    assert mail.content == outer.as_bytes()
+
+
 def test_a_callable_cannot_send(mail_world: World) -> None:
     agent = mail_world.agent()
 

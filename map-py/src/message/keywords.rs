@@ -1,7 +1,6 @@
 //! Keywords of Python as a message.
 
 use super::part::{Part, attachment};
-use super::source::Sources;
 use super::{BODY_TYPES, chosen, content};
 use crate::config::{flag, of_keyword, unless_none, value_error};
 use crate::dkim::DkimSigner;
@@ -61,14 +60,10 @@ impl Wish {
 ///
 /// # Errors
 /// `ValueError` for a value that cannot be, `TypeError` for one of another type and for a keyword that there is not.
-pub(super) fn builder(
-    keywords: Option<&Bound<'_, PyDict>>,
-    sources: &mut Sources,
-    wishes: &mut Vec<Wish>,
-) -> PyResult<Builder> {
+pub(super) fn builder(keywords: Option<&Bound<'_, PyDict>>, wishes: &mut Vec<Wish>) -> PyResult<Builder> {
     let mut builder = Builder::new();
     each(keywords, |name, value| {
-        builder = set(std::mem::take(&mut builder), name, value, sources, wishes)?;
+        builder = set(std::mem::take(&mut builder), name, value, wishes)?;
         Ok(())
     })?;
     Ok(builder)
@@ -134,23 +129,17 @@ fn each(
 }
 
 /// Sets what one keyword says.
-fn set(
-    builder: Builder,
-    name: &str,
-    value: &Bound<'_, PyAny>,
-    sources: &mut Sources,
-    wishes: &mut Vec<Wish>,
-) -> PyResult<Builder> {
+fn set(builder: Builder, name: &str, value: &Bound<'_, PyAny>, wishes: &mut Vec<Wish>) -> PyResult<Builder> {
     Ok(match name {
         "attachments" => {
             let mut builder = builder;
             for item in several(value)? {
-                builder = builder.attach(attachment(&item?, sources)?);
+                builder = builder.attach(attachment(&item?)?);
             }
             builder
         }
         "bcc" => builder.bcc(addresses(value)?),
-        "body" => builder.body(part(value, sources)?),
+        "body" => builder.body(part(value)?),
         "body_type" => builder.body_type(chosen(text(value)?, "body_type", &BODY_TYPES)?),
         "cc" => builder.cc(addresses(value)?),
         "comments" => strings(value)?.iter().try_fold(builder, |builder, comments| {
@@ -175,7 +164,7 @@ fn set(
         "inline" => {
             let mut builder = builder;
             for item in several(value)? {
-                builder = builder.inline(part(&item?, sources)?);
+                builder = builder.inline(part(&item?)?);
             }
             builder
         }
@@ -263,8 +252,8 @@ fn is_octets(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>()
 }
 
-fn part(value: &Bound<'_, PyAny>, sources: &mut Sources) -> PyResult<map_core::message::Part> {
-    Ok(value.cast::<Part>()?.get().with_sources(sources))
+fn part(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Part> {
+    Ok(value.cast::<Part>()?.get().part().clone())
 }
 
 /// Addresses as a person writes them, in one text or in several.

@@ -7,7 +7,7 @@ mod source;
 
 pub(crate) use part::Part;
 pub(crate) use progress::{Progress, wait};
-pub(crate) use source::{Sources, not_inside_a_callable};
+pub(crate) use source::{Attendance, not_inside_a_callable};
 
 use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
@@ -57,7 +57,6 @@ use std::path::PathBuf;
 #[pyclass(frozen, module = "mapagent")]
 pub(crate) struct Message {
     message: map_core::message::Message,
-    sources: Sources,
 }
 
 /// Every body type with its word.
@@ -77,10 +76,9 @@ impl Message {
         require_tls=False, sign=None)")]
     fn new(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut wishes = Vec::new();
-        let mut sources = Sources::default();
-        let builder = builder(keywords, &mut sources, &mut wishes)?;
+        let builder = builder(keywords, &mut wishes)?;
         let message = py.detach(|| builder.build()).map_err(value_error)?;
-        Self::wishing(py, message, sources, &wishes)
+        Self::wishing(py, message, &wishes)
     }
 
     /// Takes a message that is octets already, a signed one for example: bytes, or the path of a file. It travels
@@ -111,7 +109,7 @@ impl Message {
         let mut wishes = Vec::new();
         let raw = self::raw(raw, keywords, &mut wishes)?;
         let message = py.detach(|| raw.build()).map_err(value_error)?;
-        Self::wishing(py, message, Sources::default(), &wishes)
+        Self::wishing(py, message, &wishes)
     }
 
     /// Takes a message of Python's email package. Who is in its Bcc gets it and is not named; its bodies become 7 bit unless
@@ -246,38 +244,36 @@ impl Message {
     }
 
     /// Starts its delivery. What has to be looked through for it is read here, in a thread of Python.
-    pub(crate) fn submit(&self, agent: &map_core::Agent) -> map_core::Job {
-        directly(|| agent.submit_message(self.message.clone()))
+    pub(crate) fn submit(&self, agent: &map_core::Agent, attendance: &Attendance) -> map_core::Job {
+        directly(|| agent.submit_message(attendance.at_desk(&self.message)))
     }
 
-    /// What of it Python gives while it is sent.
-    pub(crate) fn sources(&self) -> &Sources {
-        &self.sources
-    }
-
-    fn wishing(
-        py: Python<'_>,
-        message: map_core::message::Message,
-        sources: Sources,
-        wishes: &[Wish],
-    ) -> PyResult<Self> {
-        let mut granted = Ok(message);
+    fn wishing(py: Python<'_>, message: map_core::message::Message, wishes: &[Wish]) -> PyResult<Self> {
+        if wishes.is_empty() {
+            return Ok(Self { message });
+        }
+        let attendance = Attendance::new();
+        let mut granted = Ok(attendance.at_desk(&message));
         for wish in wishes {
             // A signature reads the whole message.
             granted = granted.and_then(|message| py.detach(|| directly(|| wish.grant(message))));
         }
-        let message = granted.map_err(|error| sources.raised().unwrap_or_else(|| value_error(error)))?;
-        Ok(Self { message, sources })
+        // What was raised is the reason of an error.
+        attendance.leave(py)?;
+        let message = granted.map_err(value_error)?;
+        Ok(Self { message })
     }
 
     fn read(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
-        let failed = |error: std::io::Error| self.sources.raised().unwrap_or_else(|| error.into());
-        let mut reader = py.detach(|| directly(|| self.message.open())).map_err(failed)?;
+        let attendance = Attendance::new();
+        let failed = |error: std::io::Error| attendance.raised().err().unwrap_or_else(|| error.into());
+        let message = attendance.at_desk(&self.message);
+        let mut reader = py.detach(|| directly(|| message.open())).map_err(failed)?;
         let mut block = vec![0; 64 * 1024];
         loop {
             let read = py.detach(|| directly(|| reader.read(&mut block)));
             match read {
-                Ok(0) => return Ok(()),
+                Ok(0) => return attendance.leave(py),
                 Ok(read) => take(block.get(..read).unwrap_or_default())?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(error)),

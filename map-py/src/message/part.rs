@@ -1,7 +1,7 @@
 //! `Part`.
 
 use super::keywords::parsed;
-use super::source::Sources;
+use super::source::opener;
 use super::{Message, chosen, content};
 use crate::config::{of_keyword, unless_none, value_error};
 use crate::text::text;
@@ -26,7 +26,6 @@ use std::path::PathBuf;
 #[pyclass(frozen, module = "mapagent")]
 pub(crate) struct Part {
     part: map_core::message::Part,
-    sources: Sources,
 }
 
 const MULTIPARTS: [(&str, Multipart); 5] = [
@@ -105,21 +104,15 @@ impl Part {
                 "open is to be called, and gives a binary file",
             ));
         }
-        let (sources, opener) = Sources::of(open);
-        let mut part = Self::described(map_core::message::Part::reader(size, opener), keywords)?;
-        part.sources = sources;
-        Ok(part)
+        Self::described(map_core::message::Part::reader(size, opener(open)), keywords)
     }
 
     /// A message, to forward it as it is or for a digest.
     #[staticmethod]
     #[pyo3(signature = (message, **keywords), text_signature = "(message, *, content_id=None, disposition=None, description=None)")]
     fn message(message: &Bound<'_, Message>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let message = message.get();
-        let part = map_core::message::Part::message(message.message().clone());
-        let mut part = Self::described(part, keywords)?;
-        part.sources.add(message.sources());
-        Ok(part)
+        let part = map_core::message::Part::message(message.get().message().clone());
+        Self::described(part, keywords)
     }
 
     /// Several parts as one: "mixed", "alternative", "related", "parallel" or "digest".
@@ -131,15 +124,11 @@ impl Part {
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let kind = chosen(kind, "multipart", &MULTIPARTS)?;
-        let mut sources = Sources::default();
         let mut inner = Vec::new();
         for part in parts.try_iter()? {
-            inner.push(part?.cast::<Self>()?.get().with_sources(&mut sources));
+            inner.push(part?.cast::<Self>()?.get().part.clone());
         }
-        let part = map_core::message::Part::multipart(kind, inner);
-        let mut part = Self::described(part, keywords)?;
-        part.sources = sources;
-        Ok(part)
+        Self::described(map_core::message::Part::multipart(kind, inner), keywords)
     }
 
     #[expect(clippy::unused_self, reason = "Python calls it on an instance")]
@@ -149,10 +138,9 @@ impl Part {
 }
 
 impl Part {
-    /// The core's part; what of it Python gives is added to the others.
-    pub(super) fn with_sources(&self, sources: &mut Sources) -> map_core::message::Part {
-        sources.add(&self.sources);
-        self.part.clone()
+    /// The core's part.
+    pub(super) fn part(&self) -> &map_core::message::Part {
+        &self.part
     }
 
     fn described(part: map_core::message::Part, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
@@ -163,10 +151,7 @@ impl Part {
                 part = describe(part, &name, value).map_err(|error| of_keyword(value.py(), &name, error))?;
             }
         }
-        Ok(Self {
-            part,
-            sources: Sources::default(),
-        })
+        Ok(Self { part })
     }
 }
 
@@ -189,12 +174,9 @@ fn describe(
 }
 
 /// What stands in `attachments`: a part, a path, or a name with data.
-pub(super) fn attachment(
-    value: &Bound<'_, PyAny>,
-    sources: &mut Sources,
-) -> PyResult<map_core::message::Part> {
+pub(super) fn attachment(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Part> {
     if let Ok(part) = value.cast::<Part>() {
-        return Ok(part.get().with_sources(sources));
+        return Ok(part.get().part.clone());
     }
     if let Ok(pair) = value.cast::<PyTuple>() {
         let (name, data): (Bound<'_, PyString>, Bound<'_, PyAny>) = pair.extract()?;

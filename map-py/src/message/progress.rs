@@ -1,6 +1,6 @@
 //! Waiting for a delivery without holding up Python.
 
-use super::source::Sources;
+use super::source::Attendance;
 use crate::report::Report;
 use map_core::Job;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -60,9 +60,8 @@ impl Progress {
 pub(crate) fn wait(
     py: Python<'_>,
     sender: &Bound<'_, PyString>,
-    sources: &Sources,
     progress: Option<&Bound<'_, PyAny>>,
-    start: impl FnOnce() -> Job + Send,
+    start: impl FnOnce(&Attendance) -> Job + Send,
 ) -> PyResult<Py<Report>> {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -72,14 +71,17 @@ pub(crate) fn wait(
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
-    // Before the start: its data may be asked for at once.
-    let attendance = sources.attend();
-    let mut job = pin!(py.detach(start));
+    let attendance = Attendance::new();
+    let mut job = pin!(py.detach(|| start(&attendance)));
     let mut last = None;
     let mut raised = None;
     loop {
         let polled = job.as_mut().poll(&mut context);
-        attendance.serve(py);
+        let served = match (&polled, &raised) {
+            (Poll::Pending, None) => attendance.serve(py),
+            // Its data is of no use any more.
+            _ => attendance.leave(py),
+        };
         let told = progress.map_or(Ok(()), |progress| {
             let now = job.progress();
             if raised.is_some() || last.replace(now) == Some(now) {
@@ -88,10 +90,7 @@ pub(crate) fn wait(
             progress.call1((Progress(now),)).map(drop)
         });
         // A signal of the last slice would be raised right behind this call, and the report be lost with it.
-        let happened = told
-            .err()
-            .or_else(|| sources.raised())
-            .or_else(|| py.check_signals().err());
+        let happened = told.and(served).err().or_else(|| py.check_signals().err());
         if let (None, Some(error)) = (&raised, happened) {
             raised = Some(error);
             job.cancel();

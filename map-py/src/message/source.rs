@@ -1,48 +1,52 @@
-//! Data that Python gives while a message is sent.
+//! Data that Python gives while a message is read.
 //!
-//! A worker never touches Python: it leaves what it asks for in a queue and waits, and whoever waits for the send in Python
-//! serves the queue. So callables run where their program expects it, and an interpreter that ends has no thread in it.
+//! A worker never touches Python: it leaves what it asks for at the desk of its send and waits, and whoever waits for that
+//! send in Python serves the desk. So callables run where their program expects it, and an interpreter that ends has no
+//! thread in it.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::cell::Cell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 
-/// The callables of a message.
-#[derive(Clone, Default)]
-pub(crate) struct Sources(Vec<Arc<Source>>);
-
-struct Source {
-    open: Py<PyAny>,
-    state: Mutex<State>,
+/// Where data for one reading of a message, a send mostly, is asked for. The next reading has another, so that none meets
+/// what an earlier one, another thread's or a forked process's has left.
+pub(crate) struct Desk {
+    /// Who serves it.
+    waiting: Thread,
+    /// `None` once it is closed. What Python owns is dropped outside of the lock: that may run anything.
+    asked: Mutex<Option<Vec<Asked>>>,
+    /// Used by threads of Python only.
+    streams: Mutex<Streams>,
 }
 
 #[derive(Default)]
-struct State {
-    asked: VecDeque<Asked>,
-    /// Who waits for a send of the message, and serves what is asked.
-    waiting: Vec<Thread>,
+struct Streams {
+    open: HashMap<u64, Arc<Py<PyAny>>>,
+    last: u64,
     /// What a callable raised.
     raised: Option<PyErr>,
 }
 
-/// What a worker asks for.
+/// What a worker asks for. Streams have numbers.
 enum Asked {
-    Open(SyncSender<io::Result<Py<PyAny>>>),
-    Read(Arc<Py<PyAny>>, usize, SyncSender<io::Result<Vec<u8>>>),
-    Close(Arc<Py<PyAny>>),
+    Open(Arc<Py<PyAny>>, SyncSender<io::Result<u64>>),
+    Read(u64, usize, SyncSender<io::Result<Vec<u8>>>),
+    Close(u64),
 }
 
 thread_local! {
     /// This thread belongs to Python and may call it.
     static DIRECTLY: Cell<bool> = const { Cell::new(false) };
-    /// This thread is inside a callable that gives data.
+    /// This thread is inside a callable that gives data for a send.
     static SERVING: Cell<bool> = const { Cell::new(false) };
+    /// The desk of the message that this thread opens.
+    static DESK: RefCell<Option<Arc<Desk>>> = const { RefCell::new(None) };
 }
 
 /// Sets a flag of this thread for as long as it lives.
@@ -79,154 +83,170 @@ pub(crate) fn not_inside_a_callable() -> PyResult<()> {
     Ok(())
 }
 
-impl Sources {
-    /// The source of one callable, and what begins its streams.
-    pub(super) fn of(
-        open: &Bound<'_, PyAny>,
-    ) -> (
-        Self,
-        impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static,
-    ) {
-        let source = Arc::new(Source {
-            open: open.clone().unbind(),
-            state: Mutex::default(),
-        });
-        let sources = Self(vec![Arc::clone(&source)]);
-        (sources, move || Stream::open(&source))
+/// A thread of Python at a desk. All streams that are still open are closed when it leaves.
+pub(crate) struct Attendance(Arc<Desk>);
+
+impl Attendance {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Desk {
+            waiting: thread::current(),
+            asked: Mutex::new(Some(Vec::new())),
+            streams: Mutex::default(),
+        }))
     }
 
-    pub(super) fn add(&mut self, others: &Self) {
-        for other in &others.0 {
-            if !self.0.iter().any(|source| Arc::ptr_eq(source, other)) {
-                self.0.push(Arc::clone(other));
+    /// The message, to be read at this desk.
+    pub(crate) fn at_desk(&self, message: &map_core::message::Message) -> map_core::message::Message {
+        struct Restored(Option<Arc<Desk>>);
+        impl Drop for Restored {
+            fn drop(&mut self) {
+                DESK.set(self.0.take());
             }
         }
+        let desk = Arc::clone(&self.0);
+        message.opened_by(move |open| {
+            // A signed or a forwarded message may name the desk where it was signed: the outermost counts.
+            let outer = DESK.with_borrow(Clone::clone);
+            let here = outer.clone().unwrap_or_else(|| Arc::clone(&desk));
+            DESK.set(Some(here));
+            let _restored = Restored(outer);
+            open()
+        })
+    }
+
+    /// Gives what has been asked for until now.
+    ///
+    /// # Errors
+    /// What a callable raised. What is asked for behind it is not answered.
+    pub(crate) fn serve(&self, py: Python<'_>) -> PyResult<()> {
+        let _serving = Flagged::set(&SERVING);
+        // In statements of their own: a callable must not run under the lock.
+        let all = lock(&self.0.asked).as_mut().map(std::mem::take);
+        for asked in all.unwrap_or_default() {
+            self.0.serve(py, asked);
+            self.raised()?;
+        }
+        Ok(())
+    }
+
+    /// Closes the desk: what is asked for fails from now on.
+    ///
+    /// # Errors
+    /// What a callable or a close() raised.
+    pub(crate) fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        let asked = lock(&self.0.asked).take();
+        // Who asked learns it by the end of the channel.
+        drop(asked);
+        let open = std::mem::take(&mut lock(&self.0.streams).open);
+        for stream in open.into_values() {
+            let closed = close(stream.bind(py));
+            let _ = self.0.noted(py, closed);
+        }
+        self.raised()
     }
 
     /// What a callable raised since this was asked last.
-    pub(crate) fn raised(&self) -> Option<PyErr> {
-        self.0.iter().find_map(|source| source.lock().raised.take())
-    }
-
-    /// Makes this thread one that serves them until what this gives is dropped.
-    pub(crate) fn attend(&self) -> Attendance<'_> {
-        for source in &self.0 {
-            source.lock().waiting.push(thread::current());
-        }
-        Attendance(self)
+    pub(crate) fn raised(&self) -> PyResult<()> {
+        let raised = lock(&self.0.streams).raised.take();
+        raised.map_or(Ok(()), Err)
     }
 }
 
-/// A thread that waits for a send and gives its data meanwhile.
-pub(crate) struct Attendance<'a>(&'a Sources);
-
-impl Attendance<'_> {
-    /// Gives what is asked for.
-    pub(crate) fn serve(&self, py: Python<'_>) {
-        let _serving = Flagged::set(&SERVING);
-        for source in &self.0.0 {
-            loop {
-                // A statement of its own: a callable must not run under the lock.
-                let asked = source.lock().asked.pop_front();
-                let Some(asked) = asked else { break };
-                source.serve(py, asked);
-            }
-        }
-    }
-}
-
-impl Drop for Attendance<'_> {
+impl Drop for Attendance {
     fn drop(&mut self) {
-        let this = thread::current().id();
-        for source in &self.0.0 {
-            let mut state = source.lock();
-            if let Some(place) = state.waiting.iter().position(|thread| thread.id() == this) {
-                state.waiting.swap_remove(place);
-            }
-            if state.waiting.is_empty() {
-                // Nobody would answer: who asks learns it by the end of the channel.
-                state.asked.clear();
-            }
-        }
+        Python::attach(|py| {
+            let _ = self.leave(py);
+        });
     }
 }
 
-impl Source {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Desk {
     fn serve(&self, py: Python<'_>, asked: Asked) {
         // Who asked may have gone.
         match asked {
-            Asked::Open(answer) => {
-                let opened = self.open.call0(py);
-                let _ = answer.send(self.answer(py, opened));
-            }
-            Asked::Read(stream, size, answer) => {
-                let read = read(stream.bind(py), size);
-                let _ = answer.send(self.answer(py, read));
-            }
-            Asked::Close(stream) => {
-                let closed = close(stream.bind(py));
-                let _ = self.answer(py, closed);
-            }
+            Asked::Open(open, answer) => drop(answer.send(self.open(py, &open))),
+            Asked::Read(stream, size, answer) => drop(answer.send(self.read(py, stream, size))),
+            Asked::Close(stream) => self.close(py, stream),
         }
     }
 
-    /// The exception is kept for who sends.
-    fn answer<T>(&self, py: Python<'_>, result: PyResult<T>) -> io::Result<T> {
+    fn open(&self, py: Python<'_>, open: &Py<PyAny>) -> io::Result<u64> {
+        let stream = Arc::new(self.noted(py, open.call0(py))?);
+        let mut streams = lock(&self.streams);
+        streams.last += 1;
+        let number = streams.last;
+        streams.open.insert(number, stream);
+        Ok(number)
+    }
+
+    fn read(&self, py: Python<'_>, stream: u64, size: usize) -> io::Result<Vec<u8>> {
+        let open = lock(&self.streams).open.get(&stream).cloned();
+        let stream = open.ok_or_else(nobody_waits)?;
+        self.noted(py, read(stream.bind(py), size))
+    }
+
+    fn close(&self, py: Python<'_>, stream: u64) {
+        let open = lock(&self.streams).open.remove(&stream);
+        if let Some(stream) = open {
+            let _ = self.noted(py, close(stream.bind(py)));
+        }
+    }
+
+    /// The first exception is kept for who reads.
+    fn noted<T>(&self, py: Python<'_>, result: PyResult<T>) -> io::Result<T> {
         result.map_err(|raised| {
             let error = io::Error::other(raised.value(py).to_string());
-            self.lock().raised.get_or_insert(raised);
+            let mut raised = Some(raised);
+            let mut streams = lock(&self.streams);
+            if streams.raised.is_none() {
+                streams.raised = raised.take();
+            }
+            drop(streams);
             error
         })
     }
 
-    /// Leaves a question for those who wait; it is dropped if there is nobody.
-    fn ask(&self, asked: Asked) {
-        let mut state = self.lock();
-        if !state.waiting.is_empty() {
-            state.asked.push_back(asked);
-            for thread in &state.waiting {
-                thread.unpark();
-            }
+    /// Leaves a question; it is dropped if nobody serves any more.
+    fn ask(&self, question: Asked) {
+        let mut asked = lock(&self.asked);
+        if let Some(asked) = asked.as_mut() {
+            asked.push(question);
+            self.waiting.unpark();
         }
     }
 }
 
 /// A stream that is open.
 struct Stream {
-    source: Arc<Source>,
-    /// `None` only while it is dropped.
-    stream: Option<Arc<Py<PyAny>>>,
+    desk: Arc<Desk>,
+    number: u64,
 }
 
-impl Stream {
-    fn open(source: &Arc<Source>) -> io::Result<Box<dyn Read + Send>> {
-        let stream = if DIRECTLY.get() {
-            Python::attach(|py| source.answer(py, source.open.call0(py)))
+/// What opens the streams of a callable.
+pub(super) fn opener(
+    open: &Bound<'_, PyAny>,
+) -> impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static {
+    let open = Arc::new(open.clone().unbind());
+    move || {
+        let desk = DESK.with_borrow(Clone::clone).ok_or_else(nobody_waits)?;
+        let number = if DIRECTLY.get() {
+            Python::attach(|py| desk.open(py, &open))
         } else {
             let (answer, answered) = mpsc::sync_channel(1);
-            source.ask(Asked::Open(answer));
+            desk.ask(Asked::Open(Arc::clone(&open), answer));
             answered.recv().unwrap_or_else(|_| Err(nobody_waits()))
-        };
-        Ok(Box::new(Self {
-            source: Arc::clone(source),
-            stream: Some(Arc::new(stream?)),
-        }))
+        }?;
+        Ok(Box::new(Stream { desk, number }))
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(stream) = &self.stream else { return Ok(0) };
         let octets = if DIRECTLY.get() {
-            Python::attach(|py| self.source.answer(py, read(stream.bind(py), buffer.len())))
+            Python::attach(|py| self.desk.read(py, self.number, buffer.len()))
         } else {
             let (answer, answered) = mpsc::sync_channel(1);
-            self.source
-                .ask(Asked::Read(Arc::clone(stream), buffer.len(), answer));
+            self.desk.ask(Asked::Read(self.number, buffer.len(), answer));
             answered.recv().unwrap_or_else(|_| Err(nobody_waits()))
         }?;
         let Some(place) = buffer.get_mut(..octets.len()) else {
@@ -239,15 +259,16 @@ impl Read for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else { return };
         if DIRECTLY.get() {
-            Python::attach(|py| {
-                let _ = close(stream.bind(py));
-            });
+            Python::attach(|py| self.desk.close(py, self.number));
         } else {
-            self.source.ask(Asked::Close(stream));
+            self.desk.ask(Asked::Close(self.number));
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn nobody_waits() -> io::Error {
