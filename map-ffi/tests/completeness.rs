@@ -160,9 +160,22 @@ const WITHOUT_DOORS: [(&str, &str); 7] = [
     ("Message", "reverse_path"),
 ];
 
+/// The same for Python, of its keywords and properties.
+const CALLED_OTHERWISE_IN_PYTHON: [(&str, &str, &str); 7] = [
+    ("Builder", "attach", "attachments"),
+    ("Builder", "field", "headers"),
+    ("Builder", "from", "from_"),
+    ("Message", "needs", "needs_smtputf8"),
+    ("Message", "original_recipient", "original_recipients"),
+    ("Part", "file_name", "filename"),
+    // With `to`, in place of what the header says.
+    ("Raw", "envelope", "from_"),
+];
+
 #[test]
 fn every_piece_of_a_message_has_its_doors() -> TestResult {
     let (header, cpp) = (read("include/mapagent.h")?, read("include/mapagent.hpp")?);
+    let stubs = read("map-py/python/mapagent/_native.pyi")?;
     for (path, class, handles) in OF_MESSAGES {
         let source = read(&format!("map-core/src/{path}"))?;
         let mut asked = methods(&source, class, "mut self");
@@ -193,9 +206,38 @@ fn every_piece_of_a_message_has_its_doors() -> TestResult {
             assert!(has(&header, "("), "C has no {class}::{method}: {names:?}");
             let in_cpp = has(&cpp, "(") || has(&cpp, ",") || has(&cpp, "_n(");
             assert!(in_cpp, "C++ has no {class}::{method}: {names:?}");
+            assert!(
+                in_python(&stubs, class, &method),
+                "Python has no {class}::{method}"
+            );
         }
     }
     Ok(())
+}
+
+/// Stubtest compares the stubs with what runs.
+fn in_python(stubs: &str, of: &str, method: &str) -> bool {
+    // Made of keywords, it is put together at once.
+    if method == "build" {
+        return true;
+    }
+    let name = CALLED_OTHERWISE_IN_PYTHON
+        .iter()
+        .find(|(known, name, _)| *known == of && *name == method)
+        .map_or(method, |(_, _, name)| name);
+    // Where the keywords stand that are looked for: those of one maker, or of any.
+    let (made, maker) = match of {
+        "Builder" => ("Message:", "def __new__("),
+        "Raw" => ("Message:", "def raw("),
+        "Message" => ("Message:", ""),
+        "Part" => ("Part:", ""),
+        _ => ("DkimSigner:", ""),
+    };
+    let class = class(stubs, made);
+    let (_, keywords) = class.split_once(maker).unwrap_or_default();
+    let end = if maker.is_empty() { "\nclass " } else { ") ->" };
+    let keywords = keywords.split(end).next().unwrap_or_default();
+    keywords.contains(&format!("\n        {name}: ")) || class.contains(&format!("def {name}(self)"))
 }
 
 /// What a report answers: the core's name, a C function, a Python property.
