@@ -518,18 +518,21 @@ public:
     }
     message &unix_line_ends()
     {
-        map_message_set_unix_line_ends(get());
+        if (*this)
+            map_message_set_unix_line_ends(get());
         return *this;
     }
     message &strict()
     {
-        map_message_set_strict(get());
+        if (*this)
+            map_message_set_strict(get());
         return *this;
     }
 
     message &null_reverse_path()
     {
-        map_message_set_null_reverse_path(get());
+        if (*this)
+            map_message_set_null_reverse_path(get());
         return *this;
     }
     message &notify(const std::string &notify) { return then(map_message_set_notify, notify); }
@@ -548,7 +551,8 @@ public:
     message &envelope_id(const std::string &id) { return then(map_message_set_envelope_id, id); }
     message &require_tls()
     {
-        map_message_set_require_tls(get());
+        if (*this)
+            map_message_set_require_tls(get());
         return *this;
     }
     message &sign(const dkim_signer &signer)
@@ -560,7 +564,8 @@ public:
 
     message &forgive()
     {
-        map_message_forgive(get());
+        if (*this)
+            map_message_forgive(get());
         return *this;
     }
     [[nodiscard]] map_reply build() { return map_message_build(get()); }
