@@ -79,7 +79,7 @@ static void add_parts(map_message *message, const char *file)
     map_part *part;
 
     CHECK(map_message_set_text(message, "Schön war's.\nBis bald!\n") == RE_SUCCESS);
-    CHECK(map_message_set_html_n(message, "<p>Schön</p><img src=\"cid:logo@example.com\">!", 46) == RE_SUCCESS);
+    CHECK(map_message_set_html_n(message, "<p>Schön</p><img src=\"cid:logo@example.com\">!", 45) == RE_SUCCESS);
 
     part = map_part_octets_new(png, sizeof png - 1);
     CHECK(map_part_set_file_name(part, "logo.png") == RE_SUCCESS);
