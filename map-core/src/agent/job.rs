@@ -134,12 +134,12 @@ impl Job {
     ///
     /// # Example
     /// ```no_run
-    /// # let message: map_core::message::Message = unimplemented!();
-    /// # let agent = map_core::Agent::new(map_core::Config::new());
+    /// # fn send(agent: &map_core::Agent, message: map_core::message::Message) {
     /// let report = agent.submit_message(message).wait_with(|progress| {
     ///     println!("{}: {} of {:?} octets", progress.stage.as_str(), progress.sent, progress.total);
     /// });
     /// println!("{}", report.reply());
+    /// # }
     /// ```
     pub fn wait_with(self, mut observe: impl FnMut(&Progress)) -> Report {
         let mut job = self;

@@ -101,18 +101,21 @@ const TAKES_TWO: Peer = Peer::Says(&[
     "220 r", "250 h", "250 m", "250 r", "250 r", "354 d", "250 ok", "221 b",
 ]);
 
+fn lead_example_net_to(world: &mut World, exchanges: [(u16, &str); 2]) {
+    let records = exchanges.map(|(preference, exchange)| Record::Mx {
+        preference,
+        exchange: exchange.to_owned(),
+    });
+    world
+        .zone
+        .insert("example.net", RecordType::Mx, Ok(records.to_vec()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn domains_with_the_same_hosts_share_a_transaction() {
     let mut world = World::new(&[&[(A, TAKES_TWO)], &[(B, GOOD)]]);
     // Other numbers, and the same order.
-    let exchanges =
-        [(10, "mx1.example.org"), (20, "mx2.example.org")].map(|(preference, exchange)| Record::Mx {
-            preference,
-            exchange: exchange.to_owned(),
-        });
-    world
-        .zone
-        .insert("example.net", RecordType::Mx, Ok(exchanges.to_vec()));
+    lead_example_net_to(&mut world, [(10, "mx1.example.org"), (20, "mx2.example.org")]);
     let sent = world
         .send_message(&message_to("bob@example.org, carol@example.net"))
         .await;
@@ -124,14 +127,7 @@ async fn domains_with_the_same_hosts_share_a_transaction() {
 #[tokio::test(start_paused = true)]
 async fn domains_with_the_same_hosts_in_another_order_do_not() {
     let mut world = World::new(&[&[(A, GOOD)], &[(B, GOOD)]]);
-    let exchanges =
-        [(20, "mx1.example.org"), (10, "mx2.example.org")].map(|(preference, exchange)| Record::Mx {
-            preference,
-            exchange: exchange.to_owned(),
-        });
-    world
-        .zone
-        .insert("example.net", RecordType::Mx, Ok(exchanges.to_vec()));
+    lead_example_net_to(&mut world, [(20, "mx1.example.org"), (10, "mx2.example.org")]);
     let sent = world
         .send_message(&message_to("bob@example.org, carol@example.net"))
         .await;
@@ -428,6 +424,7 @@ async fn a_cancel_ends_what_is_under_way_and_what_waits() {
     let message = message_to(&recipients.join(", "));
     let started = Instant::now();
     let (sent, ()) = tokio::join!(world.send_message(&message), async {
+        // Time is paused, and goes on when all are waiting.
         tokio::time::sleep(Duration::from_secs(1)).await;
         cancel.cancel();
     });
@@ -749,6 +746,7 @@ async fn progress_follows_the_octets_and_a_cancel_in_mid_content_delivers_nothin
     let world = World::new(&[&[(A, Peer::Says(stops))], &[(B, GOOD)]]);
     let (cancel, meter) = (world.cancel.clone(), Arc::clone(&world.meter));
     let (sent, ()) = tokio::join!(world.send_message(&message), async {
+        // Time is paused, and goes on when all are waiting.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let progress = meter.progress();
         assert_eq!((progress.stage, progress.total), (Stage::Content, message.size()));

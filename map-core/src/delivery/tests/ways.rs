@@ -136,3 +136,23 @@ async fn a_source_address_of_somebody_elses_is_named() {
     let sent = World::new(&[&[(A, Peer::NotOurs), (A6, GOOD)]]).send().await;
     sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_our_address_gives_the_other_family_one_turn() {
+    let refuses = Peer::Says(&["220 r", "250 h", "550 5.7.25 no reverse name", "221 b"]);
+    let sent = World::new(&[&[(A, refuses.clone()), (A6, GOOD), (B, GOOD)]])
+        .send()
+        .await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert_eq!(sent.connected, [A, A6]);
+
+    let sent = World::new(&[&[(A, refuses.clone()), (A6, refuses.clone())], &[(B, GOOD)]])
+        .send()
+        .await;
+    sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, Some("5.7.25"));
+    assert_eq!(sent.connected, [A, A6]);
+
+    let sent = World::new(&[&[(A, refuses)], &[(B, GOOD)]]).send().await;
+    sent.assert("RE_SERVICE_DENIED.", Delivered::No, false, Some("5.7.25"));
+    assert_eq!(sent.connected, [A]);
+}
