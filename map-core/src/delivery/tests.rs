@@ -204,6 +204,13 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
             "close" => return,
             "hang" => pending().await,
             reply => {
+                let reply = match reply.strip_prefix("after 400 s ") {
+                    Some(reply) => {
+                        tokio::time::sleep(Duration::from_secs(400)).await;
+                        reply
+                    }
+                    None => reply,
+                };
                 in_content = reply.starts_with("354");
                 let reply = format!("{}\r\n", reply.replace('|', "\r\n"));
                 let written = stream.write_all(reply.as_bytes()).await;

@@ -353,3 +353,28 @@ async fn a_verdict_that_is_there_already_beats_the_cancel() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_left_behind_a_slow_content_has_the_time_to_start_anew() {
+    let slow: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "451 4.2.0 later",
+        "354 d",
+        "after 400 s 250 ok",
+        "221 b",
+    ];
+    let mut world = World::new(&[&[(A, Peer::Says(slow))], &[(B, GOOD)]]);
+    world.deadlines = Deadlines::default();
+    let message = super::recipients::message_to("bob@example.org, dave@example.org");
+    let sent = world.send_message(&message).await;
+    assert_eq!(
+        sent.report.reply(),
+        &MapReply::Success,
+        "{}",
+        sent.report.transcript()
+    );
+    assert_eq!(sent.connected, [A, B]);
+}

@@ -6,7 +6,7 @@ use crate::message::{AddressList, BodyType, Builder, Part, Raw};
 use crate::smtp::{Notify, Ret};
 
 /// A message to these, as a person writes them.
-fn message_to(recipients: &str) -> Message {
+pub(super) fn message_to(recipients: &str) -> Message {
     Builder::new()
         .from("alice@example.com".parse::<AddressList>().expect("a sender"))
         .to(recipients.parse::<AddressList>().expect("recipients"))
