@@ -378,3 +378,29 @@ async fn who_is_left_behind_a_slow_content_has_the_time_to_start_anew() {
     );
     assert_eq!(sent.connected, [A, B]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_second_session_that_comes_less_far_takes_nothing_back() {
+    let crowded: &[&str] = &[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "452 4.5.3 too many",
+        "354 d",
+        "250 ok",
+        "close",
+    ];
+    let closes: &[&str] = &["220 r", "250 h", "close"];
+    let world = World::new(&[&[(A, Peer::Says(crowded)), (A, Peer::Says(closes))]]);
+    let message = super::recipients::message_to("bob@example.org, dave@example.org");
+    let sent = world.send_message(&message).await;
+    let replies: Vec<String> = sent
+        .report
+        .recipients()
+        .iter()
+        .map(|recipient| recipient.reply().to_string())
+        .collect();
+    assert_eq!(replies, ["RE_SUCCESS.", "RE_BADREPLY: <452>."]);
+    assert_eq!(sent.connected[..2], [A, A]);
+}
