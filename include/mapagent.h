@@ -159,6 +159,16 @@ enum map_reply
      * The library was called wrongly; map_last_reply() says how.
      */
     RE_MISUSE = 67,
+    /**
+     * Some recipients have the mail and the others do not, for certain. Send it again to the others only, or some receive
+     * it twice: map_report_reply() says who has it.
+     */
+    RE_PARTIAL = 68,
+    /**
+     * This machine or the caller's data failed, not the network and not the library: no descriptor, thread, memory or
+     * space left, a file or a reader that cannot be read. map_last_reply() says what.
+     */
+    RE_LOCAL = 69,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -966,9 +976,9 @@ const char *map_reply_text(int32_t reply);
 /**
  * May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
  *
- * RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY and RE_SERVICE_DENIED have temporary and lasting causes, so the answer for
- * them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN it is MAP_NO, because sending again may deliver
- * twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
+ * RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY, RE_SERVICE_DENIED and RE_LOCAL have temporary and lasting causes, so the
+ * answer for them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN and RE_PARTIAL it is MAP_NO, because
+ * sending again may deliver twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
  *
  * @param reply any number.
  * @return MAP_NO or MAP_UNKNOWN; MAP_UNKNOWN for a number that is no reply. No reply is always worth a repeat, so

@@ -38,6 +38,12 @@ pub enum map_reply {
     RE_INTERNAL = 66,
     /// The library was called wrongly; map_last_reply() says how.
     RE_MISUSE = 67,
+    /// Some recipients have the mail and the others do not, for certain. Send it again to the others only, or some receive
+    /// it twice: map_report_reply() says who has it.
+    RE_PARTIAL = 68,
+    /// This machine or the caller's data failed, not the network and not the library: no descriptor, thread, memory or
+    /// space left, a file or a reader that cannot be read. map_last_reply() says what.
+    RE_LOCAL = 69,
 }
 
 impl From<MapReplyCode> for map_reply {
@@ -54,6 +60,8 @@ impl From<MapReplyCode> for map_reply {
             MapReplyCode::Uncertain => Self::RE_UNCERTAIN,
             MapReplyCode::Cancelled => Self::RE_CANCELLED,
             MapReplyCode::Misuse => Self::RE_MISUSE,
+            MapReplyCode::Partial => Self::RE_PARTIAL,
+            MapReplyCode::Local => Self::RE_LOCAL,
             // A code that the core has and C has not would be a fault of ours; the test below finds it.
             MapReplyCode::Internal | _ => Self::RE_INTERNAL,
         }
@@ -124,16 +132,16 @@ pub extern "C" fn map_reply_text(reply: i32) -> *const c_char {
 
 /// May the same mail succeed if it is sent again later, unchanged? This is what the number alone can tell.
 ///
-/// RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY and RE_SERVICE_DENIED have temporary and lasting causes, so the answer for
-/// them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN it is MAP_NO, because sending again may deliver
-/// twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
+/// RE_DNS_FAIL, RE_SERVER_UNREACH, RE_BADREPLY, RE_SERVICE_DENIED and RE_LOCAL have temporary and lasting causes, so the
+/// answer for them is MAP_UNKNOWN: ask map_report_is_transient(). For RE_UNCERTAIN and RE_PARTIAL it is MAP_NO, because
+/// sending again may deliver twice; for RE_PORT_BLOCKED it is MAP_NO, because somebody has to open the port first.
 ///
 /// @param reply any number.
 /// @return MAP_NO or MAP_UNKNOWN; MAP_UNKNOWN for a number that is no reply. No reply is always worth a repeat, so
 ///         MAP_YES does not occur today: compare with MAP_NO before giving up.
 #[unsafe(no_mangle)]
 pub extern "C" fn map_reply_is_transient(reply: i32) -> map_answer {
-    const LASTING: [MapReplyCode; 8] = [
+    const LASTING: [MapReplyCode; 9] = [
         MapReplyCode::Success,
         MapReplyCode::NoEmpty,
         MapReplyCode::InvalidFormat,
@@ -142,6 +150,7 @@ pub extern "C" fn map_reply_is_transient(reply: i32) -> map_answer {
         MapReplyCode::Cancelled,
         MapReplyCode::Internal,
         MapReplyCode::Misuse,
+        MapReplyCode::Partial,
     ];
     guarded(map_answer::MAP_UNKNOWN, || {
         if LASTING.iter().any(|code| *code as i32 == reply) {
@@ -165,7 +174,7 @@ fn known(reply: i32) -> Option<&'static Known> {
 }
 
 /// Every reply, in the words of the core.
-static ALL: [Known; 12] = [
+static ALL: [Known; 14] = [
     Known {
         code: MapReplyCode::Success,
         name: c"RE_SUCCESS",
@@ -230,6 +239,18 @@ static ALL: [Known; 12] = [
         name: c"RE_MISUSE",
         text: c"The library was called in a way it does not allow; nothing was sent.",
     },
+    Known {
+        code: MapReplyCode::Partial,
+        name: c"RE_PARTIAL",
+        text: c"Some of the recipients have the message and the others do not; send it again to the others \
+            only, or some receive it twice.",
+    },
+    Known {
+        code: MapReplyCode::Local,
+        name: c"RE_LOCAL",
+        text: c"Something on this computer failed, not the network and not the recipient: a file could not \
+            be read, or no memory, space, thread or open file was left; nothing was delivered.",
+    },
 ];
 
 #[cfg(test)]
@@ -257,8 +278,23 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_may_have_is_never_worth_a_repeat_of_the_whole() {
+        for reply in [
+            map_reply::RE_SUCCESS,
+            map_reply::RE_UNCERTAIN,
+            map_reply::RE_PARTIAL,
+        ] {
+            assert_eq!(map_reply_is_transient(reply as i32), map_answer::MAP_NO);
+        }
+        assert_eq!(
+            map_reply_is_transient(map_reply::RE_LOCAL as i32),
+            map_answer::MAP_UNKNOWN
+        );
+    }
+
+    #[test]
     fn a_number_that_is_no_reply_is_said_to_be_none() {
-        for number in [-1, 8, 63, 68, i32::MIN, i32::MAX] {
+        for number in [-1, 8, 63, 70, i32::MIN, i32::MAX] {
             assert_eq!(name(number), "RE_UNKNOWN");
             assert_eq!(map_reply_is_transient(number), map_answer::MAP_UNKNOWN);
         }

@@ -125,3 +125,11 @@ def test_every_reply_has_its_exception() -> None:
 
     by_stage = {mapagent.RE_SUCCESS, mapagent.RE_BADREPLY, mapagent.RE_SERVICE_DENIED}
     assert set(_BY_REPLY) == set(mapagent.Reply) - by_stage
+
+
+def test_no_handler_of_others_repeats_what_somebody_has() -> None:
+    # Whoever catches one of these tries the whole again: Celery, tenacity and airflow are set up that way.
+    assert not issubclass(mapagent.PartlyDeliveredError, OSError)
+    assert issubclass(mapagent.PartlyDeliveredError, mapagent.MapError)
+    assert issubclass(mapagent.LocalError, OSError)
+    assert not issubclass(mapagent.LocalError, (ConnectionError, TimeoutError, smtplib.SMTPException))

@@ -34,6 +34,10 @@ pub enum MapReplyCode {
     Internal = 66,
     /// `RE_MISUSE`
     Misuse = 67,
+    /// `RE_PARTIAL`
+    Partial = 68,
+    /// `RE_LOCAL`
+    Local = 69,
 }
 
 /// One reply of MAP with what it carries.
@@ -80,6 +84,15 @@ pub enum MapReply {
     Internal,
     /// The interface was used wrongly; how.
     Misuse(String),
+    /// Some recipients have the message and the others do not, for certain; printed `<1 of 2>`.
+    Partial {
+        /// Recipients who have it.
+        accepted: usize,
+        /// All recipients.
+        recipients: usize,
+    },
+    /// This machine or the caller's data failed; what.
+    Local(String),
 }
 
 /// Which of the four fields are empty. `Display` names them as MAP A.2 does, each followed by a comma: `To, Content,`
@@ -111,13 +124,15 @@ impl MapReply {
             Self::Cancelled => MapReplyCode::Cancelled,
             Self::Internal => MapReplyCode::Internal,
             Self::Misuse(_) => MapReplyCode::Misuse,
+            Self::Partial { .. } => MapReplyCode::Partial,
+            Self::Local(_) => MapReplyCode::Local,
         }
     }
 }
 
 impl MapReplyCode {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Success,
         Self::NoEmpty,
         Self::InvalidFormat,
@@ -130,6 +145,8 @@ impl MapReplyCode {
         Self::Cancelled,
         Self::Internal,
         Self::Misuse,
+        Self::Partial,
+        Self::Local,
     ];
 
     /// `RE_SUCCESS`, …
@@ -147,6 +164,8 @@ impl MapReplyCode {
             Self::Cancelled => "RE_CANCELLED",
             Self::Internal => "RE_INTERNAL",
             Self::Misuse => "RE_MISUSE",
+            Self::Partial => "RE_PARTIAL",
+            Self::Local => "RE_LOCAL",
         }
     }
 
@@ -200,6 +219,14 @@ impl MapReplyCode {
             }
             Self::Internal => "There is a fault in the mail library itself; the report says where.",
             Self::Misuse => "The library was called in a way it does not allow; nothing was sent.",
+            Self::Partial => {
+                "Some of the recipients have the message and the others do not; send it again to the others only, \
+                 or some receive it twice."
+            }
+            Self::Local => {
+                "Something on this computer failed, not the network and not the recipient: a file could not be read, \
+                 or no memory, space, thread or open file was left; nothing was delivered."
+            }
         }
     }
 }
@@ -225,7 +252,8 @@ impl fmt::Display for MapReply {
         match self {
             Self::NoEmpty(fields) => write!(f, "{name}: <{fields}>."),
             Self::BadReply(code) => write!(f, "{name}: <{code}>."),
-            Self::InvalidFormat(text) | Self::DnsFail(text) | Self::Misuse(text) => {
+            Self::Partial { accepted, recipients } => write!(f, "{name}: <{accepted} of {recipients}>."),
+            Self::InvalidFormat(text) | Self::DnsFail(text) | Self::Misuse(text) | Self::Local(text) => {
                 write!(f, "{name}: <{}>.", quote::OneLine(text))
             }
             Self::Success
@@ -273,6 +301,8 @@ impl FromStr for MapReply {
             MapReplyCode::InvalidFormat => text().map(Self::InvalidFormat),
             MapReplyCode::DnsFail => text().map(Self::DnsFail),
             MapReplyCode::Misuse => text().map(Self::Misuse),
+            MapReplyCode::Local => text().map(Self::Local),
+            MapReplyCode::Partial => partial(argument).ok_or_else(unfit),
             MapReplyCode::BadReply => reply_code(argument).map(Self::BadReply).ok_or_else(unfit),
             _ => Err(form()),
         }
@@ -294,9 +324,24 @@ impl MapReply {
             | MapReplyCode::InvalidFormat
             | MapReplyCode::DnsFail
             | MapReplyCode::BadReply
-            | MapReplyCode::Misuse => return None,
+            | MapReplyCode::Misuse
+            | MapReplyCode::Partial
+            | MapReplyCode::Local => return None,
         })
     }
+}
+
+fn partial(text: &str) -> Option<MapReply> {
+    // `parse` would take a sign as well.
+    let count = |digits: &str| {
+        let is_number = digits.bytes().all(|octet| octet.is_ascii_digit());
+        is_number.then(|| digits.parse().ok())?
+    };
+    let (accepted, recipients) = text.trim_end_matches(' ').split_once(" of ")?;
+    Some(MapReply::Partial {
+        accepted: count(accepted)?,
+        recipients: count(recipients)?,
+    })
 }
 
 fn reply_code(text: &str) -> Option<ReplyCode> {

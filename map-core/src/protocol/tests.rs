@@ -52,6 +52,13 @@ fn replies_print_as_map_does() {
         (MapReply::Cancelled, "RE_CANCELLED."),
         (MapReply::Internal, "RE_INTERNAL."),
         (MapReply::Misuse("no agent".into()), "RE_MISUSE: <no agent>."),
+        (partial(1, 2), "RE_PARTIAL: <1 of 2>."),
+        (partial(100, 1_000), "RE_PARTIAL: <100 of 1000>."),
+        (
+            MapReply::Local("report.pdf: no such file".into()),
+            "RE_LOCAL: <report.pdf: no such file>.",
+        ),
+        (MapReply::Local("a\nb".into()), r"RE_LOCAL: <a\u{a}b>."),
         // What would break the line, or be mistaken for an escape.
         (invalid(""), "RE_INVALID_FORMAT: <>."),
         (invalid("a\r\nb\0"), r"RE_INVALID_FORMAT: <a\u{d}\u{a}b\u{0}>."),
@@ -87,6 +94,7 @@ fn replies_are_read_as_what_they_mean() {
         ("RE_BADREPLY:<554>.", MapReply::BadReply(ReplyCode(554))),
         ("RE_BADREPLY: <554 >.", MapReply::BadReply(ReplyCode(554))),
         ("RE_DNS_FAIL: <a: <b>.>.", MapReply::DnsFail("a: <b>.".into())),
+        ("RE_PARTIAL: <1 of 2 >.", partial(1, 2)),
     ] {
         assert_eq!(text.parse(), Ok(reply), "{text}");
     }
@@ -116,6 +124,18 @@ fn texts_that_are_no_reply() {
             argument("RE_NO_EMPTY", "To, Content"),
         ),
         ("RE_NO_EMPTY: <Cc,>.", argument("RE_NO_EMPTY", "Cc,")),
+        ("RE_PARTIAL.", form("RE_PARTIAL.")),
+        ("RE_PARTIAL: <>.", argument("RE_PARTIAL", "")),
+        ("RE_PARTIAL: <1>.", argument("RE_PARTIAL", "1")),
+        ("RE_PARTIAL: <1 of>.", argument("RE_PARTIAL", "1 of")),
+        ("RE_PARTIAL: < of 2>.", argument("RE_PARTIAL", " of 2")),
+        ("RE_PARTIAL: <+1 of 2>.", argument("RE_PARTIAL", "+1 of 2")),
+        ("RE_PARTIAL: <1 of -2>.", argument("RE_PARTIAL", "1 of -2")),
+        (
+            "RE_PARTIAL: <1 of 99999999999999999999999>.",
+            argument("RE_PARTIAL", "1 of 99999999999999999999999"),
+        ),
+        ("RE_LOCAL.", form("RE_LOCAL.")),
         ("RE_NO_EMPTY: <,>.", argument("RE_NO_EMPTY", ",")),
         (r"RE_DNS_FAIL: <\u{>.", argument("RE_DNS_FAIL", r"\u{")),
         (r"RE_DNS_FAIL: <\u{}>.", argument("RE_DNS_FAIL", r"\u{}")),
@@ -146,8 +166,8 @@ fn codes_have_numbers_names_and_sentences() {
         assert!(code.description().ends_with('.') && code.description().len() > 20);
     }
     let numbers: Vec<i32> = MapReplyCode::ALL.iter().map(|code| *code as i32).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 64, 65, 66, 67]);
-    for number in [-1, 8, 63, 68, i32::MIN, i32::MAX] {
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 64, 65, 66, 67, 68, 69]);
+    for number in [-1, 8, 63, 70, i32::MIN, i32::MAX] {
         assert_eq!(MapReplyCode::from_i32(number), None);
     }
     assert_eq!(
@@ -305,6 +325,10 @@ fn an_absurd_address_is_cut() {
     assert_eq!(shown(&"😀".repeat(2_000)), format!("{}…", "😀".repeat(320)));
 }
 
+fn partial(accepted: usize, recipients: usize) -> MapReply {
+    MapReply::Partial { accepted, recipients }
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(vec![
@@ -331,6 +355,8 @@ fn any_reply() -> impl Strategy<Value = MapReply> {
         any_text().prop_map(MapReply::InvalidFormat),
         any_text().prop_map(MapReply::DnsFail),
         any_text().prop_map(MapReply::Misuse),
+        any_text().prop_map(MapReply::Local),
+        any::<(usize, usize)>().prop_map(|(accepted, recipients)| partial(accepted, recipients)),
         (0_u16..1_000).prop_map(|code| MapReply::BadReply(ReplyCode(code))),
     ]
 }

@@ -29,8 +29,10 @@ from ._errors import (
     HelloRefusedError,
     InsecureError,
     InternalError,
+    LocalError,
     MapError,
     MisuseError,
+    PartlyDeliveredError,
     PortBlockedError,
     RecipientRefusedError,
     RefusedError,
@@ -72,6 +74,8 @@ RE_UNCERTAIN = Reply.RE_UNCERTAIN
 RE_CANCELLED = Reply.RE_CANCELLED
 RE_INTERNAL = Reply.RE_INTERNAL
 RE_MISUSE = Reply.RE_MISUSE
+RE_PARTIAL = Reply.RE_PARTIAL
+RE_LOCAL = Reply.RE_LOCAL
 
 __all__ = [
     "RE_BADREPLY",
@@ -79,8 +83,10 @@ __all__ = [
     "RE_DNS_FAIL",
     "RE_INTERNAL",
     "RE_INVALID_FORMAT",
+    "RE_LOCAL",
     "RE_MISUSE",
     "RE_NO_EMPTY",
+    "RE_PARTIAL",
     "RE_PORT_BLOCKED",
     "RE_SERVER_UNREACH",
     "RE_SERVICE_DENIED",
@@ -98,12 +104,14 @@ __all__ = [
     "HelloRefusedError",
     "InsecureError",
     "InternalError",
+    "LocalError",
     "Mailbox",
     "MapError",
     "Message",
     "MisuseError",
     "Outcome",
     "Part",
+    "PartlyDeliveredError",
     "Port25Evidence",
     "PortBlockedError",
     "Progress",

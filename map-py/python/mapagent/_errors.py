@@ -103,6 +103,17 @@ class MisuseError(MapError, RuntimeError):
     """The interface was used wrongly."""
 
 
+class PartlyDeliveredError(MapError):
+    """Some recipients have the mail and the others do not, for certain. Send it again to the others only.
+
+    It is no OSError, and so no exception of smtplib, because handlers of those send the whole again.
+    """
+
+
+class LocalError(MapError, OSError):
+    """This machine or the caller's data failed: nothing left of a resource, a file or reader that cannot be read."""
+
+
 class SendInterrupted(KeyboardInterrupt):
     """Ctrl-C during a send. `report` says whether the mail may have gone out before it."""
 
@@ -126,6 +137,8 @@ _BY_REPLY: dict[Reply, type[MapError]] = {
     Reply.RE_CANCELLED: CancelledError,
     Reply.RE_INTERNAL: InternalError,
     Reply.RE_MISUSE: MisuseError,
+    Reply.RE_PARTIAL: PartlyDeliveredError,
+    Reply.RE_LOCAL: LocalError,
 }
 
 _RESPONSE_BY_STAGE: dict[str, type[RefusedError]] = {

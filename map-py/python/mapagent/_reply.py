@@ -30,6 +30,10 @@ class Reply(IntEnum):
     """A fault inside the library."""
     RE_MISUSE = 67
     """The interface was used wrongly."""
+    RE_PARTIAL = 68
+    """Some recipients have the mail and the others do not, for certain. Send it again to the others only."""
+    RE_LOCAL = 69
+    """This machine or the caller's data failed: nothing left of a resource, a file or reader that cannot be read."""
 
     def __str__(self) -> str:
         return self.name
