@@ -14,6 +14,8 @@ pub mod protocol;
 pub mod route;
 pub mod smtp;
 
+mod signals;
+
 pub use address::Mailbox;
 pub use agent::{Agent, Config, Job};
 pub use delivery::{Progress, Relay, RelayError, RelaySecurity, Report, TlsPolicy};

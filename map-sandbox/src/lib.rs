@@ -168,6 +168,7 @@ mod log;
 mod policy_host;
 mod sandbox;
 mod script;
+mod signals;
 mod smtp;
 mod tlsa;
 mod wire;

@@ -19,6 +19,7 @@ use crate::host::{LiveHost, Seat, listen};
 use crate::keys::Keys;
 use crate::log::{Log, Mail, PolicyFetch, Session};
 use crate::policy_host::PolicyHosts;
+use crate::signals::without_signals;
 use crate::world::{Listening, World};
 
 /// Every sandbox of a machine takes its mail port here first, so that no other one gets it, at any address.
@@ -79,12 +80,11 @@ impl Sandbox {
         let log = Log::default();
         let (commands, inbox) = unbounded_channel();
         let (started, start) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("map-sandbox".to_owned())
-            .spawn({
-                let (authority, keys, log) = (Arc::clone(&authority), Arc::clone(&keys), log.clone());
-                move || run(&world, authority, keys, &log, inbox, &started)
-            })?;
+        let thread = std::thread::Builder::new().name("map-sandbox".to_owned());
+        let thread = without_signals(|| {
+            let (authority, keys, log) = (Arc::clone(&authority), Arc::clone(&keys), log.clone());
+            thread.spawn(move || run(&world, authority, keys, &log, inbox, &started))
+        })?;
         let ports = start.recv().map_err(|_| gone())??;
         Ok(Self {
             ports,

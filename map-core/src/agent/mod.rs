@@ -1,14 +1,20 @@
 //! What a caller holds: an agent, its configuration, its jobs.
 //!
-//! An [`Agent`] owns one worker thread with a single-threaded runtime, started with its first job. To send is to
-//! submit a [`Job`] and to wait for its [`Report`]; a job can also be awaited by any executor, and cancelled from
-//! any thread.
+//! An [`Agent`] owns one worker thread with a single-threaded runtime, started with a job when there is none, and ended
+//! when it has had nothing to do for two seconds. To send is to submit a [`Job`] and to wait for its [`Report`]; a job can
+//! also be awaited by any executor, and cancelled from any thread.
+//!
+//! # Signals
+//!
+//! The threads of an agent take none of the program's signals: whoever waits for them by `sigwait` or `signalfd` gets
+//! them all.
 //!
 //! # Fork
 //!
-//! Threads do not survive `fork`. An agent remembers the process it was made in; in a child its jobs answer
-//! `RE_MISUSE` at once, no lock is taken on that path, and nothing of the parent's runtime is touched or joined. The
-//! [default agent](default_agent) is made anew in the child.
+//! Threads do not survive `fork`. An agent remembers the process in which it was first used; in a child of that its jobs
+//! answer `RE_MISUSE` at once, no lock is taken on that path, and nothing of the parent's runtime is touched or joined.
+//! One that was made before `fork`, or before `daemon`, and not used belongs to whoever uses it first. The [default
+//! agent](default_agent) is made anew in the child.
 
 mod config;
 mod default;
@@ -27,9 +33,10 @@ use crate::delivery::{Asked, Cause, Report, rejected};
 use crate::message::{Message, Options};
 use crate::protocol::{self, Fields};
 use job::Task;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use worker::Worker;
+use worker::Workshop;
 
 /// Delivers mail. Cheap to clone, safe to use from any thread.
 ///
@@ -48,18 +55,22 @@ pub struct Agent {
 #[derive(Debug)]
 struct Inner {
     config: Config,
-    process: u32,
-    worker: Mutex<Option<Worker>>,
+    /// In which it was first used; [`NOT_USED`] before that. Set before the lock is taken for the first time, so that a
+    /// child finds the lock held by nobody where it finds no other process.
+    process: AtomicU32,
+    workshop: Mutex<Workshop>,
 }
 
+const NOT_USED: u32 = 0;
+
 impl Agent {
-    /// An agent; its worker starts with the first job.
+    /// An agent; it starts nothing before its first job.
     pub fn new(config: Config) -> Self {
         Self {
             inner: Arc::new(Inner {
                 config,
-                process: std::process::id(),
-                worker: Mutex::new(None),
+                process: AtomicU32::new(NOT_USED),
+                workshop: Mutex::default(),
             }),
         }
     }
@@ -85,7 +96,7 @@ impl Agent {
     /// The same with a `Date:` or `Message-ID:` of the caller's, so that a repeat after `RE_UNCERTAIN` can be
     /// recognised by who receives both.
     pub fn submit_with(&self, fields: Fields<'_>, options: Options) -> Job {
-        if !self.is_of_this_process() {
+        if !self.belongs_here() {
             return Job::done(rejected(
                 Asked::new(fields).into(),
                 &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()),
@@ -139,7 +150,7 @@ impl Agent {
         let started = Instant::now();
         // Its size is counted here and remembered: the worker has other deliveries to look after.
         let asked = Arc::new(Asked::of(&message));
-        if self.is_of_this_process() {
+        if self.belongs_here() {
             self.start(message, asked, started)
         } else {
             Job::done(rejected(asked, &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned())))
@@ -148,14 +159,8 @@ impl Agent {
 
     fn start(&self, message: Message, asked: Arc<Asked>, started: Instant) -> Job {
         let (task, job) = Task::new(message, asked, started, self.inner.config.deadline());
-        let mut worker = self.inner.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        if worker.as_ref().is_none_or(Worker::is_gone) {
-            *worker = Worker::start(&self.inner.config).ok();
-        }
-        // Without a worker (the system gives no thread) the task is dropped here, which ends its job.
-        if let Some(worker) = worker.as_ref() {
-            worker.run(task);
-        }
+        let mut workshop = self.inner.workshop.lock().unwrap_or_else(PoisonError::into_inner);
+        workshop.run(task, &self.inner.config);
         job
     }
 
@@ -164,25 +169,33 @@ impl Agent {
         &self.inner.config
     }
 
-    /// False in a child of the process that made it: its jobs answer `RE_MISUSE` there.
+    /// False in a child of the process that first used it: its jobs answer `RE_MISUSE` there.
     pub fn is_of_this_process(&self) -> bool {
-        self.inner.process == std::process::id()
+        let process = self.inner.process.load(Ordering::Acquire);
+        process == NOT_USED || process == std::process::id()
+    }
+
+    /// Makes it one of this process, unless it is one of another.
+    fn belongs_here(&self) -> bool {
+        let here = std::process::id();
+        let claimed =
+            self.inner
+                .process
+                .compare_exchange(NOT_USED, here, Ordering::AcqRel, Ordering::Acquire);
+        claimed.is_ok() || claimed == Err(here)
     }
 }
 
 pub(crate) const CARRIED_OVER_A_FORK: &str =
-    "this agent was made before a fork; make a new one in the child process";
+    "this agent was used before a fork; make a new one in the child process";
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let worker = self
-            .worker
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if self.process != std::process::id() {
+        let process = *self.process.get_mut();
+        if process != NOT_USED && process != std::process::id() {
+            let workshop = self.workshop.get_mut().unwrap_or_else(PoisonError::into_inner);
             // The thread is not in this process, and the channel to it may be locked for ever.
-            std::mem::forget(worker);
+            std::mem::forget(std::mem::take(workshop));
         }
     }
 }

@@ -67,7 +67,7 @@ fn what_the_client_refuses_never_reaches_the_worker() {
         "RE_INVALID_FORMAT: <407184933qq.com>."
     );
     assert!(
-        agent.inner.worker.lock().expect("unpoisoned").is_none(),
+        !agent.inner.workshop.lock().expect("unpoisoned").has_worker(),
         "no thread was started"
     );
 }
@@ -384,5 +384,83 @@ fn a_message_reaches_each_of_its_recipients_or_none_is_forgotten() {
             .map(RecipientReport::recipient)
             .collect();
         assert_eq!(recipients, ["b@example.org", "c@example.net"]);
+    }
+}
+
+/// Whether the threads of this process with that name take one of the signals that a process is sent.
+#[cfg(target_os = "linux")]
+fn take_signals(name: &str) -> Vec<bool> {
+    let mut found = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").expect("procfs").flatten() {
+        let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").trim() != name {
+            continue;
+        }
+        let status = read("status");
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        // All of 1 to 31 but KILL and STOP, which nobody can block, and those that a fault of the thread raises.
+        let own: u64 = [libc::SIGKILL, libc::SIGSTOP]
+            .iter()
+            .chain(&[
+                libc::SIGBUS,
+                libc::SIGFPE,
+                libc::SIGILL,
+                libc::SIGSEGV,
+                libc::SIGSYS,
+                libc::SIGTRAP,
+            ])
+            .map(|signal| 1 << (signal - 1))
+            .sum();
+        found.push(blocked.expect("a mask") & 0x7fff_ffff != 0x7fff_ffff & !own);
+    }
+    found
+}
+
+/// A reader of the caller's is read in a thread beside the worker.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_takes_the_programs_signals() {
+    let (looked, look) = std::sync::mpsc::channel();
+    let part = crate::message::Part::reader(None, move || {
+        looked.send(take_signals("mapagent")).expect("somebody waits");
+        Ok(Box::new(std::io::empty()))
+    });
+    let message = crate::message::Builder::new()
+        .from("a@example.com".parse::<crate::Mailbox>().expect("a sender"))
+        .to("b@[192.0.2.1]".parse::<crate::Mailbox>().expect("a recipient"))
+        .body(part)
+        .build()
+        .expect("a message");
+    let mut config = Config::new();
+    config.set_connector(Arc::new(Trapper));
+    drop(Agent::new(config).send_message(message));
+    let taking = look.recv_timeout(SOON).expect("the content was opened");
+    assert!(taking.len() >= 2, "the worker and who reads: {taking:?}");
+    assert!(!taking.contains(&true), "{taking:?}");
+}
+
+#[test]
+fn a_worker_without_work_ends_and_what_is_known_stays() {
+    let (agent, gone) = mourned(Dns::Missing);
+    assert_eq!(finish(submit(&agent)), dns_fail());
+    let started = Instant::now();
+    while !agent.inner.workshop.lock().expect("unpoisoned").is_deserted() {
+        assert!(started.elapsed() < SOON, "it stays");
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(gone.try_recv().is_err(), "the resolver outlives the worker");
+    assert_eq!(finish(submit(&agent)), dns_fail());
+    drop(agent);
+    assert!(gone.try_recv().is_ok());
+}
+
+/// Each comes at about the time at which the worker ends for want of work, a little earlier or later.
+#[test]
+fn no_job_is_lost_at_the_end_of_a_worker() {
+    let agent = agent(Dns::Missing);
+    for round in 0..100 {
+        thread::sleep(Duration::from_micros(19_000 + round * 30));
+        assert_eq!(finish(submit(&agent)), dns_fail());
     }
 }

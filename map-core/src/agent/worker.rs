@@ -8,6 +8,7 @@ use crate::dkim::DkimSigner;
 use crate::net::{HttpsFetcher, Limits, Port25};
 use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, Resolver};
+use crate::signals::without_signals;
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
@@ -25,10 +26,66 @@ thread_local! {
     static ON_A_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
+/// How long a worker without work stays. A program whose `main` leaves by `pthread_exit` ends with its last thread, so an
+/// idle one must not stay for ever. A new one costs a fraction of a millisecond, and what is known is kept by the agent.
+const IDLE: Duration = if cfg!(test) {
+    Duration::from_millis(20)
+} else {
+    Duration::from_secs(2)
+};
+
+/// Where an agent's work is done: the worker, while there is one, and what outlives it.
+#[derive(Debug, Default)]
+pub(super) struct Workshop {
+    /// With what was learnt of the DNS, of policies and of hosts; made for the first job.
+    environment: Option<Arc<Environment>>,
+    worker: Option<Worker>,
+}
+
+impl Workshop {
+    /// Hands a task to the worker, which is started where there is none.
+    ///
+    /// The one that is there may be ending at this moment, of idleness or of a fault. Then it gives the task back, for a
+    /// new one. Where the system gives no thread the task is dropped, which ends its job.
+    pub(super) fn run(&mut self, mut task: Task, config: &Config) {
+        if let Some(worker) = self.worker.take() {
+            let Some(given_back) = worker.run(task) else {
+                self.worker = Some(worker);
+                return;
+            };
+            task = given_back;
+            worker.leave();
+        }
+        let environment = self
+            .environment
+            .get_or_insert_with(|| Arc::new(environment(config)));
+        if let Ok(worker) = Worker::start(config, Arc::clone(environment)) {
+            // A worker that could not even begin drops the task, which ends its job.
+            drop(worker.run(task));
+            self.worker = Some(worker);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_worker(&self) -> bool {
+        self.worker.is_some()
+    }
+
+    /// The thread of the worker has ended, or there was none.
+    #[cfg(test)]
+    pub(super) fn is_deserted(&self) -> bool {
+        self.worker
+            .as_ref()
+            .and_then(|worker| worker.thread.as_ref())
+            .is_none_or(JoinHandle::is_finished)
+    }
+}
+
 /// A thread with a runtime. When this is dropped it finishes what it was given, and ends: an idle one at once, and
-/// whoever drops it sees it gone; one that is busy by itself, and nobody waits for it.
+/// whoever drops it sees it gone; one that is busy by itself, and nobody waits for it. One that has nothing to do for
+/// [`IDLE`] ends by itself, too.
 #[derive(Debug)]
-pub(super) struct Worker {
+struct Worker {
     tasks: Option<mpsc::UnboundedSender<Task>>,
     thread: Option<JoinHandle<()>>,
     /// Shared with every task that is not finished.
@@ -36,29 +93,29 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(config: &Config) -> io::Result<Self> {
-        let environment = Arc::new(environment(config));
+    fn start(config: &Config, environment: Arc<Environment>) -> io::Result<Self> {
         let start_timeout = config.start_timeout;
         let signers = config.dkim_signers.as_slice().into();
         let (tasks, queue) = mpsc::unbounded_channel();
-        let thread = std::thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
-            .spawn(move || {
-                ON_A_WORKER.set(true);
-                // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
-                // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
-                let runtime = runtime::Builder::new_current_thread()
-                    .enable_io()
-                    // As this one's: what is printed of a panic in it is known by the name.
-                    .thread_name(THREAD_NAME)
-                    .enable_time()
-                    .build();
-                if let Ok(runtime) = runtime {
-                    runtime.block_on(work(queue, environment, signers, start_timeout));
-                    // A thread that signs or reads a content may be held up by its source, and nobody is to wait for that.
-                    runtime.shutdown_timeout(Duration::from_secs(1));
-                }
-            })?;
+        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned());
+        let work = move || {
+            ON_A_WORKER.set(true);
+            // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
+            // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_io()
+                // As this one's: what is printed of a panic in it is known by the name.
+                .thread_name(THREAD_NAME)
+                .enable_time()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(self::work(queue, environment, signers, start_timeout));
+                // A thread that signs or reads a content may be held up by its source, and nobody is to wait for that.
+                runtime.shutdown_timeout(Duration::from_secs(1));
+            }
+        };
+        // The threads that the runtime starts for files and readers are started by this one, and inherit from it.
+        let thread = without_signals(|| thread.spawn(work))?;
         Ok(Self {
             tasks: Some(tasks),
             thread: Some(thread),
@@ -66,17 +123,18 @@ impl Worker {
         })
     }
 
-    /// Its thread has ended, which only a fault of ours can do.
-    pub(super) fn is_gone(&self) -> bool {
-        self.tasks.as_ref().is_none_or(mpsc::UnboundedSender::is_closed)
+    /// Gives it a task; the task comes back if it takes no more.
+    fn run(&self, mut task: Task) -> Option<Task> {
+        let Some(tasks) = &self.tasks else {
+            return Some(task);
+        };
+        task.keep_busy(Arc::clone(&self.busy));
+        tasks.send(task).err().map(|given_back| given_back.0)
     }
 
-    pub(super) fn run(&self, mut task: Task) {
-        task.keep_busy(Arc::clone(&self.busy));
-        // A worker that is gone drops the task, which ends its job.
-        if let Some(tasks) = &self.tasks {
-            drop(tasks.send(task));
-        }
+    /// Lets go of one that is ending: nobody waits for it.
+    fn leave(mut self) {
+        self.thread = None;
     }
 }
 
@@ -142,6 +200,8 @@ async fn work(
     let mut running = JoinSet::new();
     loop {
         tokio::select! {
+            // What has come is looked at before the time: a job may be handed over as the time ends.
+            biased;
             task = queue.recv() => match task {
                 Some(task) => {
                     let (environment, signers) = (Arc::clone(&environment), Arc::clone(&signers));
@@ -151,6 +211,10 @@ async fn work(
             },
             // A task that panicked was dropped while unwinding, which ended its job with RE_INTERNAL.
             Some(_) = running.join_next() => {}
+            () = tokio::time::sleep(IDLE), if running.is_empty() && !environment.learns() => {
+                // From here on a task goes back to whoever hands it over. One that came before is still done.
+                queue.close();
+            }
         }
     }
     while running.join_next().await.is_some() {}

@@ -73,3 +73,12 @@ pub(crate) struct Environment {
     /// Whom all mail is handed to, if not the recipients' own hosts.
     pub(crate) relay: Option<Relay>,
 }
+
+impl Environment {
+    /// Something is being looked up that is nobody's delivery, to be known to the next.
+    pub(crate) fn learns(&self) -> bool {
+        self.mta_sts
+            .as_ref()
+            .is_some_and(|source| source.known.is_looking_up())
+    }
+}

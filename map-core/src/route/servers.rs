@@ -8,8 +8,9 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
 use hickory_resolver::{NameServerPool, PoolContext, ResponseCache, TlsConfig, TtlConfig};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::{self, Handle};
 
 /// How long a name server may take for one try, UDP with its repeats and TCP together.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +25,14 @@ pub(super) struct Servers {
     plain: ResponseCache,
     /// The same with it: with signatures.
     signed: ResponseCache,
+    configs: Vec<NameServerConfig>,
+    context: Arc<PoolContext>,
+    pools: Mutex<Option<Arc<Pools>>>,
+}
+
+/// The servers, with the connections of one runtime.
+struct Pools {
+    runtime: runtime::Id,
     /// All servers: the fastest is asked first.
     all: Pool,
     /// Each server alone, in the order of the configuration.
@@ -48,27 +57,44 @@ impl Servers {
         let (plain, signed) = (cache(), cache());
         let tls = TlsConfig::new().map_err(|error| LookupError::Configuration(error.to_string()))?;
         let context = Arc::new(PoolContext::new(options, tls));
-        let pool = |servers: Vec<NameServerConfig>, retries: usize| {
-            let pool =
-                NameServerPool::from_config(servers, Arc::clone(&context), TokioRuntimeProvider::default());
-            RetryDnsHandle::new(pool, retries)
-        };
-        let each = servers
-            .iter()
-            .map(|server| pool(vec![server.clone()], 0))
-            .collect();
         Ok(Self {
             plain,
             signed,
-            all: pool(servers, RETRIES),
-            each,
+            configs: servers,
+            context,
+            pools: Mutex::new(None),
         })
     }
 
     /// How many servers there are.
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
-        self.each.len()
+        self.configs.len()
+    }
+
+    /// The servers by connections of this runtime. Those of another are dead as soon as it ends, and a question that went
+    /// over one would be lost.
+    fn pools(&self) -> Arc<Pools> {
+        let runtime = Handle::current().id();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*pools {
+            Some(pools) if pools.runtime == runtime => Arc::clone(pools),
+            _ => Arc::clone(pools.insert(Arc::new(self.connect(runtime)))),
+        }
+    }
+
+    fn connect(&self, runtime: runtime::Id) -> Pools {
+        let pool = |servers: Vec<NameServerConfig>, retries: usize| {
+            let context = Arc::clone(&self.context);
+            let pool = NameServerPool::from_config(servers, context, TokioRuntimeProvider::default());
+            RetryDnsHandle::new(pool, retries)
+        };
+        let each = self.configs.iter();
+        Pools {
+            runtime,
+            each: each.map(|server| pool(vec![server.clone()], 0)).collect(),
+            all: pool(self.configs.clone(), RETRIES),
+        }
     }
 
     /// The answer to one question: out of the cache, or from the servers.
@@ -98,9 +124,10 @@ impl Servers {
     /// The pool takes the first reply for the last word, even if it is SERVFAIL or REFUSED and another server of the
     /// configuration would know better: they are asked in turn then, as the C library does it.
     async fn ask_servers(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
-        let first = ask_pool(&self.all, query, signatures).await;
-        if self.each.len() > 1 && matches!(blame_in(&first), Some(LookupError::Failed(_))) {
-            for server in &self.each {
+        let pools = self.pools();
+        let first = ask_pool(&pools.all, query, signatures).await;
+        if pools.each.len() > 1 && matches!(blame_in(&first), Some(LookupError::Failed(_))) {
+            for server in &pools.each {
                 let other = ask_pool(server, query, signatures).await;
                 if blame_in(&other).is_none_or(|error| !error.is_transient()) {
                     return other;

@@ -233,6 +233,11 @@ impl MtaSts {
         lock(&self.shared.cache).instead(domain, problem, Instant::now())
     }
 
+    /// A look-up is under way, whether somebody waits for it or not.
+    pub(crate) fn is_looking_up(&self) -> bool {
+        !lock(&self.shared.flights).is_empty()
+    }
+
     /// Joins the look-up that is under way, or begins one.
     fn flight(
         &self,
