@@ -258,6 +258,7 @@ impl Builder {
             lesser: lesser.into(),
             warnings: Arc::default(),
             wishes: Arc::default(),
+            depth: body.depth(),
         })
     }
 

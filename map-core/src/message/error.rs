@@ -1,6 +1,7 @@
 //! Why a message cannot be built.
 
 use super::encode::Unfit;
+use super::part::MAX_NESTING;
 
 /// Why what a [`Builder`](super::Builder) was given is no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +39,8 @@ pub enum BuildError {
     // > containing the field name "Sender" and a single mailbox specification, MUST appear in the message.
     #[error("there are several addresses in {0}, and the one who sends it is not named")]
     NoSender(&'static str),
-    /// Parts in parts in parts.
-    #[error("the parts are nested too deeply")]
+    /// Parts in parts in parts, or messages in messages: more than [`MAX_NESTING`].
+    #[error("parts are nested more than {MAX_NESTING} deep")]
     TooDeep,
     /// [`Builder::body`](super::Builder::body) beside a text, HTML or something in it.
     #[error("a body made of parts and a text cannot both be the body")]

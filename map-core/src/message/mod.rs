@@ -167,7 +167,7 @@ pub use multipart::Multipart;
 pub(crate) use needs::SMTPUTF8;
 pub use needs::{LineTrouble, Needs, Reason, Unmet, Warning};
 pub use origin::SourceError;
-pub use part::{Disposition, Part};
+pub use part::{Disposition, MAX_NESTING, Part};
 pub use raw::{BlindCopies, Raw, RawError};
 pub use resent::Resent;
 pub use text::{Content, Subject, TextError};
@@ -193,6 +193,8 @@ pub struct Message {
     lesser: Arc<[Arc<Form>]>,
     warnings: Arc<[Warning]>,
     wishes: Arc<Wishes>,
+    /// How many parts and messages are nested in it.
+    depth: usize,
 }
 
 /// The octets of a message for one kind of host.
@@ -284,6 +286,7 @@ impl Message {
             lesser: Arc::default(),
             warnings: Arc::default(),
             wishes: Arc::default(),
+            depth: 0,
         }
     }
 

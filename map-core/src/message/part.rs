@@ -42,6 +42,8 @@ pub struct Part {
     file_name: Option<FileName>,
     pub(super) content_id: Option<MessageId>,
     description: Option<Subject>,
+    /// How many parts and messages are nested in it.
+    depth: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,9 @@ enum Matter {
     Message(Box<Message>),
     Multipart(Multipart, Vec<Part>),
     Text(Content),
+    /// In place of parts or a message nested deeper than [`MAX_NESTING`]: they are let go at once, since already to drop
+    /// them takes a stack as deep as they are.
+    TooDeep,
 }
 
 /// `Content-Disposition` ([RFC 2183](https://www.rfc-editor.org/rfc/rfc2183)): how a reader presents a part.
@@ -71,6 +76,21 @@ impl Part {
             file_name: None,
             content_id: None,
             description: None,
+            depth: 0,
+        }
+    }
+
+    /// With parts or a message in it, the deepest of them `inner` deep.
+    fn nesting(matter: Matter, inner: usize) -> Self {
+        let depth = inner.saturating_add(1);
+        let matter = if depth > MAX_NESTING {
+            Matter::TooDeep
+        } else {
+            matter
+        };
+        Self {
+            depth,
+            ..Self::new(matter, None)
         }
     }
 
@@ -125,13 +145,36 @@ impl Part {
     }
 
     /// A message in the message: `message/rfc822`, or `message/global` if its header is not ASCII.
+    ///
+    /// Nested deeper than [`MAX_NESTING`] it is none: see [`check_nesting`](Self::check_nesting).
     pub fn message(message: Message) -> Self {
-        Self::new(Matter::Message(Box::new(message)), None)
+        let depth = message.depth;
+        Self::nesting(Matter::Message(Box::new(message)), depth)
     }
 
     /// Several parts as one.
+    ///
+    /// Nested deeper than [`MAX_NESTING`] they are none: see [`check_nesting`](Self::check_nesting).
     pub fn multipart(kind: Multipart, parts: impl IntoIterator<Item = Part>) -> Self {
-        Self::new(Matter::Multipart(kind, parts.into_iter().collect()), None)
+        let parts: Vec<Part> = parts.into_iter().collect();
+        let depth = parts.iter().map(|part| part.depth).max().unwrap_or_default();
+        Self::nesting(Matter::Multipart(kind, parts), depth)
+    }
+
+    /// Says now what [`Builder::build`](super::Builder::build) would say of a part that is nested too deeply.
+    ///
+    /// # Errors
+    /// [`BuildError::TooDeep`]: it is nested deeper than [`MAX_NESTING`].
+    pub fn check_nesting(&self) -> Result<(), BuildError> {
+        if self.depth > MAX_NESTING {
+            return Err(BuildError::TooDeep);
+        }
+        Ok(())
+    }
+
+    /// How many parts and messages are nested in it.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Says what it is, if it is a text or data. For data it is else told by the name of the file, and
@@ -178,7 +221,7 @@ impl Part {
     pub(super) fn essence(&self) -> String {
         match (&self.matter, &self.media_type) {
             (Matter::Multipart(kind, _), _) => kind.essence().to_owned(),
-            (Matter::Message(_), _) => "message/rfc822".to_owned(),
+            (Matter::Message(_) | Matter::TooDeep, _) => "message/rfc822".to_owned(),
             (_, Some(media_type)) => media_type.essence().to_owned(),
             (_, None) => self.media_type_by_name().essence().to_owned(),
         }
@@ -199,9 +242,6 @@ impl Part {
 
     /// The header fields that describe it, and its body.
     pub(super) fn compose(&self, way: Way) -> Result<Composed, BuildError> {
-        if way.depth > MAX_DEPTH {
-            return Err(BuildError::TooDeep);
-        }
         match &self.matter {
             Matter::Data(origin) => self.compose_data(origin, way),
             Matter::Message(message) => Ok(self.compose_message(message, way)),
@@ -216,6 +256,7 @@ impl Part {
                 })
             }
             Matter::Text(content) => self.compose_text(content, way),
+            Matter::TooDeep => Err(BuildError::TooDeep),
         }
     }
 
@@ -365,8 +406,9 @@ impl Part {
     }
 }
 
-/// How deep parts may be nested: further than any program nests them, and not so far that reading them takes a stack.
-const MAX_DEPTH: usize = 50;
+/// How deep parts and messages may be nested: further than any program nests them, and not so far that reading or dropping
+/// them takes a stack.
+pub const MAX_NESTING: usize = 50;
 
 /// For what kind of host a part is composed.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 /// A subject: well-formed UTF-8 without NUL, CR or LF.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject(Arc<str>);
+pub struct Subject(Arc<String>);
 
 /// A content: well-formed UTF-8 without NUL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content(Arc<str>);
+pub struct Content(Arc<String>);
 
 /// What makes a text unfit for an e-mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum TextError {
     /// CR or LF in a subject or a name.
     #[error("there is a line end at position {0}, and this is one line")]
     LineEnd(usize),
+    /// No room in this machine's memory, or in what the process may take of it, for a copy of so many octets.
+    #[error("there is no memory for its {0} octets")]
+    NoMemory(usize),
     /// NUL.
     #[error("there is a NUL octet at position {0}, which no e-mail can carry")]
     Nul(usize),
@@ -35,6 +38,15 @@ fn utf8_without_nul(octets: &[u8]) -> Result<&str, TextError> {
         Some(position) => Err(TextError::Nul(position)),
         None => Ok(text),
     }
+}
+
+/// A copy of a text of any length: a program that hands over more than there is memory for is told so, and not ended.
+fn copied(text: &str) -> Result<Arc<String>, TextError> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len())
+        .map_err(|_| TextError::NoMemory(text.len()))?;
+    copy.push_str(text);
+    Ok(Arc::new(copy))
 }
 
 /// A text of one line: well-formed UTF-8 without NUL, CR or LF.
@@ -50,9 +62,9 @@ impl Subject {
     /// Takes a subject as it came from the caller.
     ///
     /// # Errors
-    /// When it holds what a subject cannot.
+    /// When it holds what a subject cannot, or there is no memory for it.
     pub fn parse(octets: &[u8]) -> Result<Self, TextError> {
-        line_of_text(octets).map(|text| Self(text.into()))
+        line_of_text(octets).and_then(copied).map(Self)
     }
 
     /// The text.
@@ -64,15 +76,15 @@ impl Subject {
 impl Content {
     /// A content without a character.
     pub(super) fn empty() -> Self {
-        Self("".into())
+        Self(Arc::default())
     }
 
     /// Takes a content as it came from the caller.
     ///
     /// # Errors
-    /// When it holds what no e-mail can carry.
+    /// When it holds what no e-mail can carry, or there is no memory for it.
     pub fn parse(octets: &[u8]) -> Result<Self, TextError> {
-        utf8_without_nul(octets).map(|text| Self(text.into()))
+        utf8_without_nul(octets).and_then(copied).map(Self)
     }
 
     /// The text.

@@ -33,7 +33,7 @@ pub struct CheckedFields {
 /// A check of the client that failed (MAP 4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckFailure {
-    /// `RE_NO_EMPTY` or `RE_INVALID_FORMAT`.
+    /// `RE_NO_EMPTY` or `RE_INVALID_FORMAT`; `RE_LOCAL` where there is no memory for a field.
     pub reply: MapReply,
     /// What is wrong, for a person: a lower-case phrase.
     pub reason: String,
@@ -107,10 +107,19 @@ fn address(field: &str, octets: &[u8]) -> Result<Mailbox, CheckFailure> {
 }
 
 fn text_failure(field: &str, error: TextError) -> CheckFailure {
+    let reply = match error {
+        TextError::NoMemory(octets) => MapReply::Local(no_memory(field, octets)),
+        _ => MapReply::InvalidFormat(field.into()),
+    };
     CheckFailure {
-        reply: MapReply::InvalidFormat(field.into()),
+        reply,
         reason: format!("{field} cannot be sent: {error}"),
     }
+}
+
+/// What `RE_LOCAL` prints of something of the caller's that there is no memory for.
+pub(super) fn no_memory(of: &str, octets: usize) -> String {
+    format!("no memory for the {octets} octets of {of}")
 }
 
 /// The address given, without the blanks around it, as text and not without end.

@@ -80,6 +80,9 @@ pub enum CommandError {
     /// A command that takes none came with a field.
     #[error("{0} takes no field: {0}.")]
     FieldUnexpected(Keyword),
+    /// No room in this machine's memory, or in what the process may take of it, for a field of so many octets.
+    #[error("there is no memory for the {1} octets of {0}")]
+    NoMemory(Keyword, usize),
     /// The end is missing: `>.` behind a field, or a full stop.
     #[error(
         "{0} has no end: a command ends in a full stop, behind its closing angle bracket if it has a field"
@@ -130,10 +133,10 @@ impl Command {
             .and_then(|rest| rest.strip_prefix(b"<"));
         let field = || match bracketed {
             None => Err(CommandError::FieldMissing(keyword)),
-            Some(rest) => rest
-                .strip_suffix(b">.")
-                .map(<[u8]>::to_vec)
-                .ok_or(CommandError::Unended(keyword)),
+            Some(rest) => {
+                let field = rest.strip_suffix(b">.").ok_or(CommandError::Unended(keyword))?;
+                copied(field).ok_or(CommandError::NoMemory(keyword, field.len()))
+            }
         };
         let without_field = |command| match rest {
             b"." => Ok(command),
@@ -178,6 +181,14 @@ impl Command {
             None => [name, b"."].concat(),
         }
     }
+}
+
+/// A copy of a field of any length; `None` where there is no memory for it.
+fn copied(field: &[u8]) -> Option<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(field.len()).ok()?;
+    copy.extend_from_slice(field);
+    Some(copy)
 }
 
 impl FromStr for Command {

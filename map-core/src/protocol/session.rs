@@ -1,6 +1,7 @@
 //! The client session of MAP 4.1, as a GUI speaks it.
 
-use super::{CheckFailure, CheckedFields, Command, Fields, Keyword, MapReply, check};
+use super::check::no_memory;
+use super::{CheckFailure, CheckedFields, Command, CommandError, Fields, Keyword, MapReply, check};
 
 /// One client's side of the protocol: it takes commands and says what follows from each.
 ///
@@ -37,7 +38,7 @@ pub struct Session {
 pub enum Step {
     /// Nothing to say; more commands are expected.
     Continue,
-    /// The command was not in order; nothing has changed.
+    /// The command was not in order, or there is no memory for it; nothing has changed.
     Misuse(MapReply),
     /// `CMD_END`, and a check failed: show its reply.
     CheckFailed(CheckFailure),
@@ -92,6 +93,9 @@ impl Session {
     pub fn command(&mut self, text: &[u8]) -> Step {
         let command = match Command::parse(text) {
             Ok(command) => command,
+            Err(CommandError::NoMemory(of, octets)) => {
+                return Step::Misuse(MapReply::Local(no_memory(of.as_str(), octets)));
+            }
             Err(error) => return self.misuse(&error.to_string()),
         };
         let (phase, step) = match (std::mem::take(&mut self.phase), command) {

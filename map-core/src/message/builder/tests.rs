@@ -1,4 +1,4 @@
-use super::super::{Disposition, FieldError, MediaType, Needs, TransferEncoding, Unfit};
+use super::super::{Disposition, FieldError, MAX_NESTING, MediaType, Needs, TransferEncoding, Unfit};
 use super::*;
 use std::io::Read;
 
@@ -278,6 +278,41 @@ fn what_does_not_fit_together() {
         assert_eq!(builder.build().unwrap_err(), error);
     }
     assert!(matches!(Field::new("To", "b"), Err(FieldError::Reserved(_))));
+}
+
+/// As deep as a program in a loop can nest them: it takes neither a stack nor time that grows with the square.
+#[test]
+fn parts_and_messages_nested_without_end_are_refused_and_let_go() {
+    let in_multipart = |part: Part| Part::multipart(Multipart::Mixed, [part]);
+    let nested = |levels| {
+        (0..levels).fold(Part::text("inside".parse().unwrap()), |part, _| {
+            in_multipart(part)
+        })
+    };
+    assert_eq!(nested(20_000).check_nesting(), Err(BuildError::TooDeep));
+    assert_eq!(
+        plain().body(nested(20_000)).build().unwrap_err(),
+        BuildError::TooDeep
+    );
+    let deepest = nested(MAX_NESTING);
+    assert_eq!(deepest.check_nesting(), Ok(()));
+    let whole = plain().body(deepest.clone()).build().unwrap();
+    assert!(read(&whole).contains("inside"));
+    assert_eq!(
+        plain().body(in_multipart(deepest)).build().unwrap_err(),
+        BuildError::TooDeep
+    );
+
+    let mut message = plain().body(nested(1)).build().unwrap();
+    let mut levels = 1;
+    let error = loop {
+        match plain().body(Part::message(message)).build() {
+            Ok(around) => message = around,
+            Err(error) => break error,
+        }
+        levels += 1;
+    };
+    assert_eq!((error, levels), (BuildError::TooDeep, MAX_NESTING));
 }
 
 #[test]

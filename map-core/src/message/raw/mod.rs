@@ -306,6 +306,7 @@ impl Raw {
             lesser: Arc::default(),
             warnings: warnings.into(),
             wishes: Arc::default(),
+            depth: 0,
         })
     }
 
