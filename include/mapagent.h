@@ -55,9 +55,12 @@
  *   Callbacks  A comment says which thread calls a function of yours. None may leave by longjmp() or an exception.
  *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
  *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
- *   Processes  After fork() the child can use everything but its parent's agents, and sessions that send by them.
- *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. It stays
- *              loaded after dlclose(), because a thread of its own may be running.
+ *   Processes  After fork() the child can use everything but agents that its parent has used, and sessions that send by
+ *              them.
+ *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. Its threads
+ *              block all signals but those of faults, and end when they have nothing to do. A call leaves errno as it was,
+ *              and a thread that is cancelled finishes its call first. The library stays loaded after dlclose(), because
+ *              a thread of its own may be running.
  *   Older code A program compiled with this header runs with every later library of the same SONAME.
  */
 
@@ -758,13 +761,19 @@ typedef int32_t map_ret;
  * Delivers mail by a configuration of its own. Made by map_agent_new(), freed by map_agent_free().
  *
  * Any number of threads may use it at once; freeing it is for one thread, after the others are done with it. A child
- * that fork() makes must not use its parent's agent: it is answered RE_MISUSE there, and may only free it. (map_send()
- * and its kin work in a child.)
+ * that fork() or daemon() makes must not use an agent that its parent has sent by: it is answered RE_MISUSE there, and may
+ * only free it. One that was made before and not used works in the process that uses it first. (map_send() and its kin
+ * work in a child.)
  */
 typedef struct map_agent map_agent;
 
 /**
  * How an agent delivers. Made by map_config_new(), freed by map_config_free().
+ *
+ * A setting is checked when it is made. What was refused is remembered: no agent takes such a configuration, so that no
+ * mail goes another way than the program meant, and map_agent_new() and map_configure_default() answer with the first
+ * refusal. So a program may look at the reply of every call, or only at the last one. map_config_clear_errors() lets the
+ * configuration be used without what was refused.
  *
  * One thread at a time may change it. An agent takes a copy: changing or freeing it later does not matter to the agent.
  */
@@ -927,8 +936,8 @@ map_reply map_send_report_n(const char *from,
  * Sets how map_send(), map_send_report() and map_send_report_n() deliver from now on, in all threads. Calls under way
  * keep what they began with.
  *
- * @param config required; copied.
- * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+ * @param config required; copied. What was refused of it is refused here.
+ * @return RE_SUCCESS, or why not, and nothing is changed.
  */
 MAP_API
 map_reply map_configure_default(const map_config *config);
@@ -938,8 +947,8 @@ map_reply map_configure_default(const map_config *config);
  *
  * Set by every function that returns a map_reply and by every function named ..._new.
  *
- * @return never NULL; empty if there was no call yet. Borrowed until this thread's next call of a function of this
- *         library, or its end.
+ * @return never NULL; empty if there was no call yet. Borrowed until this thread ends, or has made sixteen more calls
+ *         that set it: so it may stand beside such a call among the arguments of one printf().
  */
 MAP_API
 const char *map_last_reply(void);
@@ -949,11 +958,9 @@ const char *map_last_reply(void);
  *
  * Set together with map_last_reply().
  *
- * @return never NULL; empty if there is nothing to say. Borrowed until this thread's next call of a function of this
- *         library, or its end.
+ * @return never NULL; empty if there is nothing to say. Borrowed as map_last_reply() is.
  */
-MAP_API
-const char *map_last_advice(void);
+MAP_API const char *map_last_advice(void);
 
 /**
  * The name of a reply: "RE_SUCCESS".
@@ -1001,6 +1008,14 @@ map_config *map_config_new(void);
  * @param config may be NULL: nothing happens.
  */
 MAP_API void map_config_free(map_config *config);
+
+/**
+ * Forgets what was refused so far, so that the configuration can be used without it.
+ *
+ * @param config required.
+ * @return RE_SUCCESS, or RE_MISUSE.
+ */
+MAP_API map_reply map_config_clear_errors(map_config *config);
 
 /**
  * Asks these DNS servers instead of the system's.
@@ -1287,7 +1302,7 @@ map_reply map_config_set_relay_login(map_config *config,
 /**
  * Makes an agent. It starts no thread and opens nothing before its first send.
  *
- * @param config required; copied.
+ * @param config required; copied. What was refused of it is refused here.
  * @return free with map_agent_free(); NULL with the reason in map_last_reply().
  */
 MAP_API map_agent *map_agent_new(const map_config *config);
@@ -1440,7 +1455,7 @@ map_part *map_part_reader_new(uint64_t octets,
 MAP_API map_part *map_part_message_new(map_message *message);
 
 /**
- * Makes a part of parts, without any yet: see map_part_add().
+ * Makes a part of parts, without any yet: see map_part_add(). Parts and messages may be nested 50 deep.
  *
  * @param kind one of enum map_multipart.
  * @return as map_part_text_new().
@@ -2142,13 +2157,16 @@ MAP_API map_dkim_signer *map_dkim_signer_file_new(const char *domain, const char
 MAP_API void map_dkim_signer_free(map_dkim_signer *signer);
 
 /**
- * Lets signatures expire. Mail may wait for days in the queue of a relay. Without it they are good for ever.
+ * Lets signatures expire. Mail may wait for days in the queue of a relay. Without it they are good for ever. Where it was
+ * refused, nobody signs by this signer until it is called again and is not.
  *
  * @param signer  required.
  * @param seconds one or more.
  * @return RE_SUCCESS, or RE_MISUSE.
  */
-MAP_API map_reply map_dkim_signer_set_expiry(map_dkim_signer *signer, uint64_t seconds);
+MAP_API
+map_reply map_dkim_signer_set_expiry(map_dkim_signer *signer,
+                                     uint64_t seconds);
 
 /**
  * Where verifiers look for the public key: "mail2026._domainkey.example.com".
@@ -2628,7 +2646,8 @@ MAP_API void map_session_free(map_session *session);
  * @param session required.
  * @param command required; one command.
  * @return the reply as MAP prints it; empty when the command is in order and MAP is silent. Never NULL. Borrowed until
- *         the session's next command, or until it is freed. A reply that is not empty is this thread's last reply, too.
+ *         the session has been given sixteen more commands, or is freed. A reply that is not empty is this thread's last
+ *         reply, too.
  */
 MAP_API
 const char *map_session_command(map_session *session,

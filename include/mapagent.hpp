@@ -186,6 +186,8 @@ public:
     {
         return map_config_set_relay_login(get(), detail::c_str(user), detail::c_str(secret), kind);
     }
+    /* An agent takes no configuration of which something was refused, until this is called. */
+    map_reply clear_errors() { return map_config_clear_errors(get()); }
 
     [[nodiscard]] map_reply add_dkim_signer(const dkim_signer &signer)
     {
@@ -688,12 +690,14 @@ public:
     template <typename Tell>
     report send(message &message, Tell &&tell) const
     {
-        return detail::send_telling(get(), message, tell);
+        /* What takes a NULL sends by the agent that all of the program shares. */
+        return get() == nullptr ? send(message) : detail::send_telling(get(), message, tell);
     }
     template <typename Tell>
     report send(message &&message, Tell &&tell) const
     {
-        return detail::send_telling(get(), message, tell);
+        /* What takes a NULL sends by the agent that all of the program shares. */
+        return get() == nullptr ? send(message) : detail::send_telling(get(), message, tell);
     }
 
     map_agent *get() const noexcept { return handle_.get(); }

@@ -12,8 +12,9 @@ use std::ffi::c_char;
 /// Delivers mail by a configuration of its own. Made by map_agent_new(), freed by map_agent_free().
 ///
 /// Any number of threads may use it at once; freeing it is for one thread, after the others are done with it. A child
-/// that fork() makes must not use its parent's agent: it is answered RE_MISUSE there, and may only free it. (map_send()
-/// and its kin work in a child.)
+/// that fork() or daemon() makes must not use an agent that its parent has sent by: it is answered RE_MISUSE there, and may
+/// only free it. One that was made before and not used works in the process that uses it first. (map_send() and its kin
+/// work in a child.)
 #[derive(Debug)]
 pub struct map_agent {
     agent: Agent,
@@ -28,7 +29,7 @@ impl map_agent {
 
 /// Makes an agent. It starts no thread and opens nothing before its first send.
 ///
-/// @param config required; copied.
+/// @param config required; copied. What was refused of it is refused here.
 /// @return free with map_agent_free(); NULL with the reason in map_last_reply().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_agent_new(config: *const map_config) -> *mut map_agent {
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn map_agent_new(config: *const map_config) -> *mut map_ag
         // SAFETY: a handle of the caller's, which nobody changes meanwhile, as the header asks.
         let config = unsafe { pointer::shared(config) }.ok_or_else(|| Answer::missing("config"))?;
         Ok(map_agent {
-            agent: Agent::new(config.config().clone()),
+            agent: Agent::new(config.whole()?.clone()),
         })
     })
 }

@@ -1,7 +1,8 @@
 //! The wall between C and Rust: no panic passes it, and what a call had to say stays readable behind it.
 
+use crate::guest::Visit;
 use crate::reply::map_reply;
-use crate::text::c_text;
+use crate::text::{Recent, c_text};
 use map_core::agent::ConfigError;
 use map_core::net::{ProxyUrlError, WitnessError};
 use map_core::{MapReply, RelayError, Report};
@@ -38,6 +39,23 @@ impl Answer {
     /// A field holds what no e-mail can carry; `shown` is what the reply prints of it.
     pub(crate) fn unfit(shown: &str, why: impl Into<String>) -> Self {
         Self::with_advice(MapReply::InvalidFormat(cut(shown)), why)
+    }
+
+    /// This machine, or what the caller gave, does not suffice; and what to do about it.
+    pub(crate) fn local(what: impl Into<String>, remedy: &str) -> Self {
+        let what = what.into();
+        Self {
+            advice: format!("{what}: {remedy}"),
+            reply: MapReply::Local(what),
+        }
+    }
+
+    /// There is no memory for a copy of an argument.
+    pub(crate) fn no_memory(argument: &str, octets: usize) -> Self {
+        Self::local(
+            format!("no memory for the {octets} octets of {argument}"),
+            "let the process have more of it, or give the data as a file, which is read a block at a time",
+        )
     }
 
     /// A reply with the sentence that explains it.
@@ -109,7 +127,7 @@ struct Last {
 }
 
 thread_local! {
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    static LAST: RefCell<Recent<Last>> = const { RefCell::new(Recent::new()) };
     /// How many exported functions this thread is inside of.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     /// What the panic that is being caught said.
@@ -159,7 +177,7 @@ pub(crate) fn with_last<T>(read: impl Fn(Option<(&CStr, &CStr)>) -> T) -> T {
     LAST.try_with(|last| {
         read(
             last.borrow()
-                .as_ref()
+                .newest()
                 .map(|last| (last.line.as_c_str(), last.advice.as_c_str())),
         )
     })
@@ -171,6 +189,7 @@ pub(crate) fn with_last<T>(read: impl Fn(Option<(&CStr, &CStr)>) -> T) -> T {
 struct Fault(String);
 
 fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Fault> {
+    let _visit = Visit::begin();
     hold_the_tongue_of_panics();
     DEPTH.with(|depth| depth.set(depth.get().saturating_add(1)));
     // Unwind safety: what the body was changing is given up by the fallback, and handles of C's are changed only by
@@ -198,7 +217,7 @@ pub(crate) fn remember(answer: Answer) {
 
 fn keep(last: Last) {
     // In a thread that is ending there is no place left to remember in, and nobody to read it.
-    let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
+    let _ = LAST.try_with(|recent| recent.borrow_mut().add(last));
 }
 
 fn remember_fault(fault: &Fault) {
@@ -299,5 +318,19 @@ mod tests {
             .join()
             .ok();
         assert_eq!(last().0, "RE_MISUSE: <config is NULL>.");
+    }
+
+    /// `printf("%d %s", map_send(...), map_last_advice())`: the arguments may be evaluated in any order.
+    #[test]
+    fn a_text_outlives_the_call_that_sets_the_next() {
+        let reply = || with_last(|last| last.map_or(std::ptr::null(), |(line, _)| line.as_ptr()));
+        replying(|| Answer::missing("config"));
+        let first = reply();
+        for _ in 1..Recent::<Last>::KEPT {
+            replying(Answer::done);
+            // SAFETY: a text of this thread's, which is kept for so many calls.
+            assert_eq!(unsafe { CStr::from_ptr(first) }, c"RE_MISUSE: <config is NULL>.");
+        }
+        assert_ne!(reply(), first);
     }
 }

@@ -9,6 +9,7 @@ pub mod relay;
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::dkim::map_dkim_signer;
 use crate::pointer;
+use crate::refusal::{Refusing, change};
 use crate::reply::map_reply;
 use map_core::agent::{ConfigError, Timeout};
 use map_core::{Config, Relay};
@@ -17,18 +18,35 @@ use std::time::Duration;
 
 /// How an agent delivers. Made by map_config_new(), freed by map_config_free().
 ///
+/// A setting is checked when it is made. What was refused is remembered: no agent takes such a configuration, so that no
+/// mail goes another way than the program meant, and map_agent_new() and map_configure_default() answer with the first
+/// refusal. So a program may look at the reply of every call, or only at the last one. map_config_clear_errors() lets the
+/// configuration be used without what was refused.
+///
 /// One thread at a time may change it. An agent takes a copy: changing or freeing it later does not matter to the agent.
 #[derive(Debug)]
 pub struct map_config {
     config: Config,
     /// The relay without its log-in, which comes by a call of its own.
     relay: Option<Relay>,
+    refused: Option<Answer>,
 }
 
 impl map_config {
-    /// What the handle stands for.
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
+    /// What the handle stands for, unless something of it was refused.
+    pub(crate) fn whole(&self) -> Result<&Config, Answer> {
+        match &self.refused {
+            None => Ok(&self.config),
+            Some(refused) => Err(refused.clone()),
+        }
+    }
+}
+
+impl Refusing for map_config {
+    const NAME: &'static str = "config";
+
+    fn refused(&mut self) -> &mut Option<Answer> {
+        &mut self.refused
     }
 }
 
@@ -95,6 +113,7 @@ pub extern "C" fn map_config_new() -> *mut map_config {
         Ok(map_config {
             config: Config::new(),
             relay: None,
+            refused: None,
         })
     })
 }
@@ -108,6 +127,22 @@ pub unsafe extern "C" fn map_config_free(config: *mut map_config) {
         // SAFETY: the caller passes NULL or a handle that it has not freed.
         drop(unsafe { pointer::take(config) });
     });
+}
+
+/// Forgets what was refused so far, so that the configuration can be used without it.
+///
+/// @param config required.
+/// @return RE_SUCCESS, or RE_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_config_clear_errors(config: *mut map_config) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
+        let Some(config) = (unsafe { pointer::exclusive(config) }) else {
+            return Answer::missing("config");
+        };
+        config.refused = None;
+        Answer::done()
+    })
 }
 
 /// Asks these DNS servers instead of the system's.
@@ -245,28 +280,10 @@ pub unsafe extern "C" fn map_config_add_dkim_signer(
     unsafe {
         change(config, |config| {
             let signer = pointer::shared(signer).ok_or_else(|| Answer::missing("signer"))?;
-            config.config.add_dkim_signer(signer.signer().clone());
+            config.config.add_dkim_signer(signer.whole()?.clone());
             Ok(())
         })
     }
-}
-
-/// Changes a configuration that is there.
-///
-/// # Safety
-/// `config` is NULL or a handle that is used by this thread alone.
-unsafe fn change(
-    config: *mut map_config,
-    set: impl FnOnce(&mut map_config) -> Result<(), Answer>,
-) -> map_reply {
-    replying(|| {
-        // SAFETY: as the caller vouches.
-        let config = unsafe { pointer::exclusive(config) };
-        match config.ok_or_else(|| Answer::missing("config")).and_then(set) {
-            Ok(()) => Answer::done(),
-            Err(answer) => answer,
-        }
-    })
 }
 
 /// Changes what is yes or no.

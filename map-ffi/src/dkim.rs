@@ -22,6 +22,8 @@ pub struct map_dkim_signer {
     signer: DkimSigner,
     record_name: CString,
     record: CString,
+    /// Why its expiry was refused, if the last one was.
+    refused: Option<Answer>,
 }
 
 impl map_dkim_signer {
@@ -30,12 +32,16 @@ impl map_dkim_signer {
             record_name: c_text(signer.record_name()),
             record: c_text(signer.record()),
             signer,
+            refused: None,
         }
     }
 
-    /// What the handle stands for.
-    pub(crate) fn signer(&self) -> &DkimSigner {
-        &self.signer
+    /// What the handle stands for, unless something of it was refused.
+    pub(crate) fn whole(&self) -> Result<&DkimSigner, Answer> {
+        match &self.refused {
+            None => Ok(&self.signer),
+            Some(refused) => Err(refused.clone()),
+        }
     }
 }
 
@@ -109,7 +115,8 @@ pub unsafe extern "C" fn map_dkim_signer_free(signer: *mut map_dkim_signer) {
     });
 }
 
-/// Lets signatures expire. Mail may wait for days in the queue of a relay. Without it they are good for ever.
+/// Lets signatures expire. Mail may wait for days in the queue of a relay. Without it they are good for ever. Where it was
+/// refused, nobody signs by this signer until it is called again and is not.
 ///
 /// @param signer  required.
 /// @param seconds one or more.
@@ -122,9 +129,12 @@ pub unsafe extern "C" fn map_dkim_signer_set_expiry(signer: *mut map_dkim_signer
             return Answer::missing("signer");
         };
         if seconds == 0 {
-            return Answer::misuse("a signature is good for one second at least");
+            let refused = Answer::misuse("a signature is good for one second at least");
+            signer.refused = Some(refused.clone());
+            return refused;
         }
         signer.signer = signer.signer.clone().expires_after(Duration::from_secs(seconds));
+        signer.refused = None;
         Answer::done()
     })
 }

@@ -40,5 +40,7 @@ pub mod version;
 
 mod at_exit;
 mod boundary;
+mod guest;
 mod pointer;
+mod refusal;
 mod text;

@@ -20,6 +20,7 @@ mod file;
 
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::pointer::{self, Counted};
+use crate::refusal::{Refusing, change};
 use crate::reply::map_reply;
 use envelope::Wish;
 use map_core::message::{Builder, Raw};
@@ -122,17 +123,6 @@ impl map_message {
     }
 }
 
-/// What remembers that a piece of it was refused.
-trait Refusing {
-    /// What the header calls it.
-    const NAME: &'static str;
-
-    fn refused(&mut self) -> &mut Option<Answer>;
-
-    /// It is not what it was.
-    fn changed(&mut self) {}
-}
-
 impl Refusing for map_message {
     const NAME: &'static str = "message";
 
@@ -143,26 +133,6 @@ impl Refusing for map_message {
     fn changed(&mut self) {
         self.built = None;
     }
-}
-
-/// Changes a message or a part that is there, and remembers a refusal.
-///
-/// # Safety
-/// `handle` is NULL or a handle that is used by this thread alone.
-unsafe fn change<T: Refusing>(handle: *mut T, set: impl FnOnce(&mut T) -> Result<(), Answer>) -> map_reply {
-    replying(|| {
-        // SAFETY: as the caller vouches.
-        let Some(object) = (unsafe { pointer::exclusive(handle) }) else {
-            return Answer::missing(T::NAME);
-        };
-        object.changed();
-        // Should a panic pass through here, this stays, and what is half changed is not sent.
-        let fault = Answer::with_advice(map_core::MapReply::Internal, "a fault inside the library");
-        let before = object.refused().replace(fault);
-        let answer = set(object);
-        *object.refused() = before.or_else(|| answer.as_ref().err().cloned());
-        answer.map_or_else(|answer| answer, |()| Answer::done())
-    })
 }
 
 /// The text of an argument that is there.
@@ -202,6 +172,20 @@ unsafe fn octets<'a>(data: *const c_char, length: usize, argument: &str) -> Resu
             "{argument} cannot be {length} octets long"
         ))),
     }
+}
+
+/// A copy of the octets that a length counts: a program that gives more than there is memory for is told so, and not ended.
+///
+/// # Safety
+/// As [`octets`].
+unsafe fn copied(data: *const c_char, length: usize, argument: &str) -> Result<Vec<u8>, Answer> {
+    // SAFETY: as the caller vouches.
+    let octets = unsafe { self::octets(data, length, argument) }?;
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(length)
+        .map_err(|_| Answer::no_memory(argument, length))?;
+    copy.extend_from_slice(octets);
+    Ok(copy)
 }
 
 fn ill_formed(argument: &str, position: usize) -> Answer {

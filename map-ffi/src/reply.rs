@@ -84,8 +84,8 @@ pub enum map_answer {
 ///
 /// Set by every function that returns a map_reply and by every function named ..._new.
 ///
-/// @return never NULL; empty if there was no call yet. Borrowed until this thread's next call of a function of this
-///         library, or its end.
+/// @return never NULL; empty if there was no call yet. Borrowed until this thread ends, or has made sixteen more calls
+///         that set it: so it may stand beside such a call among the arguments of one printf().
 #[unsafe(no_mangle)]
 pub extern "C" fn map_last_reply() -> *const c_char {
     guarded(c"".as_ptr(), || {
@@ -97,8 +97,7 @@ pub extern "C" fn map_last_reply() -> *const c_char {
 ///
 /// Set together with map_last_reply().
 ///
-/// @return never NULL; empty if there is nothing to say. Borrowed until this thread's next call of a function of this
-///         library, or its end.
+/// @return never NULL; empty if there is nothing to say. Borrowed as map_last_reply() is.
 #[unsafe(no_mangle)]
 pub extern "C" fn map_last_advice() -> *const c_char {
     guarded(c"".as_ptr(), || {

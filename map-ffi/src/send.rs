@@ -106,8 +106,8 @@ pub unsafe extern "C" fn map_send_report_n(
 /// Sets how map_send(), map_send_report() and map_send_report_n() deliver from now on, in all threads. Calls under way
 /// keep what they began with.
 ///
-/// @param config required; copied.
-/// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
+/// @param config required; copied. What was refused of it is refused here.
+/// @return RE_SUCCESS, or why not, and nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_configure_default(config: *const map_config) -> map_reply {
     replying(|| {
@@ -115,9 +115,14 @@ pub unsafe extern "C" fn map_configure_default(config: *const map_config) -> map
         let Some(config) = (unsafe { pointer::shared(config) }) else {
             return Answer::missing("config");
         };
-        at_exit::arrange();
-        configure_default(config.config().clone());
-        Answer::done()
+        match config.whole() {
+            Ok(config) => {
+                at_exit::arrange();
+                configure_default(config.clone());
+                Answer::done()
+            }
+            Err(refused) => refused,
+        }
     })
 }
 

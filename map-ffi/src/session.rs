@@ -4,7 +4,7 @@ use crate::agent::map_agent;
 use crate::boundary::{Answer, guarded, making, remember, with_last};
 use crate::pointer::{self, Counted};
 use crate::report::map_report;
-use crate::text::c_text;
+use crate::text::{Recent, c_text};
 use map_core::agent::default_agent;
 use map_core::protocol::{CheckedFields, Fields, Session, Step};
 use map_core::{Agent, Report};
@@ -18,7 +18,7 @@ use std::ptr;
 pub struct map_session {
     agent: Option<Agent>,
     session: Session,
-    reply: CString,
+    replies: Recent<CString>,
     report: Option<map_report>,
 }
 
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn map_session_new(agent: *const map_agent) -> *mut map_se
         Ok(map_session {
             agent: agent.map(map_agent::agent),
             session: Session::new(),
-            reply: CString::default(),
+            replies: Recent::new(),
             report: None,
         })
     })
@@ -61,7 +61,8 @@ pub unsafe extern "C" fn map_session_free(session: *mut map_session) {
 /// @param session required.
 /// @param command required; one command.
 /// @return the reply as MAP prints it; empty when the command is in order and MAP is silent. Never NULL. Borrowed until
-///         the session's next command, or until it is freed. A reply that is not empty is this thread's last reply, too.
+///         the session has been given sixteen more commands, or is freed. A reply that is not empty is this thread's last
+///         reply, too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_session_command(
     session: *mut map_session,
@@ -133,10 +134,7 @@ impl map_session {
     fn command(&mut self, command: &[u8]) -> *const c_char {
         self.report = None;
         match self.session.command(command) {
-            Step::Continue => {
-                self.reply = CString::default();
-                self.reply.as_ptr()
-            }
+            Step::Continue => c"".as_ptr(),
             Step::Misuse(reply) => {
                 let advice = reply.code().description();
                 self.say(Answer::with_advice(reply, advice))
@@ -164,9 +162,12 @@ impl map_session {
     }
 
     fn say(&mut self, answer: Answer) -> *const c_char {
-        self.reply = c_text(answer.reply().to_string());
+        let reply = c_text(answer.reply().to_string());
         remember(answer);
-        self.reply.as_ptr()
+        // Moving it moves the handle, not the text.
+        let text = reply.as_ptr();
+        self.replies.add(reply);
+        text
     }
 }
 

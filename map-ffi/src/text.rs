@@ -1,5 +1,6 @@
 //! Texts on their way to C: NUL-terminated.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -17,6 +18,31 @@ pub(crate) fn c_text(text: impl Into<String>) -> CString {
 /// The pointer that C gets for a text that may be absent.
 pub(crate) fn pointer_or_null<T: AsRef<CStr>>(text: Option<&T>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ref().as_ptr())
+}
+
+/// What was said last, and before that: who asks for a text in the same expression in which the next one is set, in the
+/// arguments of one `printf`, may hold the pointer to the one before.
+#[derive(Debug)]
+pub(crate) struct Recent<T>(VecDeque<T>);
+
+impl<T> Recent<T> {
+    /// As many as calls can be expected in one expression.
+    pub(crate) const KEPT: usize = 16;
+
+    pub(crate) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    pub(crate) fn newest(&self) -> Option<&T> {
+        self.0.back()
+    }
+
+    pub(crate) fn add(&mut self, said: T) {
+        if self.0.len() >= Self::KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(said);
+    }
 }
 
 /// Octets for C with their length, and a NUL behind them for those who forget it.

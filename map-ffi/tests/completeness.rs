@@ -150,7 +150,8 @@ const CALLED_OTHERWISE: [(&str, &str, &str); 6] = [
 ];
 
 /// What C has in another form: the message for one host and its octets are written and sent, the reverse path is set.
-const WITHOUT_DOORS: [(&str, &str); 7] = [
+/// How deep a part is nested is checked by whatever takes one.
+const WITHOUT_DOORS: [(&str, &str); 8] = [
     ("DkimSigner", "algorithm"),
     ("DkimSigner", "domain"),
     ("DkimSigner", "selector"),
@@ -158,6 +159,7 @@ const WITHOUT_DOORS: [(&str, &str); 7] = [
     ("Message", "from"),
     ("Message", "open"),
     ("Message", "reverse_path"),
+    ("Part", "check_nesting"),
 ];
 
 /// The same for Python, of its keywords and properties.

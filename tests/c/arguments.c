@@ -368,7 +368,7 @@ static void indices_that_are_not_there(void)
 
 static void numbers_that_are_no_replies(void)
 {
-    static const int32_t strange[] = {-1, 8, 63, 68, INT32_MIN, INT32_MAX};
+    static const int32_t strange[] = {-1, 8, 63, 70, INT32_MIN, INT32_MAX};
     size_t i;
 
     for (i = 0; i < sizeof strange / sizeof *strange; i++) {

@@ -129,6 +129,16 @@ int main(int argc, char **argv)
     CHECK(mapagent::last_reply().find("is NULL") != std::string::npos);
     CHECK(config.set_no_relay() == RE_SUCCESS);
 
+    // It is not sent by the shared agent instead.
+    mapagent::agent none(config);
+    CHECK(mapagent::last_reply() == "RE_MISUSE: <3 is not a map_chunking>.");
+    mapagent::message never;
+    never.from("alice@sender.example").to("bob@taken.example").text("never");
+    CHECK(none.send("alice@sender.example", "bob@taken.example", "never", "c").reply() == RE_MISUSE);
+    CHECK(none.send(never).reply() == RE_MISUSE);
+    CHECK(none.send(never, [](mapagent::progress) { return true; }).reply() == RE_MISUSE);
+
+    CHECK(config.clear_errors() == RE_SUCCESS);
     mapagent::agent first(config);
     mapagent::agent agent(std::move(first));
     mapagent::report report = agent.send("alice@sender.example", "bob@taken.example", "from C++", "content");

@@ -1,10 +1,10 @@
 //! What a message says, shows and brings along.
 
 use super::part::{map_part, whole};
-use super::{change, chosen, map_message, octets, parse, text};
+use super::{change, chosen, copied, map_message, octets, parse, text};
 use crate::boundary::Answer;
 use crate::reply::map_reply;
-use map_core::message::{BodyType, Builder, Content, Part};
+use map_core::message::{BodyType, Builder, Content, Part, TextError};
 use std::ffi::c_char;
 
 /// What bodies may go as they are, for map_message_set_body_type(), and what map_message_body_type() says that a message
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn map_message_set_text(message: *mut map_message, text: *
     // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
     unsafe {
         change(message, |message| {
-            let content = parse(self::text(text, "text")?, "text")?;
+            let content = content(self::text(text, "text")?.as_bytes(), "text")?;
             message.compose(|builder| builder.text(content))
         })
     }
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn map_message_set_html(message: *mut map_message, html: *
     // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
     unsafe {
         change(message, |message| {
-            let content = parse(text(html, "html")?, "html")?;
+            let content = content(text(html, "html")?.as_bytes(), "html")?;
             message.compose(|builder| builder.html(content))
         })
     }
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn map_message_attach_octets(
     unsafe {
         change(message, |message| {
             let name = parse(text(file_name, "file_name")?, "file_name")?;
-            let part = Part::octets(octets(data, length, "data")?.to_vec()).file_name(name);
+            let part = Part::octets(copied(data, length, "data")?).file_name(name);
             message.compose(|builder| builder.attach(part))
         })
     }
@@ -227,6 +227,8 @@ unsafe fn add_part(
 }
 
 pub(super) fn content(octets: &[u8], argument: &str) -> Result<Content, Answer> {
-    Content::parse(octets)
-        .map_err(|error| Answer::unfit(argument, format!("{argument} cannot be sent: {error}")))
+    Content::parse(octets).map_err(|error| match error {
+        TextError::NoMemory(octets) => Answer::no_memory(argument, octets),
+        error => Answer::unfit(argument, format!("{argument} cannot be sent: {error}")),
+    })
 }

@@ -166,7 +166,7 @@ pub unsafe extern "C" fn map_message_sign(
     unsafe {
         change(message, |message| {
             let signer = pointer::shared(signer).ok_or_else(|| Answer::missing("signer"));
-            message.wish(signer.map(|signer| Wish::Sign(signer.signer().clone())))
+            message.wish(signer.and_then(|signer| Ok(Wish::Sign(signer.whole()?.clone()))))
         })
     }
 }

@@ -5,6 +5,7 @@ use super::file::replace;
 use super::part::path;
 use super::{Draft, map_message};
 use crate::boundary::{Answer, guarded, replying};
+use crate::guest::without_sigpipe;
 use crate::pointer;
 use crate::reply::map_reply;
 use crate::text::{c_text, pointer_or_null};
@@ -204,13 +205,15 @@ pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path:
         };
         match message.and_then(|message| Ok((message, path?))) {
             Ok((message, path)) => {
-                let written = replace(path, |file| pass_on(&message, |block| file.write_all(block)));
+                let written = replace(path, |file| {
+                    pass_on(&message, |block| without_sigpipe(|| file.write_all(block)))
+                });
                 match written {
                     Ok(()) => Answer::done(),
-                    Err(error) => Answer::misuse(format!(
-                        "the message cannot be written: {}: {error}",
-                        path.display()
-                    )),
+                    Err(error) => Answer::local(
+                        format!("the message cannot be written: {}: {error}", path.display()),
+                        "look at the file, its folder and the space that is left",
+                    ),
                 }
             }
             Err(answer) => answer,

@@ -2,7 +2,7 @@
 
 use super::body::content;
 use super::reader::{Callbacks, map_close_fn, map_open_fn, map_read_fn, map_release_fn};
-use super::{Refusing, change, chosen, map_message, octets, parse, text};
+use super::{Refusing, change, chosen, copied, map_message, octets, parse, text};
 use crate::boundary::{Answer, guarded, making};
 use crate::pointer;
 use crate::reply::map_reply;
@@ -164,8 +164,8 @@ pub unsafe extern "C" fn map_part_html_new(html: *const c_char, length: usize) -
 pub unsafe extern "C" fn map_part_octets_new(data: *const c_char, length: usize) -> *mut map_part {
     making(|| {
         // SAFETY: as many octets as said.
-        let octets = unsafe { octets(data, length, "data") }?;
-        Ok(map_part::one(Part::octets(octets.to_vec())))
+        let octets = unsafe { copied(data, length, "data") }?;
+        Ok(map_part::one(Part::octets(octets)))
     })
 }
 
@@ -226,11 +226,13 @@ pub unsafe extern "C" fn map_part_message_new(message: *mut map_message) -> *mut
     making(|| {
         // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
         let message = unsafe { pointer::exclusive(message) }.ok_or_else(|| Answer::missing("message"))?;
-        Ok(map_part::one(Part::message(message.build()?)))
+        let part = Part::message(message.build()?);
+        part.check_nesting()?;
+        Ok(map_part::one(part))
     })
 }
 
-/// Makes a part of parts, without any yet: see map_part_add().
+/// Makes a part of parts, without any yet: see map_part_add(). Parts and messages may be nested 50 deep.
 ///
 /// @param kind one of enum map_multipart.
 /// @return as map_part_text_new().
@@ -429,10 +431,12 @@ impl Refusing for map_part {
 pub(super) unsafe fn whole(part: *const map_part) -> Result<Part, Answer> {
     // SAFETY: as the caller vouches.
     let part = unsafe { pointer::shared(part) }.ok_or_else(|| Answer::missing("part"))?;
-    match &part.refused {
-        Some(refused) => Err(refused.clone()),
-        None => Ok(part.whole()),
+    if let Some(refused) = &part.refused {
+        return Err(refused.clone());
     }
+    let part = part.whole();
+    part.check_nesting()?;
+    Ok(part)
 }
 
 /// A part of a file.

@@ -3,7 +3,7 @@
 use super::header::{addresses, mailbox};
 use super::part::path;
 use super::reader::{Callbacks, map_close_fn, map_open_fn, map_read_fn, map_release_fn};
-use super::{Draft, change, chosen, map_message, octets, text};
+use super::{Draft, change, chosen, copied, map_message, text};
 use crate::boundary::{Answer, making};
 use crate::reply::map_reply;
 use map_core::message::{BlindCopies, Raw};
@@ -38,8 +38,8 @@ const BLIND_COPIES: [(i32, BlindCopies); 3] = [
 pub unsafe extern "C" fn map_message_raw_new(data: *const c_char, length: usize) -> *mut map_message {
     making(|| {
         // SAFETY: as many octets as said.
-        let octets = unsafe { octets(data, length, "data") }?;
-        Ok(map_message::raw(Raw::octets(octets.to_vec())))
+        let octets = unsafe { copied(data, length, "data") }?;
+        Ok(map_message::raw(Raw::octets(octets)))
     })
 }
 

@@ -12,8 +12,9 @@ pub(crate) use source::{Attendance, not_inside_a_callable};
 use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
 use keywords::{Wish, builder, raw, words};
-use map_core::message::BodyType;
-use pyo3::exceptions::PyTypeError;
+use map_core::message::{BodyType, TextError};
+use part::{add, copied, fixed};
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
@@ -100,9 +101,9 @@ impl Message {
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let raw = if let Ok(octets) = content.cast::<PyBytes>() {
-            map_core::message::Raw::octets(octets.as_bytes().to_vec())
-        } else if let Ok(octets) = content.cast::<PyByteArray>() {
-            map_core::message::Raw::octets(octets.to_vec())
+            map_core::message::Raw::octets(copied(octets.as_bytes())?)
+        } else if content.is_instance_of::<PyByteArray>() {
+            return Self::of_octets(py, &fixed(content)?, keywords);
         } else {
             map_core::message::Raw::file(content.extract::<PathBuf>()?)?
         };
@@ -155,11 +156,12 @@ impl Message {
     /// Its octets, lines ended by CRLF: what a host gets that offers all it needs.
     fn as_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let mut octets = Vec::new();
-        self.read(py, |block| {
-            octets.extend_from_slice(block);
+        self.read(py, |block| add(&mut octets, block))?;
+        // Python's own allocation raises MemoryError; `PyBytes::new` would panic.
+        PyBytes::new_with(py, octets.len(), |place| {
+            place.copy_from_slice(&octets);
             Ok(())
-        })?;
-        Ok(PyBytes::new(py, &octets))
+        })
     }
 
     /// Writes its octets to a binary file, a block at a time.
@@ -285,7 +287,10 @@ impl Message {
 /// A text of a message: what no mail can carry is a `ValueError` here.
 fn content(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Content> {
     let text = value.cast::<PyString>()?;
-    map_core::message::Content::parse(&octets_of(text)?).map_err(value_error)
+    map_core::message::Content::parse(&octets_of(text)?).map_err(|error| match error {
+        TextError::NoMemory(_) => PyMemoryError::new_err(error.to_string()),
+        error => value_error(error),
+    })
 }
 
 /// What a word stands for.

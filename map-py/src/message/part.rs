@@ -6,7 +6,7 @@ use super::{Message, chosen, content};
 use crate::config::{of_keyword, unless_none, value_error};
 use crate::text::text;
 use map_core::message::{Disposition, FileName, Multipart, TransferEncoding};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
 use std::path::PathBuf;
@@ -115,7 +115,8 @@ impl Part {
         Self::described(part, keywords)
     }
 
-    /// Several parts as one: "mixed", "alternative", "related", "parallel" or "digest".
+    /// Several parts as one: "mixed", "alternative", "related", "parallel" or "digest". Parts and messages may be nested 50
+    /// deep.
     #[staticmethod]
     #[pyo3(signature = (kind, parts, **keywords), text_signature = "(kind, parts, *, content_id=None, disposition=None, description=None)")]
     fn multipart(
@@ -144,6 +145,8 @@ impl Part {
     }
 
     fn described(part: map_core::message::Part, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        part.check_nesting()
+            .map_err(|error| value_error(error.to_string()))?;
         let mut part = part;
         for (name, value) in keywords.into_iter().flatten() {
             let name: String = name.extract()?;
@@ -192,12 +195,35 @@ pub(super) fn attachment(value: &Bound<'_, PyAny>) -> PyResult<map_core::message
     Ok(map_core::message::Part::file(path)?)
 }
 
+/// The bytes of a bytearray, by Python's own copy, which raises `MemoryError` where there is no memory for it.
+pub(super) fn fixed<'py>(octets: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    octets.py().get_type::<PyBytes>().call1((octets,))
+}
+
+/// A copy of octets of any length.
+///
+/// # Errors
+/// `MemoryError`, where the default of Rust would end the program.
+pub(super) fn copied(octets: &[u8]) -> PyResult<Vec<u8>> {
+    let mut copy = Vec::new();
+    add(&mut copy, octets)?;
+    Ok(copy)
+}
+
+/// Adds octets to others, as [`copied`] does.
+pub(super) fn add(all: &mut Vec<u8>, octets: &[u8]) -> PyResult<()> {
+    all.try_reserve(octets.len())
+        .map_err(|_| PyMemoryError::new_err(format!("there is no memory for {} bytes more", octets.len())))?;
+    all.extend_from_slice(octets);
+    Ok(())
+}
+
 fn octets(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if let Ok(octets) = data.cast::<PyBytes>() {
-        return Ok(octets.as_bytes().to_vec());
+        return copied(octets.as_bytes());
     }
-    if let Ok(octets) = data.cast::<PyByteArray>() {
-        return Ok(octets.to_vec());
+    if data.is_instance_of::<PyByteArray>() {
+        return octets(&fixed(data)?);
     }
     Err(PyTypeError::new_err(format!(
         "data is bytes, not {}",

@@ -103,6 +103,44 @@ fn the_host_program_is_left_alone() -> TestResult {
 }
 
 #[test]
+fn signals_reach_the_program_that_waits_for_them() -> TestResult {
+    let world = delivers("c/signals.c")?;
+    assert_eq!(world.subjects(), ["after", "before"]);
+    Ok(())
+}
+
+#[test]
+fn a_program_whose_main_thread_left_ends() -> TestResult {
+    let world = delivers("c/pthread_exit.c")?;
+    assert_eq!(world.subjects(), ["agent", "default"]);
+    Ok(())
+}
+
+#[test]
+fn a_cancelled_thread_finishes_its_call() -> TestResult {
+    delivers("c/cancelled_thread.c")?;
+    Ok(())
+}
+
+#[test]
+fn what_there_is_no_memory_for_is_an_error() -> TestResult {
+    let world = delivers("c/memory.c")?;
+    assert_eq!(world.subjects(), ["s"]);
+    Ok(())
+}
+
+#[test]
+fn what_a_host_takes_for_granted_holds() -> TestResult {
+    let program = library()?.c(&["c/guest.c"]).shared()?;
+    let world = RunningWorld::for_delivery()?;
+    let folder = tempfile::tempdir()?;
+    let [dns, port] = world.arguments();
+    assert_silent_success(&program.run([dns, port, folder.path().display().to_string()])?);
+    assert_eq!(world.subjects(), ["child", "child", "child", "parent"]);
+    Ok(())
+}
+
+#[test]
 fn the_library_stays_loaded_behind_its_worker() -> TestResult {
     let library = library()?;
     let program = library.c(&["c/dlclose.c"]).with(["-ldl"]).program()?;
