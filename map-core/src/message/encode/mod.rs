@@ -6,6 +6,7 @@
 mod as_it_stands;
 mod base64;
 mod data;
+mod fit;
 mod line_ends;
 mod quoted_printable;
 mod quoted_printable_data;
@@ -14,6 +15,7 @@ pub use self::as_it_stands::Unfit;
 pub(super) use self::as_it_stands::{Checked, LineCheck};
 use self::base64::Base64;
 pub(super) use self::data::DataBody;
+pub use self::fit::{BodyKind, seven_bit};
 use self::line_ends::{LineEnds, lines};
 use self::quoted_printable::QuotedPrintable;
 use super::{Content, Source};
