@@ -365,7 +365,7 @@ static void octets_are_taken_as_they_are(const char *folder)
 
     message = map_message_raw_new(unended, strlen(unended));
     CHECK(map_message_build(message) == RE_SUCCESS);
-    CHECK(map_message_warning_count(message) == 2);
+    CHECK(map_message_warning_count(message) == 3);
     CHECK(strstr(map_message_warning(message, 0), "Date") != NULL);
     CHECK(map_message_set_strict(message) == RE_SUCCESS);
     CHECK(map_message_build(message) == RE_INVALID_FORMAT);

@@ -96,7 +96,7 @@ impl fmt::Display for LineTrouble {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
-    /// A field that no message may lack is not there. Some hosts refuse such a message, some add the field.
+    /// A field that no message should lack is not there. Some hosts refuse such a message, some add the field.
     #[error("the message has no header field {0}")]
     FieldMissing(&'static str),
     /// A field that must stand once stands several times. Readers differ in which of them they show.

@@ -36,8 +36,8 @@ const ONCE: [&str; 9] = [
     "Message-ID",
     "Subject",
 ];
-/// Fields that stand once at least.
-const REQUIRED: [&str; 2] = ["Date", "From"];
+/// Fields that stand once at least. A message without `Message-ID` is legal, and large receivers refuse it.
+const EXPECTED: [&str; 3] = ["Date", "From", "Message-ID"];
 
 impl<'a> Fields<'a> {
     /// Takes a header section apart: lines that end in CRLF, but perhaps for the last one.
@@ -95,7 +95,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        let missing = REQUIRED
+        let missing = EXPECTED
             .into_iter()
             .filter(|name| self.named(name).next().is_none());
         let twice = ONCE.into_iter().filter(|name| self.named(name).nth(1).is_some());

@@ -276,26 +276,34 @@ fn a_given_envelope_rules() {
         .build()
         .unwrap();
     assert_eq!(envelope(&message), "bounces@x.example > b@z.example c@z.example");
-    assert_eq!(message.warnings(), [Warning::FieldMissing("Date")]);
+    let missing = ["Date", "Message-ID"].map(Warning::FieldMissing);
+    assert_eq!(message.warnings(), missing);
     let nobody = Raw::octets(with_body(b"")).envelope(mailbox("a@x.example"), []);
     assert!(matches!(nobody.build(), Err(RawError::NoRecipient)));
 }
 
 #[test]
 fn oddities_are_told_or_refused() {
+    let named = |body: &[u8]| [b"Message-ID: <m@x.example>\r\n", &with_body(body)[..]].concat();
     for (octets, warnings) in [
-        (with_body(b"x\r\n"), vec![]),
-        (with_body(b"x"), vec![Warning::NoLineEnd]),
-        (with_body(b"\0"), vec![]),
+        (named(b"x\r\n"), vec![]),
+        (with_body(b"x\r\n"), vec![Warning::FieldMissing("Message-ID")]),
+        (named(b"x"), vec![Warning::NoLineEnd]),
+        (named(b"\0"), vec![]),
         (
             b"From: a@x.example\r\nTo: b@y.example\r\nsubject: x\r\nSubject: y\r\n\r\n".to_vec(),
-            vec![Warning::FieldMissing("Date"), Warning::FieldTwice("Subject")],
+            vec![
+                Warning::FieldMissing("Date"),
+                Warning::FieldMissing("Message-ID"),
+                Warning::FieldTwice("Subject"),
+            ],
         ),
         (
             b"Sender: a@x.example\r\nTo: b@y.example".to_vec(),
             vec![
                 Warning::FieldMissing("Date"),
                 Warning::FieldMissing("From"),
+                Warning::FieldMissing("Message-ID"),
                 Warning::NoLineEnd,
             ],
         ),
