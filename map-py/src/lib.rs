@@ -32,7 +32,7 @@ mod _native {
     #[pymodule_export]
     use crate::mailbox::Mailbox;
     #[pymodule_export]
-    use crate::message::{Message, Part, Progress};
+    use crate::message::{HeaderWriter, Message, Part, Progress, parse_addresses, seven_bit};
     #[pymodule_export]
     use crate::port25::Port25Evidence;
     #[pymodule_export]

@@ -44,3 +44,10 @@ impl Mailbox {
         (slf.get_type().into_any().unbind(), (slf.get().__str__(),))
     }
 }
+
+impl Mailbox {
+    /// The core's mailbox.
+    pub(crate) fn mailbox(&self) -> &map_core::Mailbox {
+        &self.0
+    }
+}

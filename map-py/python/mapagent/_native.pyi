@@ -15,6 +15,7 @@ __all__ = [
     "Agent",
     "Attempt",
     "DkimSigner",
+    "HeaderWriter",
     "Mailbox",
     "Message",
     "Outcome",
@@ -28,11 +29,13 @@ __all__ = [
     "TlsSession",
     "__version__",
     "configure",
+    "parse_addresses",
     "replies",
     "restore_default",
     "saved_default",
     "send_message",
     "send_report",
+    "seven_bit",
 ]
 
 __version__: Final[str]
@@ -53,6 +56,8 @@ _OriginalRecipients: TypeAlias = Mapping[str, str] | Mapping[Mailbox, str] | Map
 _Ret = Literal["full", "headers"]
 _TransferEncoding = Literal["7bit", "8bit", "binary", "quoted-printable", "base64"]
 
+_Groups: TypeAlias = list[tuple[str | None, list[tuple[str | None, str]]]]
+
 @type_check_only
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
@@ -62,6 +67,8 @@ class _Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 def replies() -> list[tuple[str, int]]: ...
+def parse_addresses(text: str) -> _Groups: ...
+def seven_bit(octets: bytes, kind: Literal["data", "lines", "text"]) -> tuple[_TransferEncoding, bytes]: ...
 def send_message(
     message: Message | _email_message.Message, *, progress: Callable[[Progress], object] | None = None
 ) -> Report: ...
@@ -135,6 +142,18 @@ class Agent:
         /,
     ) -> None: ...
     def __reduce__(self) -> NoReturn: ...
+
+@final
+class HeaderWriter:
+    def __new__(cls, *, of_another: bool) -> Self: ...
+    def addresses(self, name: str, groups: _Groups) -> None: ...
+    def text(self, name: str, text: str) -> None: ...
+    def structured(self, name: str, text: str) -> None: ...
+    def parameters(self, name: str, value: str, parameters: list[tuple[str, str]]) -> None: ...
+    def source(self, name: str, source: str) -> None: ...
+    def date(self) -> None: ...
+    def message_id(self, author: str) -> None: ...
+    def octets(self) -> bytes: ...
 
 @final
 class Mailbox:

@@ -1,6 +1,7 @@
 //! Keywords of Python as a message.
 
 use super::part::{Part, attachment};
+use super::writer::display_name;
 use super::{BODY_TYPES, chosen, content};
 use crate::config::{flag, of_keyword, unless_none, value_error};
 use crate::dkim::DkimSigner;
@@ -11,7 +12,8 @@ use map_core::Mailbox;
 use map_core::address::MailboxError;
 use map_core::dkim::DkimError;
 use map_core::message::{
-    AddressList, BlindCopies, Builder, DisplayName, Field, Message, MessageId, OriginationDate, Raw, Resent,
+    Address, AddressList, BlindCopies, Builder, DisplayName, Entry, Field, Group, Message, MessageId,
+    OriginationDate, Raw, Resent,
 };
 use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use pyo3::exceptions::PyTypeError;
@@ -258,6 +260,9 @@ fn part(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Part> {
 
 /// Addresses as a person writes them, in one text or in several.
 fn addresses(value: &Bound<'_, PyAny>) -> PyResult<AddressList> {
+    if let Some(list) = objects(value)? {
+        return Ok(list);
+    }
     if let Ok(one) = as_text(value) {
         return parsed_plainly(&one);
     }
@@ -266,14 +271,62 @@ fn addresses(value: &Bound<'_, PyAny>) -> PyResult<AddressList> {
     }
     let mut all = AddressList::default();
     for item in value.try_iter()? {
-        let list: AddressList = parsed_plainly(&as_text(&item?)?)?;
-        all.0.extend(list.0);
+        let item = item?;
+        all.extend(match objects(&item)? {
+            Some(list) => list,
+            None => parsed_plainly(&as_text(&item)?)?,
+        });
     }
     Ok(all)
 }
 
-fn sender(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Address> {
-    parsed_plainly(&as_text(value)?)
+fn sender(value: &Bound<'_, PyAny>) -> PyResult<Address> {
+    match object(value)? {
+        Some(address) => Ok(address),
+        None => parsed_plainly(&as_text(value)?),
+    }
+}
+
+/// The addresses of an object that has them: a field of Python's email package, or what is one address.
+fn objects(value: &Bound<'_, PyAny>) -> PyResult<Option<AddressList>> {
+    if !value.hasattr("groups")? {
+        return Ok(object(value)?.map(AddressList::from));
+    }
+    let mut list = AddressList::default();
+    for group in value.getattr("groups")?.try_iter()? {
+        let group = group?;
+        let mut members = Vec::new();
+        for address in group.getattr("addresses")?.try_iter()? {
+            members.extend(object(&address?)?);
+        }
+        match group.getattr("display_name")?.extract::<Option<String>>()? {
+            Some(name) => list.extend(AddressList::from(Group {
+                name: display_name(&name)?,
+                members,
+            })),
+            None => list.extend(members.into_iter().map(Entry::Address)),
+        }
+    }
+    Ok(Some(list))
+}
+
+/// An object that is one address, whatever stands in it. It is never read back from its text, where a comma could make two
+/// of it.
+fn object(value: &Bound<'_, PyAny>) -> PyResult<Option<Address>> {
+    if let Ok(mailbox) = value.cast::<crate::mailbox::Mailbox>() {
+        return Ok(Some(mailbox.get().mailbox().clone().into()));
+    }
+    if value.is_instance_of::<PyString>() || !value.hasattr("addr_spec")? {
+        return Ok(None);
+    }
+    let addr_spec: String = value.getattr("addr_spec")?.extract()?;
+    let name: String = value.getattr("display_name")?.extract()?;
+    Ok(Some(Address {
+        name: (!name.trim().is_empty())
+            .then(|| display_name(&name))
+            .transpose()?,
+        mailbox: mailbox(&addr_spec)?,
+    }))
 }
 
 /// The text of what is an address: a `str`, a `Mailbox`, an address of Python's email package.
@@ -290,7 +343,7 @@ fn as_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     )))
 }
 
-fn mailbox(text: &str) -> PyResult<Mailbox> {
+pub(super) fn mailbox(text: &str) -> PyResult<Mailbox> {
     let parsed: Result<Mailbox, MailboxError> = text.parse();
     parsed.map_err(|error| value_error(format_args!("{text:?}: {error}")))
 }

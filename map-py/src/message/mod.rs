@@ -4,10 +4,12 @@ mod keywords;
 mod part;
 mod progress;
 mod source;
+mod writer;
 
 pub(crate) use part::Part;
 pub(crate) use progress::{Progress, wait};
 pub(crate) use source::{Attendance, not_inside_a_callable};
+pub(crate) use writer::{HeaderWriter, parse_addresses, seven_bit};
 
 use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
@@ -59,6 +61,9 @@ use std::path::PathBuf;
 pub(crate) struct Message {
     message: map_core::message::Message,
 }
+
+/// The sender and the recipients of a message of Python's email package.
+type Envelope<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// Every body type with its word.
 const BODY_TYPES: [(&str, BodyType); 3] = [
@@ -113,8 +118,9 @@ impl Message {
         Self::wishing(py, message, &wishes)
     }
 
-    /// Takes a message of Python's email package. Who is in its Bcc gets it and is not named; its bodies become 7 bit unless
-    /// it is signed.
+    /// Takes a message of Python's email package, which stays as it was. It goes to whom smtplib's send_message would send it;
+    /// who is in its Bcc gets it and is not named. Its bodies become 7 bit, and it gets a Date and a Message-ID if it has none,
+    /// unless it is signed.
     ///
     /// The keywords are those of raw, without unix_line_ends.
     #[staticmethod]
@@ -126,9 +132,7 @@ impl Message {
         message: &Bound<'_, PyAny>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        static AS_OCTETS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let as_octets = AS_OCTETS.import(py, "mapagent._email", "as_octets")?;
-        let octets = as_octets.call1((message,))?;
+        static TAKEN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let given = match keywords {
             Some(keywords) => keywords.copy()?,
             None => PyDict::new(py),
@@ -137,6 +141,17 @@ impl Message {
         if given.contains("unix_line_ends")? {
             let error = PyTypeError::new_err("there is no such keyword");
             return Err(of_keyword(py, "unix_line_ends", error));
+        }
+        let mut addressed = false;
+        for keyword in ["from_", "to", "resent"] {
+            addressed |= given.get_item(keyword)?.is_some_and(|value| !value.is_none());
+        }
+        let taken = TAKEN.import(py, "mapagent._email", "taken")?;
+        let (octets, envelope): (Bound<'_, PyAny>, Option<Envelope<'_>>) =
+            taken.call1((message, addressed))?.extract()?;
+        if let Some((from, to)) = envelope {
+            given.set_item("from_", from)?;
+            given.set_item("to", to)?;
         }
         if !given.contains("blind_copies")? {
             given.set_item("blind_copies", "remove")?;
