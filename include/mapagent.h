@@ -2144,10 +2144,14 @@ map_dkim_signer *map_dkim_signer_new(const char *domain,
  *
  * @param domain   as for map_dkim_signer_new().
  * @param selector as for map_dkim_signer_new().
- * @param path     of the file with the private key in PEM.
+ * @param path     of the file with the private key in PEM. One that every user can write is refused; one that others can
+ *                 read is a warning in the report of what is signed with it.
  * @return as map_dkim_signer_new().
  */
-MAP_API map_dkim_signer *map_dkim_signer_file_new(const char *domain, const char *selector, const char *path);
+MAP_API
+map_dkim_signer *map_dkim_signer_file_new(const char *domain,
+                                          const char *selector,
+                                          const char *path);
 
 /**
  * Frees a signer.

@@ -13,6 +13,8 @@ pub mod net;
 pub mod protocol;
 pub mod route;
 pub mod smtp;
+#[doc(hidden)]
+pub mod text;
 
 mod signals;
 

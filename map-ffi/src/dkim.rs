@@ -7,6 +7,7 @@ use crate::reply::map_reply;
 use crate::text::c_text;
 use map_core::address::Domain;
 use map_core::dkim::{DkimError, DkimSigner};
+use map_core::text::quoted;
 use std::ffi::{CString, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -81,7 +82,8 @@ pub unsafe extern "C" fn map_dkim_signer_new(
 ///
 /// @param domain   as for map_dkim_signer_new().
 /// @param selector as for map_dkim_signer_new().
-/// @param path     of the file with the private key in PEM.
+/// @param path     of the file with the private key in PEM. One that every user can write is refused; one that others can
+///                 read is a warning in the report of what is signed with it.
 /// @return as map_dkim_signer_new().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_dkim_signer_file_new(
@@ -165,5 +167,5 @@ pub unsafe extern "C" fn map_dkim_signer_record(signer: *const map_dkim_signer) 
 
 fn domain(text: &str) -> Result<Domain, Answer> {
     let parsed: Result<Domain, _> = text.parse();
-    parsed.map_err(|error| Answer::misuse(format!("{text:?} is not a domain: {error}")))
+    parsed.map_err(|error| Answer::misuse(format!("{} is not a domain: {error}", quoted(text))))
 }

@@ -7,6 +7,7 @@ use map_core::Config;
 use map_core::agent::Timeout;
 use map_core::net::Witnesses;
 use map_core::smtp::Chunking;
+use map_core::text::quoted;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyMapping, PyString};
@@ -148,7 +149,8 @@ fn witnesses(value: &Bound<'_, PyAny>) -> PyResult<Witnesses> {
             "web" => web = hosts.extract()?,
             _ => {
                 return Err(value_error(format_args!(
-                    "there are no witnesses {name:?}; there are mail and web"
+                    "there are no witnesses {}; there are mail and web",
+                    quoted(&name)
                 )));
             }
         }
@@ -163,7 +165,8 @@ fn chunking(word: &str) -> PyResult<Chunking> {
         "avoid" => Ok(Chunking::Avoid),
         "prefer" => Ok(Chunking::Prefer),
         _ => Err(value_error(format_args!(
-            "there is no chunking {word:?}; there are auto, avoid and prefer"
+            "there is no chunking {}; there are auto, avoid and prefer",
+            quoted(word)
         ))),
     }
 }
@@ -204,7 +207,8 @@ fn timeout(name: &str) -> PyResult<Timeout> {
         .ok_or_else(|| {
             let known: Vec<_> = TIMEOUTS.iter().map(|(known, _)| *known).collect();
             value_error(format_args!(
-                "there is no timeout {name:?}; there are {}",
+                "there is no timeout {}; there are {}",
+                quoted(name),
                 known.join(", ")
             ))
         })

@@ -3,6 +3,7 @@
 use crate::config::{seconds, value_error};
 use crate::text::text;
 use map_core::address::{Domain, MailboxError};
+use map_core::text::quoted;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::time::Duration;
 /// domain: that signs.
 /// selector: the name of the key among those of the domain.
 /// key: the private key in PEM, RSA or Ed25519.
-/// key_file: the same in a file, which is read now.
+/// key_file: the same in a file, which is read now; one that every user can write is refused, and one that others can read is a warning in the report.
 /// expires_after: seconds that a signature is good for, one at least; for ever when None. Mail may wait for days in the queue of a relay.
 ///
 /// Raises ValueError for a key that is none; the key is in no message or repr.
@@ -32,7 +33,7 @@ impl DkimSigner {
         expires_after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let parsed: Result<Domain, MailboxError> = domain.parse();
-        let domain = parsed.map_err(|error| value_error(format_args!("{domain:?}: {error}")))?;
+        let domain = parsed.map_err(|error| value_error(format_args!("{}: {error}", quoted(domain))))?;
         let signer = match (key, key_file) {
             (Some(key), None) => map_core::dkim::DkimSigner::from_pem(domain, selector, text(key)?),
             (None, Some(path)) => map_core::dkim::DkimSigner::from_file(domain, selector, path),

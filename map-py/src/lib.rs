@@ -50,6 +50,18 @@ mod _native {
 
     use pyo3::prelude::*;
 
+    /// A text without what could end its line or steer a terminal: what the command prints.
+    #[pyfunction]
+    fn one_line(text: &str) -> String {
+        map_core::text::one_line(text)
+    }
+
+    /// The same, cut where an argument is repeated in an error.
+    #[pyfunction]
+    fn named(text: &str) -> String {
+        map_core::text::named(text).to_string()
+    }
+
     /// Every reply as `(name, number)`: what `mapagent.Reply` is tested against.
     #[pyfunction]
     fn replies() -> Vec<(&'static str, i32)> {

@@ -4,6 +4,7 @@ use crate::config::{port, value_error};
 use crate::text::text;
 use map_core::RelaySecurity;
 use map_core::smtp::SecretKind;
+use map_core::text::quoted;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -103,7 +104,8 @@ fn protection(word: &str) -> PyResult<RelaySecurity> {
         .ok_or_else(|| {
             let known: Vec<_> = SECURITY.iter().map(|(known, _)| *known).collect();
             value_error(format_args!(
-                "there is no security {word:?}; there are {}",
+                "there is no security {}; there are {}",
+                quoted(word),
                 known.join(", ")
             ))
         })

@@ -303,3 +303,71 @@ def test_a_session_answers_while_the_input_stays_open(mail_world: World) -> None
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"mapagent {mapagent.__version__}\n".encode()
     assert b"64 RE_UNCERTAIN" in run("--help").stdout.replace(b"\n", b" ").replace(b"  ", b" ")
+
+
+HOSTILE = "\x1b[2J\x9b0m\u202e\u061c\u200b\ufeff\U000e0041"
+
+
+def steers(printed: bytes) -> set[str]:
+    text = printed.decode("utf-8", "replace")
+    return set(HOSTILE) & set(text) - {"[", "2", "J", "0", "m"}
+
+
+def test_nothing_that_is_printed_steers_a_terminal(world: WorldMaker) -> None:
+    mail_world = world(
+        "domain good.example\n  mx 10 mx.good.example\nhost mx.good.example 127.0.0.2\n"
+        f"  on rcpt reply 550 5.7.1 {HOSTILE}\n"
+    )
+    fields = ("a@good.example", "b@good.example", f"s{HOSTILE}", f"c{HOSTILE}")
+    commands: list[tuple[str, ...]] = [
+        ("send", *mail_world.options, *fields),
+        ("send", *mail_world.options, "--transcript", *fields),
+        ("send", *mail_world.options, "--json", "--transcript", *fields),
+        ("send", f"--hello-name={HOSTILE}", *fields),
+        ("send", f"--tls-roots=/nowhere/{HOSTILE}", *fields),
+        ("send", f"--timeout={HOSTILE}", *fields),
+        ("send", *mail_world.options, f"{HOSTILE}@x", "b@good.example", "s", "c"),
+        ("check", f"{HOSTILE}@x"),
+        (HOSTILE,),
+    ]
+    for command in commands:
+        done = run(*command)
+        assert done.returncode != 0
+        assert not steers(done.stdout + done.stderr), command
+
+
+def test_a_long_argument_is_not_repeated_to_its_end(mail_world: World) -> None:
+    # Linux takes no longer one.
+    long = "a" * 130_000
+    fields = ("a@good.example", "b@good.example", "s", "c")
+    commands: list[tuple[str, ...]] = [
+        ("check", long),
+        ("check", f"a@-{long}"),
+        ("send", f"--hello-name={long}", *fields),
+        ("send", f"--dns-server={long}", *fields),
+        ("send", f"--timeout={long}", *fields),
+        ("send", f"--smtp-port={long}", *fields),
+        ("send", *mail_world.options, long, "b@good.example", "s", "c"),
+        (long,),
+    ]
+    for command in commands:
+        done = run(*command)
+        assert done.returncode != 0
+        assert len(done.stdout + done.stderr) < 8_000, command
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are lists of names there")
+def test_a_secret_that_others_can_get_at(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    options = ["--relay=127.0.0.1:9", "--relay-user=a", "--relay-security=implicit", f"--relay-secret-file={secret}"]
+    for mode, status, said in [
+        (0o600, mapagent.RE_SERVER_UNREACH, b""),
+        (0o640, mapagent.RE_SERVER_UNREACH, b"mapagent: warning: others can read the secret in "),
+        (0o666, mapagent.RE_MISUSE, b"every user of this machine can write this file"),
+    ]:
+        secret.chmod(mode)
+        done = run("send", *options, "a@b.example", "b@b.example", "s", "c")
+        assert done.returncode == status, done.stderr
+        assert said in done.stderr
+        assert (b"chmod 600" in done.stderr) == bool(said)

@@ -131,6 +131,7 @@ def test_the_command(world: WorldMaker, tmp_path: Path, how: str, known: str) ->
     if how == "file":
         secret_file = tmp_path / "secret"
         secret_file.write_text(f"{SECRET}\n")
+        secret_file.chmod(0o600)
         options.append(f"--relay-secret-file={secret_file}")
     else:
         environment["MAPAGENT_RELAY_SECRET"] = SECRET

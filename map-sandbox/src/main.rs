@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
+use map_core::text::one_line;
 use map_sandbox::{Mail, Sandbox, World};
 use serde_json::json;
 
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("map-sandbox: {error}");
+            eprintln!("map-sandbox: {}", one_line(&error.to_string()));
             ExitCode::FAILURE
         }
     }
@@ -154,7 +155,7 @@ fn as_text(mail: &Mail) -> String {
         .iter()
         .map(|path| format!("<{}>", shown(path)))
         .collect();
-    let (host, from) = (&mail.host, shown(&mail.reverse_path));
+    let (host, from) = (shown(&mail.host), shown(&mail.reverse_path));
     let how = [Some(&mail.hello), mail.tls.as_ref(), mail.user.as_ref()];
     let how: Vec<_> = how.into_iter().flatten().map(|text| shown(text)).collect();
     let (to, how) = (paths.join(" "), how.join(", "));
@@ -169,15 +170,8 @@ fn as_text(mail: &Mail) -> String {
     text
 }
 
-/// A mail may come from anywhere: what would steer a terminal is escaped.
+/// A mail may come from anywhere: what would steer a terminal is escaped, and so is what is not seen. A tab does neither.
 fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\t' => shown.push(character),
-            _ if character.is_control() => shown.extend(character.escape_default()),
-            _ => shown.push(character),
-        }
-    }
-    shown
+    let pieces: Vec<String> = text.split('\t').map(one_line).collect();
+    pieces.join("\t")
 }

@@ -1,5 +1,6 @@
 //! Why a text is no mailbox.
 
+use crate::text::quoted;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -11,7 +12,7 @@ use std::net::IpAddr;
 pub enum MailboxError {
     /// What stands in brackets is no IP address in a form of RFC 5321 section 4.1.3. Write `[192.0.2.1]` or
     /// `[IPv6:2001:db8::1]`; each IPv4 number has at most three digits, and `::` stands for two groups at least.
-    #[error("{0:?} is not an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]")]
+    #[error("{} is not an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]", quoted(.0))]
     AddressLiteral(String),
     /// An IP address stands where a domain name belongs. Put it in brackets, as the text says.
     #[error("{0} is an IP address, not a domain name; to mail to it, write {lit}", lit = super::AddressLiteral(*.0))]
@@ -48,14 +49,14 @@ pub enum MailboxError {
     EmptyLocalPart,
     /// `[tag:…]` with a tag other than `IPv6`: the General-address-literal of RFC 5321, for which no tag is
     /// registered. There is no such network to deliver to.
-    #[error("there is no network known as {0:?} to deliver to; an address literal is IPv4 or IPv6")]
+    #[error("there is no network known as {} to deliver to; an address literal is IPv4 or IPv6", quoted(.0))]
     GeneralAddressLiteral(String),
     /// A label of the domain begins or ends with a hyphen.
-    #[error("{0:?} begins or ends with a hyphen, which no part of a domain may")]
+    #[error("{} begins or ends with a hyphen, which no part of a domain may", quoted(.0))]
     Hyphen(String),
     /// The domain has characters beyond ASCII that IDNA (UTS 46) cannot turn into a name for the DNS: unassigned
     /// or disallowed characters, a mix of writing directions, a label that grows longer than 63 octets.
-    #[error("{0:?} is not a domain name in any script")]
+    #[error("{} is not a domain name in any script", quoted(.0))]
     Idna(String),
     /// A character that nobody sees, such as a soft hyphen, a zero width space, a no-break space or one that changes the
     /// direction of writing. Mostly it was pasted: type the address again. UTS 46 would drop some of them from a domain;
@@ -68,7 +69,7 @@ pub enum MailboxError {
         position: usize,
     },
     /// A label of the domain is longer than 63 octets (RFC 1035 section 2.3.4).
-    #[error("{0:?} is longer than the 63 octets allowed between two dots of a domain")]
+    #[error("{} is longer than the 63 octets allowed between two dots of a domain", quoted(.0))]
     LabelTooLong(String),
     /// A dot at the beginning or the end of the local part, or two in a row. Some providers hand out such names;
     /// quoted, they can be mailed: `"john..smith"@example.com`.
@@ -82,7 +83,7 @@ pub enum MailboxError {
     NoAt,
     /// The last label of the domain is a number. No top-level domain is one (RFC 3696 section 2), so the address
     /// is a mistyped IP address or misses its end.
-    #[error("no domain ends in a number as this one does, {0:?}")]
+    #[error("no domain ends in a number as this one does, {}", quoted(.0))]
     NumericTopLevel(String),
     /// A quoted string without its closing quote.
     #[error("the quotation mark at position {0} is not closed")]

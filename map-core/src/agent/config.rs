@@ -8,6 +8,7 @@ use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
 use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::{Chunking, Deadlines};
+use crate::text::{named, quoted};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::net::{IpAddr, SocketAddr};
@@ -48,13 +49,13 @@ pub struct Config {
 #[non_exhaustive]
 pub enum ConfigError {
     /// Not `address` or `address:port`.
-    #[error("{0:?} is not a DNS server: write an IP address, or address:port")]
+    #[error("{} is not a DNS server: write an IP address, or address:port", quoted(.0))]
     DnsServer(String),
     /// Zero, or too long to be meant.
     #[error("a deadline must be longer than zero and at most a year")]
     Duration,
     /// `localhost`, or neither a domain name nor an address literal.
-    #[error("the EHLO name {0:?} is not one: write the domain name of this machine, or an address literal")]
+    #[error("the EHLO name {} is not one: write the domain name of this machine, or an address literal", quoted(.0))]
     HelloName(String),
     /// 0
     #[error("port 0 is not a port to connect to")]
@@ -66,10 +67,10 @@ pub enum ConfigError {
     #[error("there can be one source address of each family, and {0} is the second of its own")]
     SourceFamily(IpAddr),
     /// Not an IP address.
-    #[error("{0:?} is not an IP address to send from")]
+    #[error("{} is not an IP address to send from", quoted(.0))]
     SourceText(String),
     /// No certificates that can be trusted; the reason.
-    #[error("these are no certificates of authorities: {0}")]
+    #[error("these are no certificates of authorities: {}", named(.0))]
     TlsRoots(String),
     /// No DNSKEY records of the DNS root.
     #[error("this is no DNSSEC trust anchor: {0}")]

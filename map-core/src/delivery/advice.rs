@@ -8,13 +8,14 @@ mod secure;
 
 use super::protection::{Skip, TlsPolicy};
 use super::report::{Delivered, Stage};
-use super::transcript::{one_line, shown};
+use super::transcript::shown;
 use super::verdict::{Cause, ConnectFailure, Verdict};
 use crate::message::{BodyType, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::text::one_line;
 use std::io;
 
 /// More characters of a server's text than this are not quoted in a sentence.

@@ -15,6 +15,7 @@ use crate::net::tls::TlsFacts;
 use crate::net::{Limits, Port25Evidence, is_localhost};
 use crate::route::{self, Dropped, LookupError, MxHost, Route, RouteError, Target};
 use crate::smtp::{Abort, Outcome};
+use crate::text::one_line;
 use futures_util::future::try_join;
 use ladder::Destination;
 use std::collections::VecDeque;
@@ -429,7 +430,7 @@ impl Trail {
             address: self.address,
             stage: verdict.stage,
             outcome,
-            detail: advice::detail(cause, self.policy),
+            detail: one_line(&advice::detail(cause, self.policy)),
             code: verdict.server.as_ref().map(|reply| reply.code),
             started: self.started,
             duration: self.started.elapsed(),

@@ -17,6 +17,7 @@ use super::{Environment, rejected};
 use crate::address::MailboxDomain;
 use crate::message::Message;
 use crate::net::Limits;
+use crate::text::one_line;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -212,6 +213,8 @@ impl Merged {
             }
             port25 = port25.or(served.port25);
         }
+        // A name that a DNS gave may hold anything.
+        let warnings = warnings.iter().map(|warning| one_line(warning)).collect();
         recipients.sort_by_key(|(place, _)| *place);
         // Stable: those of a group are in order already.
         attempts.sort_by_key(|attempt| attempt.started);

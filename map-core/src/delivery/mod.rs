@@ -21,6 +21,7 @@ mod port25;
 mod progress;
 mod protection;
 mod redaction;
+mod redaction_views;
 mod relay;
 mod report;
 #[cfg(feature = "tracing")]

@@ -8,6 +8,7 @@ use crate::net::Port25Evidence;
 use crate::net::tls::TlsFacts;
 use crate::protocol::{CheckFailure, Fields, MapReply};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
+use crate::text::one_line;
 use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -470,7 +471,7 @@ impl Findings<'_> {
             tls: attempt.and_then(|attempt| attempt.tls.clone()),
             policy: attempt.and_then(|attempt| attempt.policy),
             relayed: matches!(cause, Cause::Relayed(_)),
-            advice,
+            advice: one_line(&advice),
         }
     }
 }

@@ -8,6 +8,7 @@ mod policies;
 mod port25;
 mod recipients;
 mod relay;
+mod strangers;
 mod tls;
 mod ways;
 

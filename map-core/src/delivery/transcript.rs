@@ -3,6 +3,7 @@
 use super::report::{Attempt, Line, Report, Stage, What};
 use crate::protocol::{Command, ServerCommand};
 use crate::smtp;
+use crate::text::{self, one_line};
 use std::fmt::Write;
 
 /// More lines of one server reply than this are not printed.
@@ -164,30 +165,7 @@ fn render_reply(text: &mut String, reply: &smtp::Reply) {
 
 /// A server's text made safe to show: one line, no control characters, no direction tricks, capped.
 pub(super) fn shown(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets);
-    let mut shown = one_line(&text.chars().take(SHOWN_CHARACTERS).collect::<String>());
-    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// The same text without anything that could end its line or steer a terminal.
-pub(super) fn one_line(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || is_layout_control(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
-/// Line and paragraph separators, and the marks that reorder what a person reads.
-fn is_layout_control(character: char) -> bool {
-    matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    text::excerpt(octets, SHOWN_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -197,22 +175,6 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::time::Instant;
-
-    #[test]
-    fn what_could_forge_a_line_is_escaped() {
-        let cases: [(&[u8], &str); 6] = [
-            (b"plain text, as sent", "plain text, as sent"),
-            (b"x\r\nS: RE_SUCCESS.", "x\\r\\nS: RE_SUCCESS."),
-            (b"\x1b[2Jclear", "\\u{1b}[2Jclear"),
-            ("\u{2028}S: x".as_bytes(), "\\u{2028}S: x"),
-            ("\u{202e}drowssap".as_bytes(), "\\u{202e}drowssap"),
-            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
-        ];
-        for (octets, expected) in cases {
-            assert_eq!(shown(octets), expected);
-        }
-        assert_eq!(shown(&[b'a'; 600]).chars().count(), SHOWN_CHARACTERS + 1);
-    }
 
     /// What is printed of a content that goes in `chunks` chunks, the last of them with LAST.
     fn of_chunks(chunks: usize) -> Vec<String> {

@@ -26,12 +26,14 @@
 //! What hosts add by right (Received, a Date or a Message-ID where there was none) breaks nothing.
 
 mod body;
+mod file;
 mod header;
 mod key;
 
 pub(crate) use body::BodyHash;
 
 use crate::address::{Domain, MailboxError};
+use crate::text::{named, quoted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use header::{Fields, push_relaxed};
@@ -41,7 +43,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use zeroize::Zeroizing;
 
 /// Signs messages for a domain. Cheap to clone.
 ///
@@ -66,6 +67,8 @@ pub struct DkimSigner {
     selector: Domain,
     key: Arc<Key>,
     expires_after: Option<Duration>,
+    /// The file of the key, where others can read it.
+    exposed: Option<Arc<Path>>,
 }
 
 /// Why nothing can be signed.
@@ -77,12 +80,23 @@ pub enum DkimError {
     #[error("the private key is encrypted; take its password off, and let nobody else read the file")]
     Encrypted,
     /// The file with the private key could not be read.
-    #[error("the private key {} cannot be read: {error}", .path.display())]
+    #[error("the private key {} cannot be read: {error}", named(&.path.to_string_lossy()))]
     File {
         /// Which file.
         path: PathBuf,
         /// Why not.
         error: io::Error,
+    },
+    /// Every user of this machine can write the file with the private key, so it is anybody's. Make a new key, and keep it
+    /// where only the owner can write and read it: `chmod 600`. Found on Unix only.
+    #[error(
+        "everybody on this machine can write the private key {}, so it may be anybody's: make a new one, and let only its \
+         owner read and write it (chmod 600)",
+        named(&.path.to_string_lossy())
+    )]
+    FileOfEverybody {
+        /// Which file.
+        path: PathBuf,
     },
     /// It is a private key that no verifier could verify, or that ring does not take. Make an RSA key of 2,048 bits, or
     /// an Ed25519 key.
@@ -101,7 +115,7 @@ pub enum DkimError {
     #[error("the message cannot be read: {0}")]
     Read(#[from] io::Error),
     /// The selector is no name in the DNS: words of letters, digits and hyphens, with dots between them.
-    #[error("{selector:?} is no DKIM selector: {error}")]
+    #[error("{} is no DKIM selector: {error}", quoted(.selector))]
     Selector {
         /// The selector as it was given.
         selector: String,
@@ -159,20 +173,24 @@ impl DkimSigner {
             selector,
             key: Arc::new(Key::from_pem(pem.as_ref())?),
             expires_after: None,
+            exposed: None,
         })
     }
 
     /// The same with a key in a file, which is read here and not again.
     ///
+    /// On Unix, a file that every user can write is refused, and one that others than its owner can read (or its group can
+    /// write) is taken with a [warning](crate::message::Warning::KeyExposed) in what is signed with it, and so in the
+    /// report. On other systems nobody looks.
+    ///
     /// # Errors
     /// What is wrong with the selector, the file or the key.
     pub fn from_file(domain: Domain, selector: &str, path: impl AsRef<Path>) -> Result<Self, DkimError> {
         let path = path.as_ref();
-        let pem = std::fs::read(path).map_err(|error| DkimError::File {
-            path: path.to_owned(),
-            error,
-        })?;
-        Self::from_pem(domain, selector, Zeroizing::new(pem))
+        let file = file::read(path)?;
+        let mut signer = Self::from_pem(domain, selector, file.pem)?;
+        signer.exposed = file.is_exposed.then(|| path.into());
+        Ok(signer)
     }
 
     /// Lets signatures be good for so long, one second at least; for ever if this is not called. Mail may wait for days
@@ -211,6 +229,11 @@ impl DkimSigner {
     /// most DNS servers do by themselves.
     pub fn record(&self) -> String {
         self.key.record()
+    }
+
+    /// The file of the key, where others than its owner can read it.
+    pub(crate) fn exposed(&self) -> Option<&Path> {
+        self.exposed.as_deref()
     }
 
     /// True for a domain that it can sign for: its own, and those below it.

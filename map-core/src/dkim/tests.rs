@@ -305,3 +305,54 @@ fn keys_in_files() {
     std::fs::write(&path, ED25519_PEM).unwrap();
     assert_eq!(from_file().unwrap().record(), signer().record());
 }
+
+/// Who can write the key signs in the domain's name, and so does who can read it.
+#[cfg(unix)]
+#[test]
+fn a_key_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key.pem");
+    std::fs::write(&path, ED25519_PEM).unwrap();
+    let with_mode = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        DkimSigner::from_file("example.com".parse().unwrap(), "s", &path)
+    };
+    let message = Builder::new()
+        .from("a@example.com".parse::<crate::Mailbox>().unwrap())
+        .to("b@example.net".parse::<crate::Mailbox>().unwrap())
+        .text("c".parse().unwrap())
+        .build()
+        .unwrap();
+    for mode in [0o600, 0o400] {
+        let signer = with_mode(mode).unwrap();
+        assert_eq!(message.sign(&signer).unwrap().warnings(), [], "{mode:o}");
+    }
+    for mode in [0o640, 0o644, 0o660, 0o604] {
+        let key = with_mode(mode).unwrap();
+        let signed = message.sign(&key).and_then(|message| message.sign(&key)).unwrap();
+        let [warning] = signed.warnings() else {
+            panic!("{mode:o}: {:?}", signed.warnings());
+        };
+        let said = warning.to_string();
+        assert!(said.contains("key.pem") && said.contains("chmod 600"), "{said}");
+    }
+    for mode in [0o602, 0o666, 0o646] {
+        let error = with_mode(mode).unwrap_err();
+        assert!(
+            matches!(error, DkimError::FileOfEverybody { .. }),
+            "{mode:o}: {error}"
+        );
+        assert!(error.to_string().contains("key.pem"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_has_an_end() {
+    let error = DkimSigner::from_file("example.com".parse().unwrap(), "s", "/dev/zero").unwrap_err();
+    assert!(
+        matches!(error, DkimError::FileOfEverybody { .. } | DkimError::NoKey),
+        "{error}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use super::encode::Unfit;
 use super::part::MAX_NESTING;
+use crate::text::named;
 
 /// Why what a [`Builder`](super::Builder) was given is no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,10 +11,10 @@ pub enum BuildError {
     /// A media type for data that only a message or several parts can have. Make them of their parts:
     /// [`Part::message`](super::Part::message), [`Part::multipart`](super::Part::multipart). A `message/…` cannot be
     /// encoded either.
-    #[error("{0} is not a type that encoded data can have")]
+    #[error("{} is not a type that encoded data can have", named(.0))]
     Composite(String),
     /// A `Content-ID` twice, so that a reference to it leads to either.
-    #[error("the content identifier <{0}> stands twice")]
+    #[error("the content identifier <{}> stands twice", named(.0))]
     ContentIdTwice(String),
     /// A group in `From`. Name the persons.
     #[error("there is a group in {0}, where only persons can stand")]
@@ -46,7 +47,7 @@ pub enum BuildError {
     #[error("a body made of parts and a text cannot both be the body")]
     TwoBodies,
     /// A part does not fit into the encoding that was asked for.
-    #[error("{part}: {why}")]
+    #[error("{}: {why}", named(.part))]
     Unfit {
         /// Which.
         part: String,

@@ -2,6 +2,7 @@
 
 use super::text::{TextError, line_of_text};
 use super::unstructured::write_field_of_words;
+use crate::text::{named, quoted};
 use std::sync::Arc;
 
 /// A header field of a caller's own: `X-Mailer`, `List-Unsubscribe`, `Auto-Submitted`.
@@ -29,14 +30,14 @@ pub struct Field {
 #[non_exhaustive]
 pub enum FieldError {
     /// Not 1 to 76 printable ASCII characters without a colon or a blank.
-    #[error("{0:?} is not the name of a header field")]
+    #[error("{} is not the name of a header field", quoted(.0))]
     Name(String),
     /// A field that the message writes itself, or one of transport. [`Builder`](super::Builder) has methods for the
     /// former, but for those that MIME needs.
-    #[error("the header field {0} is not free for a value of one's own")]
+    #[error("the header field {} is not free for a value of one's own", named(.0))]
     Reserved(String),
     /// The value holds what none can.
-    #[error("the value of the header field {name}: {error}")]
+    #[error("the value of the header field {}: {error}", named(.name))]
     Value {
         /// The name of the field.
         name: String,

@@ -1,6 +1,7 @@
 //! `Content-Type`: what the data is.
 
 use super::parameter::{Parameter, write_parameters};
+use crate::text::{named, quoted};
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,13 +39,13 @@ pub struct MediaType {
 #[non_exhaustive]
 pub enum MediaTypeError {
     /// Something else than `type/subtype`, both of letters, digits and signs such as `-`, `+` and `.`.
-    #[error("{0:?} is not a media type such as text/plain")]
+    #[error("{} is not a media type such as text/plain", quoted(.0))]
     Essence(String),
     /// A parameter that is not `name=value`, or whose value holds control characters or needs quotation marks.
-    #[error("{0:?} is not a parameter such as charset=utf-8")]
+    #[error("{} is not a parameter such as charset=utf-8", quoted(.0))]
     Parameter(String),
     /// A parameter twice.
-    #[error("the parameter {0} stands twice")]
+    #[error("the parameter {} stands twice", named(.0))]
     Twice(String),
 }
 

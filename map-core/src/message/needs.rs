@@ -1,7 +1,9 @@
 //! What a message needs of a host, and what for.
 
 use super::encode::BodyType;
+use crate::text::named;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a host must offer for a message, or what it does offer.
@@ -73,9 +75,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "the address <{address}>"),
-            Self::Field { name, line } => write!(f, "the header field {name} in line {line}"),
+            Self::Field { name, line } => write!(f, "the header field {} in line {line}", named(name)),
             Self::Line { line, trouble } => write!(f, "{trouble} in line {line}"),
-            Self::Part(name) => write!(f, "the part {name}, which is not to be encoded"),
+            Self::Part(name) => write!(f, "the part {}, which is not to be encoded", named(name)),
         }
     }
 }
@@ -102,6 +104,13 @@ pub enum Warning {
     /// A field that must stand once stands several times. Readers differ in which of them they show.
     #[error("the message has the header field {0} more than once")]
     FieldTwice(&'static str),
+    /// Others than its owner can read the file with a private key that the message is signed with, and so sign in the
+    /// domain's name.
+    #[error(
+        "others on this machine can read the private key {}, and sign with it: let only its owner read it (chmod 600)",
+        named(&.0.to_string_lossy())
+    )]
+    KeyExposed(PathBuf),
     /// The last line has no end, and gets one on the way, as RFC 5321 section 4.1.1.4 has it.
     #[error("the last line of the message has no end, and is sent with one")]
     NoLineEnd,

@@ -1,5 +1,6 @@
 //! Where data comes from: memory, a file, or whatever can be read.
 
+use crate::text::named;
 use bytes::{Buf, Bytes};
 use std::fmt;
 use std::fs::File;
@@ -24,7 +25,7 @@ pub(super) enum Origin {
 #[non_exhaustive]
 pub enum SourceError {
     /// More octets than there were, or than were announced.
-    #[error("{name} has more than the {expected} octets that it had when the message was made")]
+    #[error("{} has more than the {expected} octets that it had when the message was made", named(.name))]
     Longer {
         /// The file, or what the reader is for.
         name: String,
@@ -32,10 +33,10 @@ pub enum SourceError {
         expected: u64,
     },
     /// A directory, a pipe or a device, which cannot be read again for the next host. A reader can.
-    #[error("{} is not a regular file", .0.display())]
+    #[error("{} is not a regular file", named(&.0.to_string_lossy()))]
     NotAFile(PathBuf),
     /// Fewer octets than there were, or than were announced.
-    #[error("{name} ends after {seen} octets, and had {expected} when the message was made")]
+    #[error("{} ends after {seen} octets, and had {expected} when the message was made", named(.name))]
     Shorter {
         /// The file, or what the reader is for.
         name: String,

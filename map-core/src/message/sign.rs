@@ -1,6 +1,6 @@
 //! Messages signed by a domain.
 
-use super::{Form, Message};
+use super::{Form, Message, Warning};
 use crate::address::{Domain, Mailbox, MailboxDomain};
 use crate::dkim::{BodyHash, DkimError, DkimSigner};
 use std::io::{self, Read};
@@ -52,10 +52,18 @@ impl Message {
     ) -> Result<Self, DkimError> {
         let now = SystemTime::now();
         let signed = |form: &Form| form.signed(signers, now, goes_on).map(Arc::new);
+        let mut warnings = self.warnings.to_vec();
+        for path in signers.iter().filter_map(|signer| signer.exposed()) {
+            let warning = Warning::KeyExposed(path.to_owned());
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
         let lesser: Result<Vec<_>, _> = self.lesser.iter().map(|form| signed(form)).collect();
         Ok(Self {
             form: signed(&self.form)?,
             lesser: lesser?.into(),
+            warnings: warnings.into(),
             ..self.clone()
         })
     }

@@ -17,6 +17,7 @@
 use super::{ConnectError, Connector, Transport};
 use crate::route::{HostName, Policy, Record, RecordType, Resolver, Target};
 use crate::smtp::{ReplyCode, ReplyParser};
+use crate::text::quoted;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -59,7 +60,7 @@ pub struct Witness {
 
 /// Not `host`, `host:port`, an IP address or `address:port`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a host: write a name or an IP address, with :port behind it if need be")]
+#[error("{} is not a host: write a name or an IP address, with :port behind it if need be", quoted(.0))]
 pub struct WitnessError(String);
 
 impl Witness {

@@ -1,5 +1,6 @@
 //! The commands of MAP 3.2 and 3.3, and ours for what MAP has none for.
 
+use crate::text::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -89,7 +90,7 @@ pub enum CommandError {
     )]
     Unended(Keyword),
     /// A word that no command has; its beginning, with U+FFFD for what cannot be shown.
-    #[error("there is no command {0:?}")]
+    #[error("there is no command {}", quoted(.0))]
     Unknown(String),
 }
 

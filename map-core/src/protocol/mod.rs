@@ -5,7 +5,6 @@
 
 mod check;
 mod command;
-mod quote;
 mod reply;
 mod session;
 mod stream;

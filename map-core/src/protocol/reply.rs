@@ -1,7 +1,7 @@
 //! The replies of MAP 3.5 and ours.
 
-use super::quote;
 use crate::smtp::ReplyCode;
+use crate::text::{OneLine, parse_one_line, quoted};
 use std::fmt;
 use std::str::FromStr;
 
@@ -236,13 +236,13 @@ impl MapReplyCode {
 #[non_exhaustive]
 pub enum MapReplyError {
     /// What stands between the angle brackets does not fit the reply.
-    #[error("{0} cannot carry {1:?}")]
+    #[error("{0} cannot carry {argument}", argument = quoted(.1))]
     Argument(&'static str, String),
     /// No final full stop, or angle brackets missing or too many.
-    #[error("{0:?} does not have the form RE_NAME. or RE_NAME: <…>.")]
+    #[error("{} does not have the form RE_NAME. or RE_NAME: <…>.", quoted(.0))]
     Form(String),
     /// A name that no reply has.
-    #[error("there is no reply {0:?}")]
+    #[error("there is no reply {}", quoted(.0))]
     Name(String),
 }
 
@@ -254,7 +254,7 @@ impl fmt::Display for MapReply {
             Self::BadReply(code) => write!(f, "{name}: <{code}>."),
             Self::Partial { accepted, recipients } => write!(f, "{name}: <{accepted} of {recipients}>."),
             Self::InvalidFormat(text) | Self::DnsFail(text) | Self::Misuse(text) | Self::Local(text) => {
-                write!(f, "{name}: <{}>.", quote::OneLine(text))
+                write!(f, "{name}: <{}>.", OneLine(text))
             }
             Self::Success
             | Self::ServerUnreach
@@ -295,7 +295,7 @@ impl FromStr for MapReply {
             return Self::plain(code).ok_or_else(form);
         };
         let unfit = || MapReplyError::Argument(code.name(), argument.into());
-        let text = || quote::parse_one_line(argument).ok_or_else(unfit);
+        let text = || parse_one_line(argument).ok_or_else(unfit);
         match code {
             MapReplyCode::NoEmpty => EmptyFields::parse(argument).map(Self::NoEmpty).ok_or_else(unfit),
             MapReplyCode::InvalidFormat => text().map(Self::InvalidFormat),

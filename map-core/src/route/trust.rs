@@ -1,5 +1,6 @@
 //! Which keys are trusted for DNSSEC, and whether validation by them works here.
 
+use crate::text::named;
 use hickory_resolver::proto::dnssec::TrustAnchors as RootKeys;
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +27,7 @@ pub enum TrustAnchorError {
     #[error("there is no DNSKEY record of the root in it")]
     NoRootKey,
     /// Not DNSKEY records in the form of a zone file; the reason.
-    #[error("it is not a list of DNSKEY records: {0}")]
+    #[error("it is not a list of DNSKEY records: {}", named(.0))]
     Syntax(String),
 }
 

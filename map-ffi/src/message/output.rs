@@ -12,6 +12,7 @@ use crate::text::{c_text, pointer_or_null};
 use map_core::MapReply;
 use map_core::message::{BuildError, Message, RawError};
 use map_core::protocol::EmptyFields;
+use map_core::text::named;
 use std::ffi::{CString, c_char, c_void};
 use std::io::{self, Read, Write};
 use std::ptr;
@@ -211,7 +212,10 @@ pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path:
                 match written {
                     Ok(()) => Answer::done(),
                     Err(error) => Answer::local(
-                        format!("the message cannot be written: {}: {error}", path.display()),
+                        format!(
+                            "the message cannot be written: {}: {error}",
+                            named(&path.to_string_lossy())
+                        ),
                         "look at the file, its folder and the space that is left",
                     ),
                 }

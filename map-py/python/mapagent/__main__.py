@@ -9,12 +9,13 @@ import io
 import json
 import os
 import signal
+import stat
 import sys
 import traceback
 from typing import Any, NoReturn
 
 from . import Agent, Mailbox, Relay, Reply, Report, SendInterrupted, __version__
-from ._native import StreamSession
+from ._native import StreamSession, named, one_line
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,13 +139,23 @@ def _print(lines: list[str], stream: Any) -> None:
         return
     try:
         for line in lines:
-            print(line, file=stream)
+            print(_safe(line), file=stream)
         stream.flush()
     except Exception:
         _discard(stream)
     except KeyboardInterrupt:
         _discard(stream)
         raise
+
+
+def _safe(text: str) -> str:
+    """The same lines without what would steer a terminal: they may hold what a stranger's DNS or mail host said."""
+    return "\n".join(one_line(_without_surrogates(line)) for line in text.split("\n"))
+
+
+def _without_surrogates(text: str) -> str:
+    """With escapes for octets of an argument that are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _discard(stream: Any) -> None:
@@ -160,7 +171,7 @@ def _check(options: argparse.Namespace, _fate: _Fate) -> Reply:
             mailbox = Mailbox(text)
         except ValueError as error:
             status = Reply.RE_INVALID_FORMAT
-            _print([f"{text}: {error}"], sys.stderr)
+            _print([f"{named(_without_surrogates(text))}: {error}"], sys.stderr)
         else:
             _print([str(mailbox)], sys.stdout)
     return status
@@ -195,6 +206,9 @@ def _agent(options: argparse.Namespace) -> Agent:
         parser: _Parser = options.parser
         parser.error(str(error))
 
+
+# An argument may have any length, and stands in what is said of it.
+_LONGEST_MESSAGE = 2000
 
 # Secrets come from a file, the environment or a terminal, never from the arguments: those can be read by every user of
 # the machine in the list of processes, and the shell keeps them in its history.
@@ -231,7 +245,7 @@ def _relay(options: argparse.Namespace) -> Relay | None:
 def _relay_secret(options: argparse.Namespace, what: str) -> str:
     if options.relay_secret_file is not None:
         # An editor ends the line, and the secret does not.
-        return (_read(options, options.relay_secret_file) or "").removesuffix("\n").removesuffix("\r")
+        return (_read(options, options.relay_secret_file, secret=True) or "").removesuffix("\n").removesuffix("\r")
     secret = os.environ.get(_SECRET_VARIABLE)
     if secret is not None:
         return secret
@@ -239,7 +253,7 @@ def _relay_secret(options: argparse.Namespace, what: str) -> str:
     if not _can_ask():
         parser.error(f"there is no {what}: set {_SECRET_VARIABLE}, or name a file by --relay-secret-file")
     try:
-        return getpass.getpass(f"{what}: ")
+        return getpass.getpass(_safe(f"{what}: "))
     except EOFError:
         # The prompt is still on its line.
         _print([""], sys.stderr)
@@ -253,13 +267,15 @@ def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _read(options: argparse.Namespace, path: str | None) -> str | None:
-    """What is in a file that a setting names."""
+def _read(options: argparse.Namespace, path: str | None, *, secret: bool = False) -> str | None:
+    """What is in a file that a setting names. A secret is refused where everybody could have written it."""
     if path is None:
         return None
     parser: _Parser = options.parser
     try:
         with open(path, encoding="utf-8", newline="") as file:
+            if secret:
+                _look_who_else_reads(file.fileno(), path, parser)
             return file.read()
     except OSError as error:
         parser.error(f"{path}: {error.strerror}")
@@ -268,8 +284,21 @@ def _read(options: argparse.Namespace, path: str | None) -> str | None:
         parser.error(f"{path}: this is not UTF-8")
 
 
+def _look_who_else_reads(file: int, path: str, parser: _Parser) -> None:
+    mode = os.fstat(file).st_mode
+    # Where permissions are lists of names, as on Windows, these bits say nothing.
+    if os.name != "posix" or not stat.S_ISREG(mode):
+        return
+    if mode & 0o002:
+        parser.error(f"{path}: every user of this machine can write this file: let only its owner do that (chmod 600)")
+    if mode & 0o077:
+        _print([f"mapagent: warning: others can read the secret in {path}: let only its owner do that (chmod 600)"], sys.stderr)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}… ({len(message)} characters)"
         # argparse's own exit status for this is 2, and that is RE_INVALID_FORMAT here.
         _print([f"{self.format_usage()}{self.prog}: {message}"], sys.stderr)
         self.exit(Reply.RE_MISUSE)

@@ -16,6 +16,7 @@ use map_core::message::{
     OriginationDate, Raw, Resent,
 };
 use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
+use map_core::text::quoted;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -345,7 +346,7 @@ fn as_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
 
 pub(super) fn mailbox(text: &str) -> PyResult<Mailbox> {
     let parsed: Result<Mailbox, MailboxError> = text.parse();
-    parsed.map_err(|error| value_error(format_args!("{text:?}: {error}")))
+    parsed.map_err(|error| value_error(format_args!("{}: {error}", quoted(text))))
 }
 
 fn message_ids(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<MessageId>> {
@@ -380,7 +381,12 @@ fn all_resent(value: &Bound<'_, PyAny>) -> PyResult<Vec<Resent>> {
                 "bcc" => resent.bcc = addresses(&value)?,
                 "date" => resent.date = Some(date(&value)?),
                 "message_id" => resent.message_id = Some(parsed(text(&value)?, "message_id")?),
-                _ => return Err(value_error(format_args!("there is no {name:?} in resent"))),
+                _ => {
+                    return Err(value_error(format_args!(
+                        "there is no {} in resent",
+                        quoted(&name)
+                    )));
+                }
             }
         }
         all.push(resent);

@@ -15,6 +15,7 @@ use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
 use keywords::{Wish, builder, raw, words};
 use map_core::message::{BodyType, TextError};
+use map_core::text::quoted;
 use part::{add, copied, fixed};
 use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
@@ -316,7 +317,8 @@ fn chosen<T: Copy>(word: &str, what: &str, all: &[(&str, T)]) -> PyResult<T> {
         .ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|(known, _)| *known).collect();
             value_error(format_args!(
-                "there is no {what} {word:?}; there are {}",
+                "there is no {what} {}; there are {}",
+                quoted(word),
                 words(&known)
             ))
         })

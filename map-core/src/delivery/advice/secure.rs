@@ -3,10 +3,10 @@
 use super::{Case, connect_detail, host, loss_at, loss_detail, quoted, remedy_here};
 use crate::delivery::protection::Skip;
 use crate::delivery::protection::TlsPolicy;
-use crate::delivery::transcript::one_line;
 use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::text::one_line;
 
 /// Said wherever a relay did not come as far as AUTH: the first thing that its owner wants to know.
 const NO_SECRET_LEFT: &str = "No user name and no password was sent.";

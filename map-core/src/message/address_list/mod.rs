@@ -5,6 +5,7 @@ mod write;
 
 use super::text::{TextError, line_of_text};
 use crate::address::{Mailbox, MailboxError};
+use crate::text::quoted;
 use std::sync::Arc;
 
 pub(super) use write::{write_addresses, write_phrases};
@@ -106,7 +107,8 @@ pub enum AddressListError {
     /// An `@` in a name. Mostly a comma is missing before the address in brackets; if it is a name after all, put it
     /// in quotation marks.
     #[error(
-        "{0:?} before an address in angle brackets has an @: a comma is missing, or the name needs quotation marks"
+        "{} before an address in angle brackets has an @: a comma is missing, or the name needs quotation marks",
+        quoted(.0)
     )]
     AtInName(String),
     /// Something stands behind an address in angle brackets. Mostly a comma is missing.
@@ -129,7 +131,7 @@ pub enum AddressListError {
     #[error("a group begins at position {0} before the one around it has ended with a semicolon")]
     GroupInGroup(usize),
     /// An address is wrong in itself.
-    #[error("{text:?}: {error}")]
+    #[error("{}: {error}", quoted(.text))]
     Mailbox {
         /// The address as it was given.
         text: String,
@@ -139,8 +141,9 @@ pub enum AddressListError {
     /// A name and no address. Add the address in angle brackets, or put the name in quotation marks if a comma
     /// divided it.
     #[error(
-        "{name:?}, which ends at position {position}, is a name without an address (a name with a comma in it needs \
-         quotation marks)"
+        "{}, which ends at position {position}, is a name without an address (a name with a comma in it needs \
+         quotation marks)",
+        quoted(.name)
     )]
     NoAddress {
         /// The name.
@@ -160,7 +163,7 @@ pub enum AddressListError {
         position: usize,
     },
     /// A name holds what none may.
-    #[error("the name {name:?} cannot stand in an e-mail: {error}")]
+    #[error("the name {} cannot stand in an e-mail: {error}", quoted(.name))]
     Name {
         /// The name.
         name: String,

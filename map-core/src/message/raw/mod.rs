@@ -14,6 +14,7 @@ use super::resent::unique;
 use super::sign::domains;
 use super::{AddressListError, BuildError, Form, Message, Resent};
 use crate::address::Mailbox;
+use crate::text::named;
 use bytes::Bytes;
 use std::io::{self, Read};
 use std::path::Path;
@@ -84,7 +85,7 @@ pub enum BlindCopies {
 #[non_exhaustive]
 pub enum RawError {
     /// A field of addresses cannot be read. Give the envelope, and it need not be.
-    #[error("the header field {name} in line {line}: {error}")]
+    #[error("the header field {} in line {line}: {error}", named(.name))]
     Addresses {
         /// The field.
         name: String,
@@ -94,7 +95,7 @@ pub enum RawError {
         error: AddressListError,
     },
     /// There is a `Bcc`, which everybody would see: see [`BlindCopies`].
-    #[error("the message has a header field {0}, which every recipient would see; it can be removed or kept")]
+    #[error("the message has a header field {}, which every recipient would see; it can be removed or kept", named(.0))]
     BlindCopies(String),
     /// A warning, where there are to be none.
     #[error("{0}")]
@@ -135,7 +136,7 @@ pub enum RawError {
         line: u64,
     },
     /// A field in another character set than UTF-8, which nothing allows.
-    #[error("the header field {name} in line {line} is not UTF-8")]
+    #[error("the header field {} in line {line} is not UTF-8", named(.name))]
     NotUtf8 {
         /// The field.
         name: String,

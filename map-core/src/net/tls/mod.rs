@@ -21,6 +21,7 @@ mod x509;
 
 use super::Transport;
 use crate::route::{HostName, Tlsa};
+use crate::text::quoted;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -104,7 +105,7 @@ pub struct TlsFacts {
 #[non_exhaustive]
 pub enum TlsError {
     /// The name is none that a certificate can carry.
-    #[error("{0:?} is not a name that TLS can ask for")]
+    #[error("{} is not a name that TLS can ask for", quoted(.0))]
     BadName(String),
     /// The server's certificate is not what the policy demands, and why: `is self-signed`, `expired on 2026-01-02`. Its
     /// operator, or who published the policy, can mend it.

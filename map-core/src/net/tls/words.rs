@@ -4,6 +4,7 @@
 //! failed:". Names in a certificate are a stranger's text: they are shortened, and escaped.
 
 use super::x509::Certificate;
+use crate::text;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible};
 
@@ -164,7 +165,7 @@ fn day(time: UnixTime) -> String {
 }
 
 fn shown(name: &str) -> String {
-    name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
+    text::excerpt(name.as_bytes(), MAX_NAME)
 }
 
 #[cfg(test)]
