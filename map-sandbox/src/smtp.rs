@@ -15,9 +15,8 @@ use crate::log::{Authentication, Mail};
 use crate::world::Host;
 use chunk::Bdat;
 
-/// Octets of a local part, of a path with its brackets, and recipients:
-/// <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1>
-const MAX_LOCAL_PART: usize = 64;
+/// Octets of a path with its brackets, and recipients: <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1>. A local part
+/// may fill the path, as most servers have it.
 const MAX_PATH: usize = 256;
 const MAX_RECIPIENTS: usize = 100;
 
@@ -625,7 +624,6 @@ impl Smtp {
             None => path,
         };
         match mailbox.rsplit_once('@') {
-            Some((local, _)) if local.len() > MAX_LOCAL_PART => Err("Local part too long"),
             Some((local, domain)) if !local.is_empty() && is_domain(domain) => Ok(()),
             _ => Err("Not a mailbox"),
         }

@@ -59,7 +59,7 @@ fn every_command_has_its_code() {
     let sandbox = sandbox(PLAIN);
     let mut client = Client::greeted(&sandbox, "127.0.0.2");
     let long_line = format!("NOOP {}", "x".repeat(2042));
-    let long_local = format!("MAIL FROM:<{}@b.example>", "a".repeat(65));
+    let long_local = format!("MAIL FROM:<{}@b.example>", "a".repeat(246));
     let long_path = format!("MAIL FROM:<a@{}example>", "b.".repeat(125));
     let table = [
         // before the client said its name

@@ -1,6 +1,7 @@
 //! What stands right of the `@`.
 
 use super::error::{MailboxError, Part};
+use super::idna2008;
 use super::literal::{self, AddressLiteral, excerpt};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use std::borrow::Cow;
@@ -37,11 +38,14 @@ pub enum MailboxDomain {
 /// Ldh-str     = *( ALPHA / DIGIT / "-" ) Let-dig
 /// ```
 ///
-/// - A domain that is ASCII already is taken by this grammar alone and reaches the DNS as it is, in lower case: an
-///   `xn--` label is not decoded, so one that decodes to nothing costs a look-up, not a refusal.
+/// - A domain that is ASCII already is taken by this grammar and reaches the DNS as it is, in lower case. A label that
+///   begins with `xn--` must be an A-label.
 /// - Any other goes through IDNA: UTS 46, non-transitional, STD3 rules. That maps upper case, full width forms and
 ///   the full stops of East Asian keyboards (U+3002, U+FF0E, U+FF61); the result must then fit the grammar above.
 ///   Characters that UTS 46 would drop (soft hyphen, zero width space) are refused.
+/// - What UTS 46 takes and IDNA 2008 forbids is refused, encoded or not, as
+///   [RFC 5891 section 5.4](https://www.rfc-editor.org/rfc/rfc5891#section-5.4) demands of a look-up: typographic signs,
+///   symbols and emoji above all. No registry gives out such a name.
 /// - One label is enough (`localhost`); a number as the last one is not a domain (RFC 3696 section 2).
 /// - 63 octets a label, 255 in all (RFC 5321 section 4.5.3.1.2), both counted as the wire carries them.
 ///
@@ -155,8 +159,12 @@ impl Domain {
         refuse_bare_address(text)?;
         if text.is_ascii() {
             grammar(text, before)?;
+            let ascii = text.to_ascii_lowercase();
+            for label in ascii.split('.').filter(|label| label.starts_with("xn--")) {
+                a_label(label)?;
+            }
             return Ok(Self {
-                ascii: text.to_ascii_lowercase().into(),
+                ascii: ascii.into(),
                 shown: text.into(),
             });
         }
@@ -183,6 +191,9 @@ impl Domain {
         grammar(&ascii, before)?;
         let (shown, _) =
             Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+        for label in shown.split('.').filter(|label| !label.is_ascii()) {
+            u_label(label)?;
+        }
         Ok(Self {
             ascii: ascii.as_ref().into(),
             shown: shown.into(),
@@ -218,6 +229,35 @@ impl FromStr for Domain {
     /// What is wrong with it.
     fn from_str(text: &str) -> Result<Self, MailboxError> {
         Self::parse(text, 0)
+    }
+}
+
+/// Checks that a label that begins with `xn--`, in small letters, is the encoded form of a label in another script.
+// https://www.rfc-editor.org/rfc/rfc5891#section-5.3
+// > the label MUST be rejected if the resulting label is not identical to the original.
+fn a_label(label: &str) -> Result<(), MailboxError> {
+    let (shown, valid) =
+        Uts46::new().to_unicode(label.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    if valid.is_err() || shown.is_ascii() {
+        return Err(MailboxError::FalseALabel(excerpt(label)));
+    }
+    u_label(&shown)
+}
+
+/// Checks a label in another script, which UTS 46 has mapped, by the rules of IDNA 2008.
+fn u_label(label: &str) -> Result<(), MailboxError> {
+    // https://www.rfc-editor.org/rfc/rfc5891#section-5.4
+    // > Labels containing "--" (two consecutive hyphens) in the third and fourth character positions.
+    let mut behind_two = label.chars().skip(2);
+    if (behind_two.next(), behind_two.next()) == (Some('-'), Some('-')) {
+        return Err(MailboxError::Idna(excerpt(label)));
+    }
+    match idna2008::forbidden(label) {
+        Some(character) => Err(MailboxError::DomainCharacter {
+            character,
+            label: excerpt(label),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -279,7 +319,7 @@ fn refuse_bare_address(text: &str) -> Result<(), MailboxError> {
     }
 }
 
-/// What UTS 46 drops, except the variation selectors that come with every emoji a keyboard types.
+/// What UTS 46 drops. The variation selectors that come with every emoji are not among them: the emoji is what is said.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -14,6 +14,14 @@ pub enum MailboxError {
     /// `[IPv6:2001:db8::1]`; each IPv4 number has at most three digits, and `::` stands for two groups at least.
     #[error("{} is not an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]", quoted(.0))]
     AddressLiteral(String),
+    /// A backslash before a character beyond ASCII. RFC 6531 section 3.3 allows it before ASCII only: leave it away.
+    #[error("there is a backslash before {character:?}, at position {position}, and none is allowed there")]
+    Backslash {
+        /// Before which character.
+        character: char,
+        /// Where that is: characters from 1.
+        position: usize,
+    },
     /// An IP address stands where a domain name belongs. Put it in brackets, as the text says.
     #[error("{0} is an IP address, not a domain name; to mail to it, write {lit}", lit = super::AddressLiteral(*.0))]
     BareAddress(IpAddr),
@@ -35,6 +43,15 @@ pub enum MailboxError {
     /// The domain is longer than 255 octets as the wire carries it (RFC 5321 section 4.5.3.1.2).
     #[error("the domain is {0} octets long, and 255 are allowed")]
     DomainTooLong(usize),
+    /// A character that no domain name may have by IDNA 2008 (RFC 5892): a typographic sign, a symbol, an emoji, or a
+    /// letter that must not stand there. Mostly it was pasted or typed by a keyboard that corrects: type the domain again.
+    #[error("the character {character:?} cannot stand in a domain name, as it does in {label:?}")]
+    DomainCharacter {
+        /// Which.
+        character: char,
+        /// Between which dots, in its own script.
+        label: String,
+    },
     /// Nothing but blanks and tabs, or nothing at all.
     #[error("there is no address")]
     Empty,
@@ -51,10 +68,14 @@ pub enum MailboxError {
     /// registered. There is no such network to deliver to.
     #[error("there is no network known as {} to deliver to; an address literal is IPv4 or IPv6", quoted(.0))]
     GeneralAddressLiteral(String),
+    /// A label of the domain begins with `xn--`, as the encoded form of a name in another script does, and is the encoded
+    /// form of none (RFC 5891 section 5.4). Type the domain in its own script.
+    #[error("{0:?} begins as a domain name in another script does when it is encoded, and is not one")]
+    FalseALabel(String),
     /// A label of the domain begins or ends with a hyphen.
     #[error("{} begins or ends with a hyphen, which no part of a domain may", quoted(.0))]
     Hyphen(String),
-    /// The domain has characters beyond ASCII that IDNA (UTS 46) cannot turn into a name for the DNS: unassigned
+    /// The domain has characters beyond ASCII that IDNA cannot turn into a name for the DNS: unassigned
     /// or disallowed characters, a mix of writing directions, a label that grows longer than 63 octets.
     #[error("{} is not a domain name in any script", quoted(.0))]
     Idna(String),
@@ -75,8 +96,9 @@ pub enum MailboxError {
     /// quoted, they can be mailed: `"john..smith"@example.com`.
     #[error("there is a dot too many before the @, at position {0}")]
     LocalPartDot(usize),
-    /// The local part is longer than 64 octets (RFC 5321 section 4.5.3.1.1).
-    #[error("what stands before the @ is {0} octets long, and 64 are allowed")]
+    /// The local part is longer than 252 octets, which is all that a path of 256 leaves to it. More than the 64 of RFC 5321
+    /// section 4.5.3.1.1 are for the recipient's host to judge.
+    #[error("what stands before the @ is {0} octets long, and 252 are allowed")]
     LocalPartTooLong(usize),
     /// No `@`.
     #[error("there is no @ between a name and a domain")]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Atom              = 1*atext
 /// Quoted-string     = DQUOTE *QcontentSMTP DQUOTE
 /// QcontentSMTP      = qtextSMTP / quoted-pairSMTP
-/// quoted-pairSMTP   = %d92 (%d32-126 / UTF8-non-ascii)
+/// quoted-pairSMTP   = %d92 %d32-126
 /// qtextSMTP         = %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii
 /// atext             =/ UTF8-non-ascii
 /// ```
@@ -32,8 +32,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LocalPart(Arc<str>);
 
-/// RFC 5321 section 4.5.3.1.1, in octets.
-const MAX: usize = 64;
+/// What 254 octets of an address leave beside the `@` and a domain of one letter.
+///
+/// RFC 5321 section 4.5.3.1.1 says 64, and lets a client try more: return paths and reply tokens have more, and their
+/// hosts take them.
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
+// > To the maximum extent possible, implementation techniques that impose no limits on the length of these objects should
+// > be used.
+const MAX: usize = 252;
 
 impl LocalPart {
     /// The text freed of its quoting. Printed, it may need quoting again: use `Display` for that.
@@ -145,6 +151,11 @@ fn quoted_string(text: &str, before: usize) -> Result<(String, &str), MailboxErr
         let (position, character) = match character {
             '"' => return Ok((value, text.get(index + 1..).unwrap_or_default())),
             '\\' => match characters.next() {
+                // https://www.rfc-editor.org/rfc/rfc6531#section-3.3
+                // It extends qtextSMTP, and not quoted-pairSMTP.
+                Some((position, (_, character))) if !character.is_ascii() && !is_invisible(character) => {
+                    return Err(MailboxError::Backslash { character, position });
+                }
                 Some((position, (_, escaped))) => (position, escaped),
                 None => break,
             },

@@ -17,6 +17,7 @@
 
 mod domain;
 mod error;
+mod idna2008;
 mod literal;
 mod local_part;
 mod mailbox;

@@ -17,7 +17,7 @@ use std::str::FromStr;
 /// The longest value of ENVID, in octets of xtext (RFC 3461 section 4.4).
 const MAX_ENVELOPE_ID: usize = 100;
 /// The longest value of ORCPT, in octets: RFC 3461 section 4.2 gives the parameter 500 in all.
-const MAX_ORIGINAL_RECIPIENT: usize = 500 - "ORCPT=".len();
+pub(super) const MAX_ORIGINAL_RECIPIENT: usize = 500 - "ORCPT=".len();
 
 /// `RET`: how much of the message comes back with a notification that it could not be delivered (RFC 3461 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,7 +212,7 @@ impl OriginalRecipient {
     /// A mailbox: of the type `rfc822`, or `utf-8` (RFC 6533) if its local part is not ASCII.
     pub fn rfc822(mailbox: &Mailbox) -> Self {
         let address_type = if mailbox.needs_smtputf8() { UTF_8 } else { "rfc822" };
-        // A mailbox has no control characters, and is far shorter than what ORCPT can hold.
+        // A mailbox has no control characters. One that is too long for ORCPT once it is escaped is left out there.
         Self {
             address_type: address_type.into(),
             address: mailbox.to_smtp().into(),
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_mailboxes_fit() {
+    fn the_longest_mailboxes_of_rfc_5321_fit() {
         let label = "d".repeat(45);
         let domain = [label.as_str(); 4].join(".");
         for local_part in ["x".repeat(64), format!("\"{}\"", " ".repeat(62))] {
@@ -464,5 +464,23 @@ mod tests {
             let sent = OriginalRecipient::rfc822(&mailbox).to_parameter();
             assert!(sent.len() <= MAX_ORIGINAL_RECIPIENT, "{sent}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let written = |local_part: &str| {
+            let mailbox = Mailbox::try_from(format!("{local_part}@b.example").as_str()).unwrap();
+            let original = OriginalRecipient::rfc822(&mailbox);
+            let mut line = String::new();
+            let parameters = crate::smtp::parameters::RcptParameters {
+                original: Some(&original),
+                ..Default::default()
+            };
+            parameters.write(&mut line);
+            line
+        };
+        assert_eq!(written("bob"), " ORCPT=rfc822;bob@b.example");
+        assert!(written(&"x".repeat(240)).len() > 240);
+        assert_eq!(written(&"=".repeat(240)), "");
     }
 }

@@ -1,5 +1,6 @@
 //! What MAIL and RCPT carry behind their paths.
 
+use super::dsn::MAX_ORIGINAL_RECIPIENT;
 use super::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use crate::message::BodyType;
 use std::fmt::Write as _;
@@ -78,7 +79,11 @@ impl RcptParameters<'_> {
             let _ = write!(line, " NOTIFY={notify}");
         }
         if let Some(original) = self.original {
-            let _ = write!(line, " ORCPT={}", original.to_parameter());
+            let parameter = original.to_parameter();
+            // Escaped, a very long local part may not fit. The host then takes the recipient for the original one.
+            if parameter.len() <= MAX_ORIGINAL_RECIPIENT {
+                let _ = write!(line, " ORCPT={parameter}");
+            }
         }
     }
 }
