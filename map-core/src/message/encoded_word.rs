@@ -24,9 +24,21 @@ pub(super) const MAX_LINE: usize = 998;
 // > or more 'encoded-word's is limited to 76 characters.
 const ENCODED_LINE: usize = 76;
 
-/// True for text that a reader might take for an encoded word, or for the begin of one.
+/// True for text in which a reader sees an encoded word. Many are lenient: they find one in the middle of a word, and
+/// with blanks in it.
 pub(super) fn looks_encoded(text: &str) -> bool {
-    text.contains("=?")
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once("=?") {
+        let encoded = behind.split_once('?').and_then(|(_charset, encoding)| {
+            let text = encoding.strip_prefix(['B', 'b', 'Q', 'q'])?;
+            text.strip_prefix('?')
+        });
+        if encoded.is_some_and(|text| text.contains("?=")) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// A field under way: words with a blank before each, or a line end where the line would grow too long.
@@ -71,17 +83,17 @@ impl<'a> Folded<'a> {
         /// Worth beginning a word for that goes on in the next line.
         const WORTH: usize = 24;
 
-        let encoding = Encoding::shorter(text);
+        let preferred = Encoding::shorter(text);
         let mut rest = text;
         while !rest.is_empty() {
             let overhead = self.column + 1 + PREFIX_Q.len() + SUFFIX.len();
             let room = ENCODED_LINE.saturating_sub(overhead);
-            let mut fitting = encoding.fitting(rest, room);
+            let (mut encoding, mut fitting) = preferred.next_word(rest, room);
             let divides = fitting < rest.len() && room < WORTH;
             if fitting == 0 || divides && !self.first {
                 self.fold();
                 let overhead = self.column + PREFIX_Q.len() + SUFFIX.len();
-                fitting = encoding.fitting(rest, ENCODED_LINE - overhead);
+                (encoding, fitting) = preferred.next_word(rest, ENCODED_LINE - overhead);
             } else {
                 self.blank();
             }
@@ -119,15 +131,14 @@ impl<'a> Folded<'a> {
 
 /// A text as encoded words that each fill at most `line` octets, for where no [`Folded`] field is.
 pub(super) fn encoded_words(text: &str, line: usize) -> Vec<String> {
-    let encoding = Encoding::shorter(text);
+    let preferred = Encoding::shorter(text);
     let room = line.saturating_sub(PREFIX_Q.len() + SUFFIX.len());
     let mut words = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
+        let (encoding, fitting) = preferred.next_word(rest, room);
         // One character at least, so that this ends.
-        let fitting = encoding
-            .fitting(rest, room)
-            .max(rest.chars().next().map_or(1, char::len_utf8));
+        let fitting = fitting.max(rest.chars().next().map_or(1, char::len_utf8));
         let (word, behind) = rest.split_at(fitting);
         words.push(encoding.word(word));
         rest = behind;
@@ -151,25 +162,21 @@ impl Encoding {
         }
     }
 
-    /// How many octets of `text`, whole characters only, fit into `room` when encoded.
+    /// The encoding of the next word, and how many octets of `text` it holds: whole characters only, none if no
+    /// character fits into `room`.
+    ///
+    /// A word in base64 that another one follows ends on a multiple of three octets: readers that put a run together
+    /// before they decode it stop at padding. Where no character ends there, quoted-printable takes one character, which
+    /// moves the next multiple.
     // https://www.rfc-editor.org/rfc/rfc2047#section-5
     // > Each 'encoded-word' MUST represent an integral number of characters.
-    fn fitting(self, text: &str, room: usize) -> usize {
-        let mut width = 0;
-        for (start, character) in text.char_indices() {
-            let end = start + character.len_utf8();
-            width = match self {
-                Self::Q => {
-                    let octets = text.as_bytes()[start..end].iter();
-                    width + octets.copied().map(q_width).sum::<usize>()
-                }
-                Self::B => end.div_ceil(3) * 4,
-            };
-            if width > room {
-                return start;
-            }
+    fn next_word(self, text: &str, room: usize) -> (Self, usize) {
+        let first = text.chars().next().map_or(0, char::len_utf8);
+        match (self, fitting_b(text, room)) {
+            (Self::Q, _) => (Self::Q, fitting_q(text, room)),
+            (Self::B, 0) if fitting_q(text, room) > 0 => (Self::Q, first),
+            (Self::B, fitting) => (Self::B, fitting),
         }
-        text.len()
     }
 
     fn word(self, text: &str) -> String {
@@ -178,6 +185,28 @@ impl Encoding {
             Self::Q => format!("{PREFIX_Q}{}{SUFFIX}", q(text)),
         }
     }
+}
+
+fn fitting_q(text: &str, room: usize) -> usize {
+    let mut width = 0_usize;
+    for (start, character) in text.char_indices() {
+        let mut octets = [0; 4];
+        let encoded = character.encode_utf8(&mut octets).bytes().map(q_width);
+        width = width.saturating_add(encoded.sum());
+        if width > room {
+            return start;
+        }
+    }
+    text.len()
+}
+
+fn fitting_b(text: &str, room: usize) -> usize {
+    let most = room / 4 * 3;
+    if text.len() <= most {
+        return text.len();
+    }
+    let mut aligned = (1..=most / 3).rev().map(|groups| groups * 3);
+    aligned.find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
 /// The characters that stand for themselves in any kind of encoded word (RFC 2047 section 5, rule 3).
@@ -259,6 +288,88 @@ pub(super) mod tests {
         assert_eq!(words("A", &[&x(996)]), format!("A:\r\n {}\r\n", x(996)));
     }
 
+    #[test]
+    fn what_readers_take_for_an_encoded_word() {
+        for text in [
+            "=?utf-8?Q?a?=",
+            "=?UTF-8?b?YQ==?=",
+            "x=?utf-8?q?a?=y",
+            "a =?utf-8*en?Q?a b?= c",
+            "=?=?utf-8?Q?a?=",
+            "=?utf-8?Q??=",
+            "=?a =?utf-8?Q?a?=",
+            "=??Q?a?=",
+        ] {
+            assert!(looks_encoded(text), "{text:?}");
+        }
+        for text in [
+            "",
+            "=?",
+            "?=",
+            "=?x",
+            "a =?b",
+            "https://x.example/?a=?b=?c&d?=",
+            "=?utf-8?Q?a",
+            "=?utf-8?Q?=",
+            "=?utf-8?X?a?=",
+            "=? =? ?= ?=",
+        ] {
+            assert!(!looks_encoded(text), "{text:?}");
+        }
+    }
+
+    /// What a reader sees that joins the base64 of a run before it decodes it, and stops at padding.
+    fn joined(words: &[&str]) -> String {
+        let mut octets = Vec::new();
+        let mut run = String::new();
+        let end_run = |run: &mut String, octets: &mut Vec<u8>| {
+            let text = std::mem::take(run);
+            let end = text
+                .find('=')
+                .map_or(text.len(), |padding| padding.next_multiple_of(4));
+            octets.extend(STANDARD.decode(&text[..end]).unwrap());
+        };
+        for word in words {
+            match word.strip_prefix(PREFIX_B) {
+                Some(text) => run.push_str(text.strip_suffix(SUFFIX).unwrap()),
+                None => {
+                    end_run(&mut run, &mut octets);
+                    octets.extend(decoded_word(word).into_bytes());
+                }
+            }
+        }
+        end_run(&mut run, &mut octets);
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn only_the_last_word_of_a_run_has_padding() {
+        for text in [
+            "é".repeat(100),
+            "日本語".repeat(40),
+            format!("a{}", "日本語".repeat(40)),
+            format!("ab{}", "日本語".repeat(40)),
+            format!("é{}😀{}", "日".repeat(30), "本".repeat(30)),
+            "😀".repeat(60),
+            "a日é😀".repeat(30),
+        ] {
+            let words = encoded_words(&text, 75);
+            assert!(words.len() > 2);
+            let (last, others) = words.split_last().unwrap();
+            assert!(others.iter().all(|word| !word.ends_with("=?=")), "{words:?}");
+            assert!(last.len() <= 75);
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            assert_eq!(joined(&words), text);
+            let mut out = Vec::new();
+            let mut field = Folded::new(&mut out, "Subject");
+            field.encoded(&text);
+            field.finish();
+            let field = String::from_utf8(out).unwrap();
+            let words: Vec<_> = field.split_whitespace().skip(1).collect();
+            assert_eq!(joined(&words), text);
+        }
+    }
+
     proptest! {
         #[test]
         fn words_and_encoded_words_mix(
@@ -295,6 +406,8 @@ pub(super) mod tests {
         fn loose_words_say_the_text(text in "\\PC{0,200}", line in 30_usize..=75) {
             let words = encoded_words(&text, line);
             prop_assert!(words.iter().all(|word| word.len() <= line));
+            let all: Vec<_> = words.iter().map(String::as_str).collect();
+            prop_assert_eq!(&joined(&all), &text);
             prop_assert_eq!(words.iter().map(|word| decoded_word(word)).collect::<String>(), text);
         }
     }

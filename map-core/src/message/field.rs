@@ -1,14 +1,15 @@
 //! Header fields of a caller's own.
 
+use super::own_field::compose;
 use super::text::{TextError, line_of_text};
-use super::unstructured::write_field_of_words;
 use crate::text::{named, quoted};
 use std::sync::Arc;
 
 /// A header field of a caller's own: `X-Mailer`, `List-Unsubscribe`, `Auto-Submitted`.
 ///
-/// The value is one line of text. It is folded where a blank allows it, and encoded (RFC 2047) if it is not printable
-/// ASCII, if it looks encoded, or if a word of it is longer than any line may be.
+/// The value is one line of text. ASCII goes as it is, folded where a blank allows it. Beyond ASCII, words are encoded
+/// (RFC 2047), and of a field with a grammar, such as `List-Id` or `Disposition-Notification-To`, only names and comments;
+/// what is encoded already is not encoded again.
 ///
 /// # Example
 /// ```
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub struct Field {
     name: Arc<str>,
     value: Arc<str>,
+    /// The whole field as it goes.
+    composed: Arc<[u8]>,
 }
 
 /// Why a header field cannot be written.
@@ -32,10 +35,37 @@ pub enum FieldError {
     /// Not 1 to 76 printable ASCII characters without a colon or a blank.
     #[error("{} is not the name of a header field", quoted(.0))]
     Name(String),
+    /// What is beyond ASCII in a place where nothing can be encoded: an address, a link, an identifier. Give a link
+    /// percent-encoded (`%C3%BC`), and a domain in its ASCII form.
+    #[error(
+        "{} in the header field {} is beyond ASCII, and only names and comments can be encoded there",
+        quoted(.token),
+        named(.name)
+    )]
+    NotEncodable {
+        /// The name of the field.
+        name: String,
+        /// What cannot be encoded.
+        token: String,
+    },
     /// A field that the message writes itself, or one of transport. [`Builder`](super::Builder) has methods for the
     /// former, but for those that MIME needs.
     #[error("the header field {} is not free for a value of one's own", named(.0))]
     Reserved(String),
+    /// A word that no line can hold, with no blank in it to fold at. A shorter link will do.
+    #[error(
+        "{} in the header field {} is {octets} octets long, and a line of a header has 998",
+        quoted(.token),
+        named(.name)
+    )]
+    TooLong {
+        /// The name of the field.
+        name: String,
+        /// How the word begins.
+        token: String,
+        /// How long it is.
+        octets: usize,
+    },
     /// The value holds what none can.
     #[error("the value of the header field {}: {error}", named(.name))]
     Value {
@@ -97,6 +127,7 @@ impl Field {
             error,
         })?;
         Ok(Self {
+            composed: compose(name, value)?.into(),
             name: name.into(),
             value: value.into(),
         })
@@ -113,7 +144,7 @@ impl Field {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        write_field_of_words(out, &self.name, &self.value);
+        out.extend_from_slice(&self.composed);
     }
 }
 

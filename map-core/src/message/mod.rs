@@ -145,6 +145,7 @@ mod message_id;
 mod multipart;
 mod needs;
 mod origin;
+mod own_field;
 mod parameter;
 mod part;
 mod random;

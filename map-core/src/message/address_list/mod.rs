@@ -77,7 +77,10 @@ pub enum Entry {
 /// - names in any script, with dots, and brackets, need no quotation marks; a comma, a colon or an `@` in a name does;
 /// - a semicolon outside a group separates as a comma does, and separators too many count for nothing;
 /// - line ends count as blanks;
-/// - comments (in parentheses) are left out, but for the old form `anna@example.com (Anna)`, which gives the name;
+/// - comments (in parentheses) are left out, but for the old form `anna@example.com (Anna)`, which gives the name. As a
+///   blank does, a comment ends a word: inside one of an address it is an error, beside a dot, the `@` and at the ends it
+///   is none;
+/// - a name that is the address once more, `bob@example.com <bob@example.com>`, needs no quotation marks;
 /// - an encoded word (`=?utf-8?…?=`) is taken for the text it is: names are encoded on the way out, not here.
 ///
 /// What stands between the brackets, or alone, is judged by [`Mailbox`]. Two lists are equal when all their parts are.
@@ -124,6 +127,10 @@ pub enum AddressListError {
         /// Where.
         position: usize,
     },
+    /// A comment inside a word of an address: `jo(x)hn@example.com` could be read as two words or as one. Leave the
+    /// comment out, or move it to the end.
+    #[error("the comment that begins at position {0} divides a word of an address")]
+    CommentInWord(usize),
     /// No address at all.
     #[error("there is no address")]
     Empty,

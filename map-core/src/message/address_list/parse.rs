@@ -47,13 +47,14 @@ struct Parser<'a> {
 struct Item {
     /// What stands outside angle brackets and comments as a name: quoting resolved, one blank for several.
     name: String,
-    /// The same as an `addr-spec`: quoting kept.
-    addr_spec: String,
+    /// The same as an `addr-spec`.
+    addr_spec: AddrSpec,
     /// What stood in angle brackets.
-    bracketed: Option<String>,
+    bracketed: Option<AddrSpec>,
+    /// The last comment, unless something stands behind it.
     comment: Option<String>,
-    /// A blank has been seen and not written yet.
-    blank: bool,
+    /// A blank or a comment has been seen and not written yet.
+    gap: bool,
     has_at: bool,
     /// Where it begins.
     start: usize,
@@ -82,11 +83,16 @@ impl<'a> Parser<'a> {
         while let Some(character) = self.next() {
             let position = self.taken;
             if is_blank(character) {
-                item.blank = true;
+                item.gap = true;
+                item.addr_spec.blank();
                 continue;
             }
             match character {
-                '(' => item.comment = Some(self.comment(position)?),
+                '(' => {
+                    item.comment = Some(self.comment(position)?);
+                    item.gap = true;
+                    item.addr_spec.comment(position);
+                }
                 ',' => self.end_item(std::mem::take(&mut item))?,
                 ';' => {
                     self.end_item(std::mem::take(&mut item))?;
@@ -105,7 +111,7 @@ impl<'a> Parser<'a> {
                     item.push(position, &raw, &text);
                     item.end = self.taken;
                 }
-                '[' if item.addr_spec.ends_with('@') && !item.blank => {
+                '[' if item.addr_spec.text.ends_with('@') => {
                     let literal = self.literal(position)?;
                     item.push(position, &literal, &literal);
                 }
@@ -151,15 +157,23 @@ impl<'a> Parser<'a> {
 
     fn end_item(&mut self, item: Item) -> Result<(), AddressListError> {
         let address = match item.bracketed {
-            Some(_) if item.has_at => return Err(AddressListError::AtInName(item.name)),
-            Some(addr_spec) => Address {
-                // A name of nothing is none.
-                name: (!item.name.trim().is_empty())
-                    .then(|| display_name(&item.name))
-                    .transpose()?,
-                mailbox: mailbox(&addr_spec)?,
-            },
-            None if item.addr_spec.is_empty() => return Ok(()),
+            Some(addr_spec) => {
+                let mailbox = addr_spec.mailbox()?;
+                // `bob@x.example <bob@x.example>` says the same twice, and no comma is missing.
+                let alike = |other: &Mailbox| other.to_smtp().eq_ignore_ascii_case(&mailbox.to_smtp());
+                if item.has_at && !item.addr_spec.mailbox().as_ref().is_ok_and(alike) {
+                    return Err(AddressListError::AtInName(item.name));
+                }
+                Address {
+                    // A name of nothing is none.
+                    name: match item.name.trim() {
+                        "" => None,
+                        _ => Some(display_name(&item.name)?),
+                    },
+                    mailbox,
+                }
+            }
+            None if item.addr_spec.text.is_empty() => return Ok(()),
             None if !item.has_at => {
                 return Err(AddressListError::NoAddress {
                     name: item.name,
@@ -170,7 +184,7 @@ impl<'a> Parser<'a> {
                 let comment = item.comment.filter(|comment| !comment.trim().is_empty());
                 Address {
                     name: comment.map(|comment| display_name(comment.trim())).transpose()?,
-                    mailbox: mailbox(&item.addr_spec)?,
+                    mailbox: item.addr_spec.mailbox()?,
                 }
             }
         };
@@ -191,6 +205,7 @@ impl<'a> Parser<'a> {
                     text.extend(self.next());
                     continue;
                 }
+                '\r' | '\n' if self.fold(character) => continue,
                 '(' => depth += 1,
                 ')' if depth == 0 => return Ok(text),
                 ')' => depth -= 1,
@@ -205,9 +220,15 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands up to the closing quotation mark: as it stands, with both marks, and what it means.
+    // https://www.rfc-editor.org/rfc/rfc5322#section-3.2.4
+    // > the CRLF in any FWS/CFWS that appears within the quoted-string [is] semantically "invisible" and therefore not
+    // > part of the quoted-string either.
     fn quoted_string(&mut self, position: usize) -> Result<(String, String), AddressListError> {
         let (mut raw, mut text) = ("\"".to_owned(), String::new());
         while let Some(character) = self.next() {
+            if matches!(character, '\r' | '\n') && self.fold(character) {
+                continue;
+            }
             raw.push(character);
             match character {
                 '"' => return Ok((raw, text)),
@@ -226,16 +247,35 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// What stands up to the closing angle bracket, without comments.
-    fn bracketed(&mut self, position: usize) -> Result<String, AddressListError> {
-        let mut addr_spec = String::new();
+    /// True when a line end that begins with `first` is that of a folded line; then it is taken.
+    fn fold(&mut self, first: char) -> bool {
+        let behind = self.rest.as_str();
+        let behind = match first {
+            '\r' => behind.strip_prefix('\n'),
+            _ => Some(behind),
+        };
+        let folds = behind.is_some_and(|behind| behind.starts_with([' ', '\t']));
+        if folds && first == '\r' {
+            self.next();
+        }
+        folds
+    }
+
+    /// What stands up to the closing angle bracket.
+    fn bracketed(&mut self, position: usize) -> Result<AddrSpec, AddressListError> {
+        let mut addr_spec = AddrSpec::default();
         while let Some(character) = self.next() {
             let begin = self.taken;
             match character {
                 '>' => return Ok(addr_spec),
-                '"' => addr_spec.push_str(&self.quoted_string(begin)?.0),
-                '(' => drop(self.comment(begin)?),
-                _ => addr_spec.push(character),
+                '"' => addr_spec.push(&self.quoted_string(begin)?.0),
+                '(' => {
+                    self.comment(begin)?;
+                    addr_spec.comment(begin);
+                }
+                '[' if addr_spec.text.ends_with('@') => addr_spec.push(&self.literal(begin)?),
+                _ if is_blank(character) => addr_spec.blank(),
+                _ => addr_spec.push(character.encode_utf8(&mut [0; 4])),
             }
         }
         Err(AddressListError::NotClosed {
@@ -270,12 +310,108 @@ impl Item {
     fn push(&mut self, position: usize, raw: &str, text: &str) {
         self.begin(position);
         self.end = position;
-        if std::mem::take(&mut self.blank) && !self.addr_spec.is_empty() {
+        self.comment = None;
+        if std::mem::take(&mut self.gap) && !self.addr_spec.text.is_empty() {
             self.name.push(' ');
-            self.addr_spec.push(' ');
         }
-        self.addr_spec.push_str(raw);
+        self.addr_spec.push(raw);
         self.name.push_str(text);
+    }
+}
+
+/// An `addr-spec` under way, its quoting kept. What stands between its words is legal beside a dot, the `@` and at both
+/// ends; elsewhere it ends a word, and no address goes on behind it.
+// https://www.rfc-editor.org/rfc/rfc5322#section-4.4
+// > obs-local-part = word *("." word)
+// > obs-domain = atom *("." atom)
+#[derive(Default)]
+struct AddrSpec {
+    text: String,
+    gap: Option<Gap>,
+    /// The first comment inside a word.
+    divided: Option<usize>,
+}
+
+/// What has been seen between two pieces.
+#[derive(Clone, Copy)]
+enum Gap {
+    Blank,
+    /// A comment, and where it begins.
+    Comment(usize),
+}
+
+impl AddrSpec {
+    fn blank(&mut self) {
+        self.gap.get_or_insert(Gap::Blank);
+    }
+
+    fn comment(&mut self, position: usize) {
+        self.gap = Some(Gap::Comment(position));
+    }
+
+    fn push(&mut self, raw: &str) {
+        let gap = self.gap.take();
+        let joint = |end: Option<char>| matches!(end, None | Some('.' | '@'));
+        if !joint(self.text.chars().next_back()) && !joint(raw.chars().next()) {
+            match gap {
+                Some(Gap::Blank) => self.text.push(' '),
+                Some(Gap::Comment(position)) => {
+                    self.text.push(' ');
+                    self.divided.get_or_insert(position);
+                }
+                None => {}
+            }
+        }
+        self.text.push_str(raw);
+    }
+
+    fn mailbox(&self) -> Result<Mailbox, AddressListError> {
+        if let Some(position) = self.divided {
+            return Err(AddressListError::CommentInWord(position));
+        }
+        let text = self.text.as_str();
+        let parsed = match joined_local_part(text) {
+            Some(joined) => joined.parse(),
+            None => text.parse(),
+        };
+        parsed.map_err(|error| AddressListError::Mailbox {
+            text: text.to_owned(),
+            error,
+        })
+    }
+}
+
+/// `"a".b@c`, the old form of a local part with quoted words between dots, as the one of today: `"a.b"@c`. `None` where
+/// the text is anything else.
+fn joined_local_part(text: &str) -> Option<String> {
+    let mut words = String::new();
+    let (mut quoted_words, mut dots) = (0, 0);
+    let mut rest = text;
+    loop {
+        if let Some(inside) = rest.strip_prefix('"') {
+            let mut escaped = false;
+            let end = inside.find(|character| {
+                let ends = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                ends
+            })?;
+            words.push_str(inside.get(..end)?);
+            rest = inside.get(end + 1..)?;
+            quoted_words += 1;
+        } else {
+            let end = rest.find(['.', '@', '"'])?;
+            if end == 0 {
+                return None;
+            }
+            words.push_str(rest.get(..end)?);
+            rest = rest.get(end..)?;
+        }
+        if let Some(domain) = rest.strip_prefix('@') {
+            return (quoted_words > 0 && dots > 0).then(|| format!("\"{words}\"@{domain}"));
+        }
+        rest = rest.strip_prefix('.')?;
+        words.push('.');
+        dots += 1;
     }
 }
 
@@ -287,13 +423,6 @@ fn is_blank(character: char) -> bool {
 fn display_name(name: &str) -> Result<DisplayName, AddressListError> {
     name.parse().map_err(|error| AddressListError::Name {
         name: name.to_owned(),
-        error,
-    })
-}
-
-fn mailbox(text: &str) -> Result<Mailbox, AddressListError> {
-    text.parse().map_err(|error| AddressListError::Mailbox {
-        text: text.to_owned(),
         error,
     })
 }

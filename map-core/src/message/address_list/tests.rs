@@ -1,3 +1,4 @@
+use super::super::encoded_word::looks_encoded;
 use super::super::encoded_word::tests::decoded_word;
 use super::write::quoted;
 use super::*;
@@ -194,6 +195,51 @@ fn what_is_wrong_is_said() {
     }
 }
 
+/// Reads `corpus.txt`, which says in its head what it is.
+#[test]
+fn the_corpus() {
+    let mut lines = include_str!("corpus.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut cases = 0;
+    while let Some(text) = lines.next() {
+        let text = unescaped(text.strip_prefix("< ").unwrap());
+        let outcome = unescaped(lines.next().unwrap());
+        match (text.parse::<AddressList>(), outcome.split_at(2)) {
+            (Ok(list), ("> ", entries)) => {
+                assert_eq!(shown(&list), entries, "{text:?}");
+                assert_eq!(list.to_string().parse(), Ok(list), "{text:?}");
+            }
+            (Err(error), ("! ", part)) => {
+                let error = error.to_string();
+                assert!(error.contains(part), "{text:?}: {error}");
+            }
+            (result, _) => panic!("{text:?}: {result:?}"),
+        }
+        cases += 1;
+    }
+    assert!(cases > 90);
+}
+
+fn unescaped(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut plain = String::new();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '\\' => match characters.next().unwrap() {
+                'r' => '\r',
+                'n' => '\n',
+                't' => '\t',
+                '0' => '\0',
+                '\\' => '\\',
+                other => panic!("{text:?} has \\{other}"),
+            },
+            _ => character,
+        });
+    }
+    plain
+}
+
 #[test]
 fn one_address_is_one() {
     assert_eq!(
@@ -225,7 +271,15 @@ fn as_they_go_out() {
         ),
         ("\"a  b\" <b@x.example>", "To: =?utf-8?Q?a__b?= <b@x.example>\r\n"),
         ("\" a\" <b@x.example>", "To: =?utf-8?Q?_a?= <b@x.example>\r\n"),
-        ("=?x <b@x.example>", "To: =?utf-8?B?PT94?= <b@x.example>\r\n"),
+        ("=?x <b@x.example>", "To: =?x <b@x.example>\r\n"),
+        (
+            "\"=?utf-8?Q?x?=\" <b@x.example>",
+            "To: =?utf-8?B?PT91dGYtOD9RP3g/PQ==?= <b@x.example>\r\n",
+        ),
+        (
+            "\"A department, of long names: a very long one, of which a line has room for not all\" <b@x.example>",
+            "To: \"A department, of long names: a very long one, of which a line has room for not all\"\r\n <b@x.example>\r\n",
+        ),
         (
             "\"a\u{7}\" <b@x.example>",
             "To: =?utf-8?Q?a=07?= <b@x.example>\r\n",
@@ -264,7 +318,7 @@ fn read_back(field: &str) -> AddressList {
     // One run of encoded words at a time, its decoded text put between quotation marks.
     let mut run: Option<String> = None;
     for word in value.split(' ') {
-        if word.starts_with("=?") {
+        if looks_encoded(word) {
             run.get_or_insert_default().push_str(&decoded_word(word));
             continue;
         }
@@ -330,7 +384,8 @@ proptest! {
         for line in field.strip_suffix("\r\n").unwrap().split("\r\n") {
             prop_assert!(line.len() <= 998 && line.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{line:?}");
             let longest = if line.contains("=?") { 76 } else { 78 };
-            prop_assert!(line.len() <= longest || line.contains('@'), "{line:?}");
+            // An address stands whole, and so does a quoted name.
+            prop_assert!(line.len() <= longest || line.contains(['@', '"']), "{line:?}");
         }
         prop_assert_eq!(read_back(&field), list);
     }

@@ -1,6 +1,6 @@
 //! Address lists written: for the wire, and for people.
 
-use super::super::encoded_word::{Folded, LINE, looks_encoded};
+use super::super::encoded_word::{Folded, MAX_LINE, looks_encoded};
 use super::{Address, AddressList, DisplayName, Entry, Group};
 use crate::address::Mailbox;
 use std::fmt;
@@ -86,12 +86,16 @@ fn write_phrase(field: &mut Folded<'_>, text: &str, tail: &str) {
     }
 }
 
+/// Octets of a word or a quoted string that a line has room for, with what may stand behind it. Neither is encoded only
+/// because the line grows beyond 78 octets.
+const LONGEST: usize = MAX_LINE - 10;
+
 /// True for words of `atext` with single blanks between them.
 fn is_atoms(text: &str) -> bool {
     !looks_encoded(text)
         && text
             .split(' ')
-            .all(|atom| !atom.is_empty() && atom.len() < LINE - 10 && atom.bytes().all(is_atext))
+            .all(|atom| !atom.is_empty() && atom.len() < LONGEST && atom.bytes().all(is_atext))
 }
 
 /// RFC 5322 section 3.2.3.
@@ -99,13 +103,13 @@ fn is_atext(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
 }
 
-/// True when a quoted string says it, on one line. Several blanks in a row are one to some readers.
+/// True when a quoted string says it, on one line: some readers keep the line end in one that is folded. Several blanks in a row are one to some readers.
 fn is_quotable(text: &str) -> bool {
     let printable = text
         .bytes()
         .all(|octet| octet == b' ' || octet.is_ascii_graphic());
     let blanks = text.starts_with(' ') || text.ends_with(' ') || text.contains("  ");
-    printable && !blanks && !looks_encoded(text) && quoted(text).len() < LINE - 10
+    printable && !blanks && !looks_encoded(text) && quoted(text).len() < LONGEST
 }
 
 pub(super) fn quoted(text: &str) -> String {
