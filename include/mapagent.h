@@ -1479,7 +1479,8 @@ MAP_API void map_part_free(map_part *part);
 MAP_API map_reply map_part_add(map_part *multipart, const map_part *part);
 
 /**
- * Says what a text or data is. For data it is else told by the file's name.
+ * Says what a text or data is. For data it is else told by the file's name. Data of a type text/... in memory or in a
+ * file gets charset=utf-8 if it is UTF-8 and not ASCII; for another one, and for a reader, say it here.
  *
  * @param part       required.
  * @param media_type with parameters, if it has any: "text/calendar; method=REQUEST".
@@ -1521,7 +1522,8 @@ MAP_API map_reply map_part_set_file_name(map_part *part, const char *file_name);
  * Gives a part the identifier by which HTML names it: <img src="cid:logo@example.com">.
  *
  * @param part       required.
- * @param content_id "logo@example.com", unique in the message.
+ * @param content_id "logo@example.com", unique in the message. One without @ is taken with a warning: see
+ *                   map_message_warning().
  * @return as map_part_set_media_type().
  */
 MAP_API map_reply map_part_set_content_id(map_part *part, const char *content_id);
@@ -1635,17 +1637,21 @@ MAP_API map_reply map_message_set_message_id(map_message *message, const char *i
  * Adds to In-Reply-To: the Message-ID of what it answers.
  *
  * @param message required.
- * @param ids     one or more, separated by blanks or commas.
+ * @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
+ *                may stand whatever another program has made: printable ASCII without blanks travels as it is.
  * @return as map_message_add_from().
  */
-MAP_API map_reply map_message_add_in_reply_to(map_message *message, const char *ids);
+MAP_API
+map_reply map_message_add_in_reply_to(map_message *message,
+                                      const char *ids);
 
 /**
  * Adds to References: the thread it belongs to, which are the references of what it answers and that one's Message-ID
  * last.
  *
  * @param message required.
- * @param ids     one or more, separated by blanks or commas.
+ * @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
+ *                may stand whatever another program has made: printable ASCII without blanks travels as it is.
  * @return as map_message_add_from().
  */
 MAP_API
@@ -1673,12 +1679,18 @@ MAP_API map_reply map_message_add_keywords(map_message *message, const char *key
 /**
  * Adds a header field of your own, such as List-Unsubscribe or X-Mailer.
  *
+ * ASCII goes as it is, folded at blanks. Beyond ASCII words are encoded, and of a field with a grammar of its own, such as
+ * List-Id, only names and comments. What is encoded already is not encoded again.
+ *
  * @param message required.
  * @param name    one that the message does not write itself: not To, not Content-Type.
  * @param value   one line.
  * @return as map_message_add_from().
  */
-MAP_API map_reply map_message_add_field(map_message *message, const char *name, const char *value);
+MAP_API
+map_reply map_message_add_field(map_message *message,
+                                const char *name,
+                                const char *value);
 
 /**
  * Sends the message once more in somebody's name: a set of Resent- fields stands before its header, and it goes to those

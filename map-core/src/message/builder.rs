@@ -4,16 +4,16 @@ use super::address_list::{write_addresses, write_phrases};
 use super::encode::BodyType;
 use super::error::BuildError;
 use super::header::write_field;
-use super::message_id::write_message_ids;
 use super::multipart::Multipart;
 use super::needs::{Demands, Reason};
 use super::part::{Disposition, Part, Way};
+use super::reference::write_ids;
 use super::resent::{necessary_sender, originator, recipients};
 use super::sign::domains;
 use super::unstructured::write_text;
 use super::{
-    Address, AddressList, Content, DisplayName, Field, Form, Message, MessageId, OriginationDate, Resent,
-    Subject,
+    Address, AddressList, Content, DisplayName, Field, Form, Message, MessageId, OriginationDate,
+    ReferenceId, Resent, Subject,
 };
 use crate::address::Mailbox;
 use mail_builder::headers::raw::Raw;
@@ -37,8 +37,8 @@ pub struct Builder {
     subject: Option<Subject>,
     date: Option<OriginationDate>,
     message_id: Option<MessageId>,
-    in_reply_to: Vec<MessageId>,
-    references: Vec<MessageId>,
+    in_reply_to: Vec<ReferenceId>,
+    references: Vec<ReferenceId>,
     comments: Vec<Subject>,
     keywords: Vec<DisplayName>,
     fields: Vec<Field>,
@@ -119,13 +119,13 @@ impl Builder {
     }
 
     /// `In-Reply-To:` what it answers.
-    pub fn in_reply_to(mut self, ids: impl IntoIterator<Item = MessageId>) -> Self {
+    pub fn in_reply_to(mut self, ids: impl IntoIterator<Item = ReferenceId>) -> Self {
         self.in_reply_to.extend(ids);
         self
     }
 
     /// `References:` the thread it belongs to: the references of what it answers, and that one's `Message-ID` last.
-    pub fn references(mut self, ids: impl IntoIterator<Item = MessageId>) -> Self {
+    pub fn references(mut self, ids: impl IntoIterator<Item = ReferenceId>) -> Self {
         self.references.extend(ids);
         self
     }
@@ -192,7 +192,7 @@ impl Builder {
         self
     }
 
-    /// Puts it together. Texts are looked through, and nothing else is read.
+    /// Puts it together. Texts are looked through, those in files too, and nothing else is read.
     ///
     /// # Errors
     /// What is missing or does not fit together.
@@ -249,6 +249,9 @@ impl Builder {
                 }
             }
         }
+        // Behind composing, which refuses what is nested too deeply.
+        let mut warnings = Vec::new();
+        body.warnings(&mut warnings);
         Ok(Message {
             from,
             to: to.into(),
@@ -256,7 +259,7 @@ impl Builder {
             author_domains: domains(self.from.mailboxes()),
             form: Arc::new(first),
             lesser: lesser.into(),
-            warnings: Arc::default(),
+            warnings: warnings.into(),
             wishes: Arc::default(),
             depth: body.depth(),
         })
@@ -321,9 +324,9 @@ impl Builder {
         if let Some(subject) = &self.subject {
             write_text(&mut out, "Subject", subject.as_str());
         }
-        write_message_ids(&mut out, "Message-ID", std::slice::from_ref(id));
-        write_message_ids(&mut out, "In-Reply-To", &self.in_reply_to);
-        write_message_ids(&mut out, "References", &self.references);
+        write_ids(&mut out, "Message-ID", std::slice::from_ref(id));
+        write_ids(&mut out, "In-Reply-To", &self.in_reply_to);
+        write_ids(&mut out, "References", &self.references);
         for comments in &self.comments {
             write_text(&mut out, "Comments", comments.as_str());
         }

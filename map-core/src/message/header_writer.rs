@@ -2,8 +2,8 @@
 
 use super::address_list::write_addresses;
 use super::encoded_word::{Folded, LINE, MAX_LINE, looks_encoded};
-use super::message_id::write_message_ids;
 use super::parameter::{Parameter, write_parameters};
+use super::reference::write_ids;
 use super::{AddressList, MessageId, OriginationDate};
 use crate::address::Mailbox;
 
@@ -195,7 +195,7 @@ impl HeaderWriter {
     /// Writes a new `Message-ID` for what this author sends.
     pub fn message_id(&mut self, author: &Mailbox) {
         let id = MessageId::generate(&author.to_smtp());
-        write_message_ids(&mut self.out, "Message-ID", &[id]);
+        write_ids(&mut self.out, "Message-ID", &[id]);
     }
 
     /// What has been written: whole fields, each with its line end.

@@ -1,6 +1,5 @@
 //! `Message-ID`: the name by which a message sent twice is recognised.
 
-use super::encoded_word::Folded;
 use super::random::{self, base32};
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 /// id-right =  dot-atom-text / no-fold-literal
 /// ```
 /// [RFC 5322 section 3.6.4](https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4); the obsolete forms are refused.
+/// The identifiers of others are [`ReferenceId`](super::ReferenceId)s, which may be anything.
 ///
 /// # Example
 /// ```
@@ -89,18 +89,6 @@ impl FromStr for MessageId {
         }
         Ok(Self(id.into()))
     }
-}
-
-/// Writes a field of message identifiers, with its line ends. None writes nothing.
-pub(super) fn write_message_ids(out: &mut Vec<u8>, name: &str, ids: &[MessageId]) {
-    if ids.is_empty() {
-        return;
-    }
-    let mut field = Folded::new(out, name);
-    for id in ids {
-        field.word(&format!("<{id}>"));
-    }
-    field.finish();
 }
 
 fn is_dot_atom_text(text: &str) -> bool {

@@ -66,9 +66,9 @@
 //! # Answers, threads, lists
 //!
 //! ```
-//! use map_core::message::{AddressList, Builder, Field, MessageId};
+//! use map_core::message::{AddressList, Builder, Field, ReferenceId};
 //!
-//! let question: MessageId = "<question.1@example.net>".parse()?;
+//! let question: ReferenceId = "<question.1@example.net>".parse()?;
 //! let message = Builder::new()
 //!     .from("anna@example.com".parse::<AddressList>()?)
 //!     .to("bob@example.net".parse::<AddressList>()?)
@@ -131,6 +131,7 @@
 mod address_list;
 mod around;
 mod builder;
+mod charset;
 mod date;
 mod encode;
 mod encoded_word;
@@ -150,6 +151,7 @@ mod parameter;
 mod part;
 mod random;
 mod raw;
+mod reference;
 mod resent;
 mod sign;
 mod text;
@@ -172,6 +174,7 @@ pub use needs::{LineTrouble, Needs, Reason, Unmet, Warning};
 pub use origin::SourceError;
 pub use part::{Disposition, MAX_NESTING, Part};
 pub use raw::{BlindCopies, Raw, RawError};
+pub use reference::{ContentId, ReferenceId, ReferenceIdError};
 pub use resent::Resent;
 pub use text::{Content, Subject, TextError};
 

@@ -98,6 +98,9 @@ impl fmt::Display for LineTrouble {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
+    /// The `Content-ID` of a part has no `@`, which RFC 2392 wants. Readers find it all the same.
+    #[error("the content identifier <{0}> has no @, as it should; readers find it all the same")]
+    ContentIdWithoutAt(Arc<str>),
     /// A field that no message should lack is not there. Some hosts refuse such a message, some add the field.
     #[error("the message has no header field {0}")]
     FieldMissing(&'static str),

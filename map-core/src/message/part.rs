@@ -1,17 +1,19 @@
 //! Parts: what a message is made of.
 
+use super::charset::Charset;
 use super::encode::{BodyType, DataBody, TextBody, TransferEncoding};
 use super::error::BuildError;
 use super::multipart::{Multipart, compose_multipart};
 use super::needs::{Demands, Reason};
 use super::origin::{Open, Origin};
 use super::parameter::{Parameter, write_parameters};
+use super::reference::write_ids;
 use super::unstructured::write_text;
-use super::{Content, FileName, MediaType, Message, MessageId, Source, Subject};
+use super::{Content, ContentId, FileName, MediaType, Message, Source, Subject, Warning};
 use bytes::Bytes;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A part of a message: a text, data, a whole message, or a number of parts.
 ///
@@ -40,10 +42,12 @@ pub struct Part {
     transfer_encoding: Option<TransferEncoding>,
     pub(super) disposition: Option<Disposition>,
     file_name: Option<FileName>,
-    pub(super) content_id: Option<MessageId>,
+    pub(super) content_id: Option<ContentId>,
     description: Option<Subject>,
     /// How many parts and messages are nested in it.
     depth: usize,
+    /// Of data that is a text; found out once for all forms and copies.
+    charset: Arc<OnceLock<Option<Charset>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +81,7 @@ impl Part {
             content_id: None,
             description: None,
             depth: 0,
+            charset: Arc::default(),
         }
     }
 
@@ -179,6 +184,10 @@ impl Part {
 
     /// Says what it is, if it is a text or data. For data it is else told by the name of the file, and
     /// `application/octet-stream` where that tells nothing. A text is UTF-8, whatever `charset` is given.
+    ///
+    /// Data of a type `text/…` in memory or in a file gets `charset=utf-8` if it is UTF-8 and not ASCII; a file is looked
+    /// through for that when the message is built. For another character set, and for a reader, say it here:
+    /// `text/csv; charset=iso-8859-1`.
     pub fn media_type(mut self, media_type: MediaType) -> Self {
         self.media_type = Some(media_type);
         self
@@ -206,7 +215,7 @@ impl Part {
     }
 
     /// Gives it the identifier by which HTML refers to it: `<img src="cid:logo@example.com">`.
-    pub fn content_id(mut self, content_id: MessageId) -> Self {
+    pub fn content_id(mut self, content_id: ContentId) -> Self {
         self.content_id = Some(content_id);
         self
     }
@@ -238,6 +247,18 @@ impl Part {
             .as_ref()
             .map_or(media_type.essence(), FileName::as_str);
         Reason::Part(name.into())
+    }
+
+    /// What is odd about it and what is in it.
+    pub(super) fn warnings(&self, warnings: &mut Vec<Warning>) {
+        if let Some(id) = self.content_id.as_ref().filter(|id| !id.has_at()) {
+            warnings.push(Warning::ContentIdWithoutAt(id.as_str().into()));
+        }
+        if let Matter::Multipart(_, parts) = &self.matter {
+            for part in parts {
+                part.warnings(warnings);
+            }
+        }
     }
 
     /// The header fields that describe it, and its body.
@@ -290,7 +311,7 @@ impl Part {
     }
 
     fn compose_data(&self, origin: &Origin, way: Way) -> Result<Composed, BuildError> {
-        let media_type = self.given_media_type()?;
+        let media_type = self.with_charset(self.given_media_type()?, origin);
         let label = self.label(&media_type);
         let wished = self.wished_encoding(way);
         let encoding = match wished {
@@ -355,6 +376,22 @@ impl Part {
         }
     }
 
+    /// A text with the character set that it is in, if that can be told.
+    fn with_charset(&self, media_type: MediaType, origin: &Origin) -> MediaType {
+        if !media_type.is_text() || media_type.parameter("charset").is_some() {
+            return media_type;
+        }
+        let found = *self.charset.get_or_init(|| Charset::of(origin));
+        // https://www.rfc-editor.org/rfc/rfc7763#section-2
+        // > Required parameters: charset
+        let required = media_type.essence() == "text/markdown";
+        match found {
+            Some(Charset::Utf8) => media_type.with("charset", "utf-8"),
+            Some(Charset::Ascii) if required => media_type.with("charset", "utf-8"),
+            _ => media_type,
+        }
+    }
+
     /// The media type of the caller's, which must be one that a single part can have, or that of the file's name.
     fn given_media_type(&self) -> Result<MediaType, BuildError> {
         let Some(given) = &self.media_type else {
@@ -383,9 +420,7 @@ impl Part {
         out.extend_from_slice(b"Content-Transfer-Encoding: ");
         out.extend_from_slice(encoding.name().as_bytes());
         out.extend_from_slice(b"\r\n");
-        if let Some(content_id) = &self.content_id {
-            out.extend_from_slice(format!("Content-ID: <{content_id}>\r\n").as_bytes());
-        }
+        write_ids(&mut out, "Content-ID", self.content_id.as_slice());
         if let Some(description) = &self.description {
             write_text(&mut out, "Content-Description", description.as_str());
         }

@@ -2,7 +2,7 @@
 
 use super::address_list::write_addresses;
 use super::error::BuildError;
-use super::message_id::write_message_ids;
+use super::reference::write_ids;
 use super::{Address, AddressList, MessageId, OriginationDate};
 use crate::address::Mailbox;
 
@@ -65,7 +65,7 @@ impl Resent {
         let author = || self.from.mailboxes().next().map(Mailbox::to_smtp);
         let made = || MessageId::generate(&author().unwrap_or_default());
         let id = self.message_id.clone().unwrap_or_else(made);
-        write_message_ids(out, "Resent-Message-ID", &[id]);
+        write_ids(out, "Resent-Message-ID", &[id]);
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = &Mailbox> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use map_core::Mailbox;
 use map_core::message::{
-    Address, AddressList, AddressListError, Builder, DisplayName, Field, MessageId, OriginationDate, Resent,
+    Address, AddressList, AddressListError, Builder, DisplayName, Field, OriginationDate, ReferenceId, Resent,
 };
 use std::ffi::c_char;
 
@@ -182,7 +182,8 @@ pub unsafe extern "C" fn map_message_set_message_id(
 /// Adds to In-Reply-To: the Message-ID of what it answers.
 ///
 /// @param message required.
-/// @param ids     one or more, separated by blanks or commas.
+/// @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
+///                may stand whatever another program has made: printable ASCII without blanks travels as it is.
 /// @return as map_message_add_from().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_add_in_reply_to(
@@ -192,7 +193,7 @@ pub unsafe extern "C" fn map_message_add_in_reply_to(
     // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
     unsafe {
         change(message, |message| {
-            let ids = message_ids(text(ids, "In-Reply-To")?, "In-Reply-To")?;
+            let ids = references(text(ids, "In-Reply-To")?, "In-Reply-To")?;
             message.compose(|builder| builder.in_reply_to(ids))
         })
     }
@@ -202,7 +203,8 @@ pub unsafe extern "C" fn map_message_add_in_reply_to(
 /// last.
 ///
 /// @param message required.
-/// @param ids     one or more, separated by blanks or commas.
+/// @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
+///                may stand whatever another program has made: printable ASCII without blanks travels as it is.
 /// @return as map_message_add_from().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_add_references(
@@ -212,7 +214,7 @@ pub unsafe extern "C" fn map_message_add_references(
     // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and a string.
     unsafe {
         change(message, |message| {
-            let ids = message_ids(text(ids, "References")?, "References")?;
+            let ids = references(text(ids, "References")?, "References")?;
             message.compose(|builder| builder.references(ids))
         })
     }
@@ -260,6 +262,9 @@ pub unsafe extern "C" fn map_message_add_keywords(
 }
 
 /// Adds a header field of your own, such as List-Unsubscribe or X-Mailer.
+///
+/// ASCII goes as it is, folded at blanks. Beyond ASCII words are encoded, and of a field with a grammar of its own, such as
+/// List-Id, only names and comments. What is encoded already is not encoded again.
 ///
 /// @param message required.
 /// @param name    one that the message does not write itself: not To, not Content-Type.
@@ -370,11 +375,8 @@ pub(super) fn mailbox(text: &str, field: &str) -> Result<Mailbox, Answer> {
     parsed.map_err(|error| Answer::unfit(text, format!("the address of {field} is not valid: {error}")))
 }
 
-fn message_ids(text: &str, field: &str) -> Result<Vec<MessageId>, Answer> {
-    let ids = text
-        .split([',', ' ', '\t', '\r', '\n'])
-        .filter(|id| !id.is_empty());
-    ids.map(|id| parse(id, field)).collect()
+fn references(text: &str, field: &str) -> Result<Vec<ReferenceId>, Answer> {
+    ReferenceId::list(text).map_err(|error| Answer::unfit(field, format!("{field} cannot be sent: {error}")))
 }
 
 fn date(seconds: i64, offset_minutes: i32) -> Result<OriginationDate, Answer> {

@@ -33,7 +33,7 @@ enum Matter {
 
 #[derive(Debug)]
 enum Said {
-    ContentId(map_core::message::MessageId),
+    ContentId(map_core::message::ContentId),
     Description(map_core::message::Subject),
     Disposition(Disposition),
     FileName(map_core::message::FileName),
@@ -281,7 +281,8 @@ pub unsafe extern "C" fn map_part_add(multipart: *mut map_part, part: *const map
     }
 }
 
-/// Says what a text or data is. For data it is else told by the file's name.
+/// Says what a text or data is. For data it is else told by the file's name. Data of a type text/... in memory or in a
+/// file gets charset=utf-8 if it is UTF-8 and not ASCII; for another one, and for a reader, say it here.
 ///
 /// @param part       required.
 /// @param media_type with parameters, if it has any: "text/calendar; method=REQUEST".
@@ -350,7 +351,8 @@ pub unsafe extern "C" fn map_part_set_file_name(part: *mut map_part, file_name: 
 /// Gives a part the identifier by which HTML names it: <img src="cid:logo@example.com">.
 ///
 /// @param part       required.
-/// @param content_id "logo@example.com", unique in the message.
+/// @param content_id "logo@example.com", unique in the message. One without @ is taken with a warning: see
+///                   map_message_warning().
 /// @return as map_part_set_media_type().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_part_set_content_id(

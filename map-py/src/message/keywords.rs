@@ -12,8 +12,8 @@ use map_core::Mailbox;
 use map_core::address::MailboxError;
 use map_core::dkim::DkimError;
 use map_core::message::{
-    Address, AddressList, BlindCopies, Builder, DisplayName, Entry, Field, Group, Message, MessageId,
-    OriginationDate, Raw, Resent,
+    Address, AddressList, BlindCopies, Builder, DisplayName, Entry, Field, Group, Message, OriginationDate,
+    Raw, ReferenceId, Resent,
 };
 use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use map_core::text::quoted;
@@ -163,7 +163,7 @@ fn set(builder: Builder, name: &str, value: &Bound<'_, PyAny>, wishes: &mut Vec<
             })?
         }
         "html" => builder.html(content(value)?),
-        "in_reply_to" => builder.in_reply_to(message_ids(value, name)?),
+        "in_reply_to" => builder.in_reply_to(references(value, name)?),
         "inline" => {
             let mut builder = builder;
             for item in several(value)? {
@@ -178,7 +178,7 @@ fn set(builder: Builder, name: &str, value: &Bound<'_, PyAny>, wishes: &mut Vec<
             builder.keywords(words?)
         }
         "message_id" => builder.message_id(parsed(text(value)?, name)?),
-        "references" => builder.references(message_ids(value, name)?),
+        "references" => builder.references(references(value, name)?),
         "reply_to" => builder.reply_to(addresses(value)?),
         "resent" => all_resent(value)?.into_iter().fold(builder, Builder::resent),
         "sender" => builder.sender(sender(value)?),
@@ -349,14 +349,13 @@ pub(super) fn mailbox(text: &str) -> PyResult<Mailbox> {
     parsed.map_err(|error| value_error(format_args!("{}: {error}", quoted(text))))
 }
 
-fn message_ids(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<MessageId>> {
-    let texts = strings(value)?;
-    let ids = texts
-        .iter()
-        .flat_map(|text| text.split([',', ' ', '\t', '\r', '\n']));
-    ids.filter(|id| !id.is_empty())
-        .map(|id| parsed(id, name))
-        .collect()
+fn references(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<ReferenceId>> {
+    let mut ids = Vec::new();
+    for text in strings(value)? {
+        let listed = ReferenceId::list(&text);
+        ids.extend(listed.map_err(|error| value_error(format_args!("{name}: {error}")))?);
+    }
+    Ok(ids)
 }
 
 /// One text or several.

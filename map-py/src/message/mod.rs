@@ -37,9 +37,10 @@ use std::path::PathBuf;
 /// subject: one line.
 /// date: a datetime; now when None.
 /// message_id: made when None.
-/// in_reply_to, references: the Message-IDs of what it answers and of its thread, a str or a sequence.
+/// in_reply_to, references: the Message-IDs of what it answers and of its thread, a str or a sequence. Those that other
+///     programs have made travel as they are.
 /// comments, keywords: a str or a sequence.
-/// headers: fields of your own, a mapping or pairs.
+/// headers: fields of your own, a mapping or pairs. ASCII is not encoded, only folded at blanks.
 /// resent: sends it once more in somebody's name: mappings with "from", "to", "cc", "bcc" and "sender", the oldest first.
 ///
 /// text, html: the text, and the same in HTML.

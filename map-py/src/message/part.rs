@@ -17,7 +17,7 @@ use std::path::PathBuf;
 ///
 /// media_type: what it is, such as "text/calendar; method=REQUEST"; told by the file's name when None.
 /// filename: in any language.
-/// content_id: by which HTML names it: `<img src="cid:logo@example.com">`.
+/// content_id: by which HTML names it: `<img src="cid:logo@example.com">`. One without @ is taken with a warning.
 /// disposition: "inline" or "attachment": how a reader presents it.
 /// transfer_encoding: "7bit", "8bit", "binary", "quoted-printable" or "base64"; the best for it when None.
 /// description: in words.

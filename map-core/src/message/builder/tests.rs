@@ -1,4 +1,6 @@
-use super::super::{Disposition, FieldError, MAX_NESTING, MediaType, Needs, TransferEncoding, Unfit};
+use super::super::{
+    Disposition, FieldError, MAX_NESTING, MediaType, Needs, TransferEncoding, Unfit, Warning,
+};
 use super::*;
 use std::io::Read;
 
@@ -313,6 +315,72 @@ fn parts_and_messages_nested_without_end_are_refused_and_let_go() {
         levels += 1;
     };
     assert_eq!((error, levels), (BuildError::TooDeep, MAX_NESTING));
+}
+
+#[test]
+fn a_content_id_without_at_is_taken_with_a_warning() {
+    let part = |id: &str| Part::octets(&b"PNG"[..]).content_id(id.parse().unwrap());
+    let html = || plain().html("<img src=\"cid:logo\">".parse().unwrap());
+    let message = html().inline(part("logo")).inline(part("a@x")).build().unwrap();
+    assert_eq!(message.warnings(), [Warning::ContentIdWithoutAt("logo".into())]);
+    assert_eq!(
+        message.warnings()[0].to_string(),
+        "the content identifier <logo> has no @, as it should; readers find it all the same"
+    );
+    assert!(shown(html().inline(part("logo"))).contains("\nContent-ID: <logo>\n"));
+    assert!(html().inline(part("a@x")).build().unwrap().warnings().is_empty());
+}
+
+#[test]
+fn identifiers_of_others_travel_as_they_are() {
+    let ids = || ReferenceId::list("<17@> <a..b@c.> <[17@abc]> <no-at> <a@b@c>").unwrap();
+    let text = shown(plain().references(ids()).in_reply_to(ids().pop()));
+    assert!(text.contains("\nReferences: <17@> <a..b@c.> <[17@abc]> <no-at> <a@b@c>\n"));
+    assert!(text.contains("\nIn-Reply-To: <a@b@c>\n"));
+}
+
+#[test]
+fn texts_as_data_have_their_character_set() {
+    let types = |part: Part| {
+        let text = shown(plain().attach(part));
+        let all = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Content-Type: "));
+        all.last().unwrap().to_owned()
+    };
+    let data = |media_type: &str, octets: &'static [u8]| {
+        Part::octets(octets).media_type(media_type.parse().unwrap())
+    };
+    let umlaut = "ü".as_bytes();
+    for (part, expected) in [
+        (data("text/csv", umlaut), "text/csv; charset=\"utf-8\""),
+        (data("text/csv", b"a,b"), "text/csv"),
+        (data("text/csv", b"\xfc"), "text/csv"),
+        (
+            data("text/csv; charset=latin1", umlaut),
+            "text/csv; charset=\"latin1\"",
+        ),
+        (data("text/markdown", b"# a"), "text/markdown; charset=\"utf-8\""),
+        (data("text/markdown", umlaut), "text/markdown; charset=\"utf-8\""),
+        (data("text/markdown", b"\xfc"), "text/markdown"),
+        (data("application/json", umlaut), "application/json"),
+        (
+            Part::octets(umlaut).file_name("a.txt".parse().unwrap()),
+            "text/plain; charset=\"utf-8\"; name=\"a.txt\"",
+        ),
+    ] {
+        assert_eq!(types(part), expected);
+    }
+    let mut file = tempfile::Builder::new().suffix(".md").tempfile().unwrap();
+    std::io::Write::write_all(&mut file, umlaut).unwrap();
+    let message = plain().attach(Part::file(file.path()).unwrap()).build().unwrap();
+    assert_eq!(
+        message.size(),
+        Some(std::io::copy(&mut message.open().unwrap(), &mut std::io::sink()).unwrap())
+    );
+    let mut octets = String::new();
+    std::io::Read::read_to_string(&mut message.open().unwrap(), &mut octets).unwrap();
+    assert!(octets.contains("Content-Type: text/markdown; charset=\"utf-8\";"));
 }
 
 #[test]
