@@ -45,7 +45,7 @@ pub enum MailboxError {
     DomainTooLong(usize),
     /// A character that no domain name may have by IDNA 2008 (RFC 5892): a typographic sign, a symbol, an emoji, or a
     /// letter that must not stand there. Mostly it was pasted or typed by a keyboard that corrects: type the domain again.
-    #[error("the character {character:?} cannot stand in a domain name, as it does in {label:?}")]
+    #[error("the character {character:?} cannot stand in a domain name, as it does in {}", quoted(.label))]
     DomainCharacter {
         /// Which.
         character: char,
@@ -70,7 +70,7 @@ pub enum MailboxError {
     GeneralAddressLiteral(String),
     /// A label of the domain begins with `xn--`, as the encoded form of a name in another script does, and is the encoded
     /// form of none (RFC 5891 section 5.4). Type the domain in its own script.
-    #[error("{0:?} begins as a domain name in another script does when it is encoded, and is not one")]
+    #[error("{} begins as a domain name in another script does when it is encoded, and is not one", quoted(.0))]
     FalseALabel(String),
     /// A label of the domain begins or ends with a hyphen.
     #[error("{} begins or ends with a hyphen, which no part of a domain may", quoted(.0))]

@@ -4,7 +4,7 @@
 //! to the recipients' hosts, by no relay that signs, needs a signature for much of his mail to be let in.
 //!
 //! A [`DkimSigner`] signs with RSA or Ed25519 ([RFC 8463](https://www.rfc-editor.org/rfc/rfc8463)); both forms of
-//! canonicalisation are `relaxed`, and the body is signed to its end. A body is read once, in blocks, whatever its size.
+//! canonicalisation are `relaxed`, and the body is signed to its end. A binary body is encoded first. A body is read once, in blocks, whatever its size.
 //! [`Message::sign`](crate::message::Message::sign) signs one message; an agent signs what it sends for the domain of
 //! each signer it was given ([`Config::add_dkim_signer`](crate::Config::add_dkim_signer)).
 //!
@@ -75,6 +75,14 @@ pub struct DkimSigner {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DkimError {
+    /// The message travels unchanged and has a CR or LF that is no line end, over which verifiers do not agree (RFC 6376
+    /// section 5.3). Take an LF for a line end ([`Raw::unix_line_ends`](crate::message::Raw::unix_line_ends)), or encode the
+    /// body.
+    #[error(
+        "the message has a CR or LF that is not a line end, and a signature over it is good for some verifiers only; \
+         encode the body, or have its line ends made CRLF"
+    )]
+    BareLineEnd,
     /// The private key needs a password, and nobody could give one. Store it without, readable by this program alone:
     /// `openssl pkey -in encrypted.pem -out key.pem`.
     #[error("the private key is encrypted; take its password off, and let nobody else read the file")]

@@ -2,6 +2,7 @@
 
 use super::MessageId;
 use super::encoded_word::{Folded, MAX_LINE};
+use crate::text::quoted;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub struct ContentId(Arc<str>);
 pub enum ReferenceIdError {
     /// A blank, a control character, an angle bracket or a character beyond ASCII, none of which can stand in a header
     /// field of identifiers.
-    #[error("the character {character:?} cannot stand in the identifier {id:?}")]
+    #[error("the character {character:?} cannot stand in the identifier {}", quoted(.id))]
     Character {
         /// Which.
         character: char,
@@ -64,7 +65,7 @@ pub enum ReferenceIdError {
     #[error("an identifier is at most {MAX_OCTETS} octets long, and one has {0}")]
     Length(usize),
     /// A `<` without its `>`.
-    #[error("the angle bracket around the identifier {0:?} is not closed")]
+    #[error("the angle bracket around the identifier {} is not closed", quoted(.0))]
     NotClosed(String),
 }
 

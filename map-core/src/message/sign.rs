@@ -1,6 +1,6 @@
 //! Messages signed by a domain.
 
-use super::{Form, Message, Warning};
+use super::{BodyType, Form, Message, Warning};
 use crate::address::{Domain, Mailbox, MailboxDomain};
 use crate::dkim::{BodyHash, DkimError, DkimSigner};
 use std::io::{self, Read};
@@ -14,8 +14,11 @@ impl Message {
     /// It is read through once for each kind of host that it has [a form for](Self::for_host), a block at a time. What
     /// its files and readers give must be the same when it is sent, or the signature is no good.
     ///
+    /// A form with binary bodies is left out, and all hosts get an encoded one: verifiers differ in what they make of a CR
+    /// or LF that stands alone.
+    ///
     /// # Errors
-    /// It has no `From`, or one of its sources cannot be read.
+    /// It has no `From`, one of its sources cannot be read, or it travels unchanged and has a CR or LF alone.
     ///
     /// # Example
     /// ```
@@ -51,7 +54,6 @@ impl Message {
         goes_on: &dyn Fn() -> bool,
     ) -> Result<Self, DkimError> {
         let now = SystemTime::now();
-        let signed = |form: &Form| form.signed(signers, now, goes_on).map(Arc::new);
         let mut warnings = self.warnings.to_vec();
         for path in signers.iter().filter_map(|signer| signer.exposed()) {
             let warning = Warning::KeyExposed(path.to_owned());
@@ -59,10 +61,23 @@ impl Message {
                 warnings.push(warning);
             }
         }
-        let lesser: Result<Vec<_>, _> = self.lesser.iter().map(|form| signed(form)).collect();
+        // https://www.rfc-editor.org/rfc/rfc6376#section-5.3
+        // > In particular, bare CR or LF characters (used by some systems as a local line separator convention) MUST be
+        // > converted to the SMTP-standard CRLF sequence before the message is signed.
+        let is_binary = |form: &&Arc<Form>| form.demands.body_type() == BodyType::Binary;
+        let binary = self.forms().take_while(is_binary).count();
+        // A raw message has one form, and no other can be made of it.
+        let left_out = binary.min(self.lesser.len());
+        let mut forms = Vec::with_capacity(self.lesser.len() + 1);
+        for form in self.forms().skip(left_out) {
+            forms.push(Arc::new(form.signed(signers, now, goes_on)?));
+        }
+        let mut forms = forms.into_iter();
         Ok(Self {
-            form: signed(&self.form)?,
-            lesser: lesser?.into(),
+            form: forms
+                .next()
+                .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?,
+            lesser: forms.collect(),
             warnings: warnings.into(),
             ..self.clone()
         })
@@ -85,6 +100,7 @@ impl Form {
         // Of a raw message more of it may stand in the body.
         let mut header = Vec::new();
         let mut body = BodyHash::new();
+        let mut line_ends = LineEnds::default();
         let mut in_body = false;
         let mut block = vec![0; 64 * 1024];
         loop {
@@ -98,6 +114,9 @@ impl Form {
             };
             if read.is_empty() {
                 break;
+            }
+            if !line_ends.are_pairs(read) {
+                return Err(DkimError::BareLineEnd);
             }
             if in_body {
                 body.update(read);
@@ -114,6 +133,9 @@ impl Form {
                 in_body = true;
             }
         }
+        if line_ends.after_cr {
+            return Err(DkimError::BareLineEnd);
+        }
         let body_hash = body.finish();
         let mut signatures = Vec::new();
         for signer in signers {
@@ -125,6 +147,37 @@ impl Form {
             body: Arc::clone(&self.body),
             demands: self.demands.clone(),
         })
+    }
+}
+
+/// Looks for a CR or LF that stands alone.
+#[derive(Default)]
+struct LineEnds {
+    after_cr: bool,
+}
+
+impl LineEnds {
+    /// True as long as there is none.
+    fn are_pairs(&mut self, octets: &[u8]) -> bool {
+        let mut rest = octets;
+        while let Some(&first) = rest.first() {
+            if std::mem::take(&mut self.after_cr) {
+                if first != b'\n' {
+                    return false;
+                }
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
+            }
+            let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
+                return true;
+            };
+            if rest.get(end) == Some(&b'\n') {
+                return false;
+            }
+            self.after_cr = true;
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        true
     }
 }
 
@@ -141,4 +194,94 @@ pub(super) fn domains<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> A
         }
     }
     domains.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{AddressList, Builder, Needs, Part, Raw, TransferEncoding};
+
+    fn signer() -> DkimSigner {
+        let pem = "-----BEGIN PRIVATE KEY-----\n\
+            MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+            -----END PRIVATE KEY-----";
+        DkimSigner::from_pem("x.example".parse().unwrap(), "s", pem).unwrap()
+    }
+
+    fn builder() -> Builder {
+        let addresses = |text: &str| text.parse::<AddressList>().unwrap();
+        Builder::new()
+            .from(addresses("a@x.example"))
+            .to(addresses("b@y.example"))
+    }
+
+    #[test]
+    fn binary_bodies_are_encoded_before_they_are_signed() {
+        let everything = Needs {
+            body_type: BodyType::Binary,
+            smtputf8: false,
+        };
+        let part = || Part::octets(&b"a\nb\rc\0\r\n"[..]);
+        for message in [
+            builder().attach(part()).body_type(BodyType::Binary),
+            builder().attach(part().transfer_encoding(TransferEncoding::Binary)),
+            builder().body(part().transfer_encoding(TransferEncoding::Binary)),
+        ] {
+            let message = message.build().unwrap();
+            assert_eq!(message.needs().body_type, BodyType::Binary);
+            let signed = message.sign(&signer()).unwrap();
+            assert!(signed.needs().body_type < BodyType::Binary);
+            let mut octets = String::new();
+            let sent = signed.for_host(everything).unwrap();
+            sent.open().unwrap().read_to_string(&mut octets).unwrap();
+            assert!(octets.starts_with("DKIM-Signature: "));
+            assert!(octets.contains("Content-Transfer-Encoding: base64"));
+            assert_eq!(octets.matches('\n').count(), octets.matches("\r\n").count());
+            assert!(
+                signed
+                    .forms()
+                    .all(|form| form.header.starts_with(b"DKIM-Signature"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_end_alone_is_not_signed() {
+        let header = "From: a@x.example\r\nTo: b@y.example\r\nDate: Sun, 22 Nov 2026 01:40:00 +0100\r\n\r\n";
+        let raw = |body: &str| Raw::octets(format!("{header}{body}")).build().unwrap();
+        for body in ["a\nb\r\n", "a\rb\r\n", "a\r\n\n", "a\r\r\n", "a\r"] {
+            let error = raw(body).sign(&signer()).unwrap_err();
+            assert!(matches!(error, DkimError::BareLineEnd), "{body:?}: {error}");
+        }
+        // Long lines and NUL are no trouble to verifiers.
+        for body in ["a\r\n", "", &format!("{}\0\r\n", "x".repeat(2_000))] {
+            assert!(raw(body).sign(&signer()).is_ok(), "{body:?}");
+        }
+        let unix = Raw::octets(format!("{header}a\nb\n"))
+            .unix_line_ends()
+            .build()
+            .unwrap();
+        assert!(unix.sign(&signer()).is_ok());
+        // What a message in a message has is its own.
+        let inner = builder().body(Part::message(raw("a\nb\r\n"))).build().unwrap();
+        assert!(matches!(inner.sign(&signer()), Err(DkimError::BareLineEnd)));
+    }
+
+    #[test]
+    fn line_ends_in_any_pieces() {
+        for (text, pairs) in [
+            (&b"a\r\nb\r\n\r\n"[..], true),
+            (b"", true),
+            (b"\n", false),
+            (b"a\r\n\n", false),
+            (b"\r\r\n", false),
+            (b"\r", false),
+        ] {
+            for piece in 1..=text.len().max(1) {
+                let mut line_ends = LineEnds::default();
+                let seen = text.chunks(piece).all(|piece| line_ends.are_pairs(piece));
+                assert_eq!(seen && !line_ends.after_cr, pairs, "{text:?} by {piece}");
+            }
+        }
+    }
 }
