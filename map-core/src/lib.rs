@@ -19,6 +19,6 @@ pub mod text;
 mod signals;
 
 pub use address::Mailbox;
-pub use agent::{Agent, Config, Job};
+pub use agent::{Agent, Config, Job, send};
 pub use delivery::{Progress, Relay, RelayError, RelaySecurity, Report, TlsPolicy};
 pub use protocol::{MapReply, MapReplyCode};

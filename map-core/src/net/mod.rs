@@ -42,3 +42,5 @@ pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector
 pub(crate) use https::HTTPS_PORT;
 pub(crate) use port25::{FailedAddress, Port25, WayOut};
 pub(crate) use socks::is_localhost;
+#[cfg(test)]
+pub(crate) use tls::testing::{TlsRefusals, tls_refusals};

@@ -197,6 +197,17 @@ impl Server {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// Why a client that asks so makes no session with it, as the report tells it.
+    async fn refused(&self, name: &str, verification: Verification, settings: &TlsSettings) -> String {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let acceptor = self.acceptor();
+        let (session, _) = tokio::join!(
+            super::handshake(Box::new(ours), name, &verification, settings),
+            acceptor.accept(theirs)
+        );
+        session.expect_err("a refusal").to_string()
+    }
+
     /// Settings that trust who vouches for this server, and nobody else.
     pub(in crate::net) fn trusted(&self) -> TlsSettings {
         TlsSettings::default()
@@ -231,6 +242,36 @@ impl Server {
             matching_type,
             data,
         }
+    }
+}
+
+/// What is said of servers that cannot be verified, each out of a handshake.
+#[derive(Debug)]
+pub(crate) struct TlsRefusals {
+    pub(crate) expired: String,
+    pub(crate) not_in_dns: String,
+    pub(crate) of_another: String,
+    /// There is nobody to verify by.
+    pub(crate) no_roots: String,
+}
+
+/// The server should be `name`.
+pub(crate) fn tls_refusals(name: &'static str) -> TlsRefusals {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let good = Server::issued(&Contents::named(name));
+    let by_authorities = |server: Server| {
+        let settings = server.trusted();
+        runtime.block_on(server.refused(name, Verification::Pkix, &settings))
+    };
+    let by_dns = dane(vec![Server::good().record(3, 1, 1)]);
+    let nobody = TlsSettings::default().without_platform_roots();
+    TlsRefusals {
+        expired: by_authorities(Server::issued(&Contents::named(name).expired())),
+        not_in_dns: runtime.block_on(good.refused(name, by_dns, &nobody)),
+        of_another: by_authorities(Server::issued(&Contents::named("other.example"))),
+        no_roots: runtime.block_on(good.refused(name, Verification::Pkix, &nobody)),
     }
 }
 
