@@ -65,6 +65,20 @@ def default_agent() -> Iterator[Callable[..., None]]:
     mapagent.configure()
 
 
+@contextlib.contextmanager
+def listening(*numbers: signal.Signals) -> Iterator[None]:
+    """Programs that are started meanwhile hear these signals. Whether they do is inherited: a shell that runs the tests
+    in the background has had SIGINT ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class SilentHost:
     """Accepts connections and never says a word."""
 
@@ -110,15 +124,16 @@ def python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     children: list[subprocess.Popen[str]] = []
 
     def start(program: str, *arguments: str) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            [sys.executable, *WARNINGS, "-c", program, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A process group of its own, so that what the child has forked ends with it.
-            start_new_session=True,
-        )
+        with listening(signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1):
+            child = subprocess.Popen(
+                [sys.executable, *WARNINGS, "-c", program, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                # A process group of its own, so that what the child has forked ends with it.
+                start_new_session=True,
+            )
         children.append(child)
         return child
 

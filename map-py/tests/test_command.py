@@ -14,7 +14,7 @@ from pathlib import Path
 import mapagent
 import pytest
 
-from conftest import SilentHost, World, WorldMaker
+from conftest import SilentHost, World, WorldMaker, listening
 
 LONG = 60.0
 
@@ -147,14 +147,16 @@ def test_settings_arrive(mail_world: World) -> None:
     assert run("send", *without_loopback, *fields).returncode == mapagent.RE_DNS_FAIL
 
 
+def send_to(host: SilentHost) -> list[str]:
+    options = [f"--smtp-port={host.port}", "--allow-loopback", "--hello-name=client.example"]
+    fields = ["a@good.example", "b@[127.0.0.1]", "subject", "content"]
+    return [sys.executable, "-m", "mapagent", "send", *options, *fields]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_stop(silent_host: SilentHost, number: signal.Signals) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "mapagent", "send", f"--smtp-port={silent_host.port}", "--allow-loopback"]
-        + ["--hello-name=client.example", "a@good.example", "b@[127.0.0.1]", "subject", "content"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with listening(number):
+        child = subprocess.Popen(send_to(silent_host), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert silent_host.connected.wait(LONG)
         child.send_signal(number)
@@ -164,6 +166,23 @@ def test_told_to_stop(silent_host: SilentHost, number: signal.Signals) -> None:
         child.communicate()
     assert (child.returncode, out) == (mapagent.RE_CANCELLED, b"RE_CANCELLED.\n"), err
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_not_told_to_stop_where_that_is_ignored(silent_host: SilentHost, number: signal.Signals) -> None:
+    """A shell starts what it runs in the background so, and what is to outlive it."""
+    with listening(number):
+        signal.signal(number, signal.SIG_IGN)
+        command = [*send_to(silent_host), "--deadline=2"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert silent_host.connected.wait(LONG)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=LONG)
+    finally:
+        child.kill()
+        child.communicate()
+    assert (child.returncode, out) == (mapagent.RE_SERVER_UNREACH, b"RE_SERVER_UNREACH.\n"), err
 
 
 def test_a_closed_output_does_not_change_the_status(mail_world: World) -> None:
@@ -216,12 +235,13 @@ def test_told_to_stop_behind_the_send(mail_world: World, command: str, number: s
             os.write(writer, bytes(1))
     os.set_blocking(writer, True)
     fields = ["a@good.example", "b@good.example", "subject", "content"] if command == "send" else []
-    child = subprocess.Popen(
-        [sys.executable, "-m", "mapagent", command, *mail_world.options, *fields],
-        stdin=subprocess.PIPE,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-    )
+    with listening(number):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "mapagent", command, *mail_world.options, *fields],
+            stdin=subprocess.PIPE,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+        )
     try:
         assert child.stdin is not None
         child.stdin.write(dialogue("b@good.example"))

@@ -118,6 +118,24 @@ except mapagent.SendInterrupted as interrupt:
     assert out == "RE_UNCERTAIN. unknown\n", err
 
 
+def test_ctrl_c_is_not_heard_where_it_is_ignored(silent_host: SilentHost, python: Python) -> None:
+    """As by `script &`: who is not to be interrupted is not."""
+    child = python(
+        SEND_TO_SILENCE
+        + """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+agent = mapagent.Agent(smtp_port=int(sys.argv[1]), hello_name="client.example", allow_loopback=True, deadline=2)
+print(agent.send(*FIELDS))
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+""",
+        str(silent_host.port),
+    )
+    assert silent_host.connected.wait(LONG)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=LONG)
+    assert out == "RE_SERVER_UNREACH.\n", err
+
+
 def test_another_handler_s_exception_comes_through_with_the_report(
     silent_host: SilentHost, python: Python
 ) -> None:

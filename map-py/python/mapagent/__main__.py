@@ -24,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         # A reply must not be lost because the terminal lacks a letter of it.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # A send that is told to stop still says whether the mail may have gone out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A send that is told to stop still says whether the mail may have gone out. Who starts it may have it ignore that.
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     fate = _Fate()
     try:
         options = _parser().parse_args(arguments)
