@@ -16,3 +16,9 @@ pub mod road;
 pub mod samples;
 pub mod signed_dns_lab;
 pub mod sink;
+pub mod snippets;
+
+/// The Rust snippets of the documents.
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/snippets.md"))]
+pub struct RustSnippets;

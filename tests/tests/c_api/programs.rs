@@ -327,9 +327,9 @@ fn the_example_of_a_relay_hands_over_a_mail() -> TestResult {
     Ok(())
 }
 
-/// The programs that stand in the documents compile as they stand.
+/// The programs that stand in the headers and the manual compile as they stand.
 #[test]
-fn the_programs_in_the_documents_compile() -> TestResult {
+fn the_programs_in_headers_and_manual_compile() -> TestResult {
     let library = library()?;
     let document = |name: &str| fs::read_to_string(project().join(name));
     let program = |text: &str| -> Option<String> {
@@ -350,7 +350,6 @@ fn the_programs_in_the_documents_compile() -> TestResult {
         lines.join("\n")
     };
     let documents = [
-        ("README.md", document("README.md")?, "c"),
         ("map_send.3", document("docs/man/map_send.3")?, "c"),
         ("mapagent.h", commented(&document("include/mapagent.h")?), "c"),
         (

@@ -1,0 +1,5 @@
+// Statements that may fail.
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    SNIPPET
+    Ok(())
+}

@@ -1,0 +1,9 @@
+/* Statements that are a program's own. */
+#include <mapagent.h>
+#include <stdio.h>
+
+int main(void)
+{
+    SNIPPET
+    return 0;
+}

@@ -1,0 +1,4 @@
+# A program that knows a secret.
+secret = "s3cret"
+
+SNIPPET
