@@ -36,8 +36,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_AGAIN: Duration = Duration::from_secs(600);
 /// The same when nobody answered the probe, which may have been a moment's trouble.
 const PROBE_SILENT_AGAIN: Duration = Duration::from_secs(60);
-/// How many verdicts are remembered; each is some hundred octets.
-const VERDICTS: usize = 4096;
+/// How many verdicts are remembered. One takes some hundred octets as a rule and 2 KiB where names are as long as they
+/// may be, so all of them a mebioctet; without one a signature is verified again, which takes a tenth of a millisecond.
+const VERDICTS: usize = 512;
 
 /// Validates what one configuration's servers answer.
 pub(super) struct Validator {
@@ -350,7 +351,7 @@ fn failed(result: &Result<Message, NetError>) -> bool {
 
 /// Without what is beside the point: hickory would validate it too, which costs look-ups in zones that have nothing to
 /// do with the question, and would judge the whole by it.
-fn to_the_point(mut message: Message, query: &Query) -> Message {
+pub(super) fn to_the_point(mut message: Message, query: &Query) -> Message {
     if message.answers.is_empty() {
         return message;
     }

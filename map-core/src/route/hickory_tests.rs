@@ -393,7 +393,7 @@ async fn another_server_may_know_better() {
 }
 
 #[tokio::test]
-async fn answers_are_kept_and_failures_are_not() {
+async fn answers_and_failures_are_kept() {
     let negative = "authority: test SOA ns.test. host.test. 1 2 3 4 30";
     let rows = [
         (ResponseCode::NoError, "example.test MX 5 mx.test.", 1),
@@ -418,7 +418,7 @@ async fn answers_are_kept_and_failures_are_not() {
         records(&resolver, "example.test", RecordType::Mx).await,
         failed("SERVFAIL")
     );
-    assert!(server.asked().len() > before);
+    assert_eq!(server.asked().len(), before);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 //! (permanent: NXDOMAIN, null MX, no address); it could not be asked (transient: [`RouteError::is_transient`]). The
 //! third is never taken for the second: a name server that is down must not bounce a mail.
 
+mod cache;
 mod dane;
 mod dnssec;
 mod find;

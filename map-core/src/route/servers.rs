@@ -1,12 +1,13 @@
 //! The DNS servers of one configuration, asked one question at a time, and what they have answered.
 
 use super::LookupError;
+use super::cache::Cache;
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
-use hickory_resolver::{NameServerPool, PoolContext, ResponseCache, TlsConfig, TtlConfig};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,10 +22,7 @@ type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
 
 /// One configuration's servers, and what they have answered.
 pub(super) struct Servers {
-    /// What was answered to questions without the DO bit.
-    plain: ResponseCache,
-    /// The same with it: with signatures.
-    signed: ResponseCache,
+    cache: Cache,
     configs: Vec<NameServerConfig>,
     context: Arc<PoolContext>,
     pools: Mutex<Option<Arc<Pools>>>,
@@ -40,7 +38,7 @@ struct Pools {
 }
 
 /// Whether signatures are wanted with an answer: the DO bit of RFC 3225.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Signatures {
     Unwanted,
     Wanted,
@@ -53,13 +51,10 @@ impl Servers {
         let mut options = ResolverOpts::default();
         options.timeout = TRY_TIMEOUT;
         options.attempts = RETRIES;
-        let cache = || ResponseCache::new(options.cache_size, TtlConfig::from_opts(&options));
-        let (plain, signed) = (cache(), cache());
         let tls = TlsConfig::new().map_err(|error| LookupError::Configuration(error.to_string()))?;
         let context = Arc::new(PoolContext::new(options, tls));
         Ok(Self {
-            plain,
-            signed,
+            cache: Cache::default(),
             configs: servers,
             context,
             pools: Mutex::new(None),
@@ -99,7 +94,7 @@ impl Servers {
 
     /// The answer to one question: out of the cache, or from the servers.
     pub(super) async fn ask(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
-        match self.cache(signatures).get(query, Instant::now()) {
+        match self.cache.get(query, signatures, Instant::now()) {
             Some(known) => known,
             None => self.ask_anew(query, signatures).await,
         }
@@ -109,16 +104,8 @@ impl Servers {
     pub(super) async fn ask_anew(&self, query: &Query, signatures: Signatures) -> Result<Message, NetError> {
         let now = Instant::now();
         let result = self.ask_servers(query, signatures).await;
-        // The cache keeps answers, positive and negative, and no failures.
-        self.cache(signatures).insert(query.clone(), result.clone(), now);
+        self.cache.insert(query, signatures, &result, now);
         result
-    }
-
-    fn cache(&self, signatures: Signatures) -> &ResponseCache {
-        match signatures {
-            Signatures::Unwanted => &self.plain,
-            Signatures::Wanted => &self.signed,
-        }
     }
 
     /// The pool takes the first reply for the last word, even if it is SERVFAIL or REFUSED and another server of the
