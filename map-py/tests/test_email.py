@@ -739,6 +739,7 @@ def test_a_given_envelope_asks_for_nothing() -> None:
     taken = mapagent.Message.from_email(given, from_="a@example.com", to="b@good.example")
     assert (taken.envelope_from, taken.recipients) == ("a@example.com", ("b@good.example",))
     assert b"From: root\r\nTo: bob\r\n" in taken.as_bytes()
+    assert taken.message_id is not None and taken.message_id.endswith("@example.com")
 
 
 def test_nested_without_end() -> None:

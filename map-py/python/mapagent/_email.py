@@ -71,14 +71,14 @@ _any_field = HeaderRegistry()
 _text_field = HeaderRegistry(default_class=UnstructuredHeader, use_default_map=False)
 
 
-def taken(message: Message, addressed: bool) -> tuple[bytes, tuple[str, list[Mailbox]] | None]:
-    """The octets to send, and the envelope unless it is said already."""
+def taken(message: Message, addressed: bool, sender: str | None) -> tuple[bytes, tuple[str, list[Mailbox]] | None]:
+    """The octets to send, and the envelope unless it is said already, as its sender may be."""
     if not isinstance(message, Message):
         raise TypeError(f"a message is a Message or an email.message.EmailMessage, not {type(message).__name__}")
     envelope = None if addressed else _envelope(message)
     if "DKIM-Signature" in message:
         return _printed(message, _mailboxes(message)), envelope
-    return _entity(message, 0, envelope[0] if envelope else None), envelope
+    return _entity(message, 0, envelope[0] if envelope else _author(message) or sender), envelope
 
 
 def of_octets(octets: bytes) -> EmailMessage:
@@ -246,7 +246,6 @@ def _entity(part: Message, depth: int, author: str | None = None) -> bytes:
             header.structured("MIME-Version", "1.0")
         if "date" not in seen:
             header.date()
-        author = author or _author(part)
         if "message-id" not in seen and author is not None:
             header.message_id(author)
     return header.octets() + b"\r\n" + body

@@ -149,8 +149,9 @@ impl Message {
             addressed |= given.get_item(keyword)?.is_some_and(|value| !value.is_none());
         }
         let taken = TAKEN.import(py, "mapagent._email", "taken")?;
-        let (octets, envelope): (Bound<'_, PyAny>, Option<Envelope<'_>>) =
-            taken.call1((message, addressed))?.extract()?;
+        let (octets, envelope): (Bound<'_, PyAny>, Option<Envelope<'_>>) = taken
+            .call1((message, addressed, given.get_item("from_")?))?
+            .extract()?;
         if let Some((from, to)) = envelope {
             given.set_item("from_", from)?;
             given.set_item("to", to)?;

@@ -264,6 +264,32 @@ fn the_envelope_by_the_header() {
 }
 
 #[test]
+fn a_name_that_reads_like_addresses_gets_nothing() {
+    for name in [
+        "\"m@evil.example, Bob\"",
+        "\"<m@evil.example>, Bob\"",
+        "\"\\\"<m@evil.example>, \\\"Bob\"",
+        "\"m@evil.example,\r\n Bob\"",
+        "=?utf-8?Q?m=40evil.example=2C_Bob?=",
+        "=?utf-8?Q?=3Cm=40evil.example=3E=2C?= Bob",
+        "=?utf-8?B?bUBldmlsLmV4YW1wbGUs?=",
+        "(m@evil.example, \"<m@evil.example>,) Bob",
+    ] {
+        for field in ["To", "Cc", "Bcc", "Sender"] {
+            let octets = format!(
+                "{field}: {name} <b@y.example>\r\nFrom: {name} <a@x.example>\r\nTo: c@y.example\r\n\r\n"
+            );
+            let message = Raw::octets(octets.clone())
+                .blind_copies(BlindCopies::Remove)
+                .build();
+            let envelope = envelope(&message.unwrap_or_else(|error| panic!("{error}: {octets}")));
+            assert!(!envelope.contains("evil"), "{envelope}: {octets}");
+            assert!(envelope.contains("b@y.example"), "{envelope}: {octets}");
+        }
+    }
+}
+
+#[test]
 fn a_given_envelope_rules() {
     let mailbox = |text: &str| text.parse::<Mailbox>().unwrap();
     let to = [
