@@ -411,7 +411,7 @@ mod tests {
             (
                 "Disposition-Notification-To",
                 "Jürgen <j@Bücher.example>, bob@x.example",
-                "=?utf-8?Q?J=C3=BCrgen?= <j@xn--bcher-kva.example>, <bob@x.example>",
+                "=?utf-8?Q?J=C3=BCrgen?=\r\n <j@xn--bcher-kva.example>, <bob@x.example>",
             ),
         ] {
             assert_eq!(
