@@ -4,15 +4,17 @@ use super::content::{ContentSource, OpenContent};
 use super::limits::passed;
 use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
 use super::{Limits, Transport};
-use crate::smtp::{Abort, Connection, Event, TlsSession, TransactionId};
+use crate::smtp::{Abort, Connection, DerivedKey, Event, TlsSession, TransactionId};
 use bytes::Bytes;
 use std::future::{Future, pending, poll_fn};
 use std::io::{self, IoSlice};
+use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 
 /// How much is read from a peer at a time, in octets; a reply is at most 16 KiB.
@@ -24,8 +26,8 @@ const MAX_SLICES: usize = 64;
 
 /// Listens to a conversation and supplies the contents of its transactions.
 pub trait Observer: Send {
-    /// Something happened. Never called with [`Event::OpenContent`], [`Event::NeedContent`], [`Event::StartTls`] or
-    /// [`Event::Closed`].
+    /// Something happened. Never called with [`Event::DeriveKey`], [`Event::OpenContent`], [`Event::NeedContent`],
+    /// [`Event::StartTls`] or [`Event::Closed`].
     fn event(&mut self, event: Event);
 
     /// A TLS handshake ended in a session, or in a failure that has a reason; not called where time ran out, the caller
@@ -59,6 +61,7 @@ enum Turn {
     /// A block of the content, empty at its end.
     Supplied(io::Result<Bytes>),
     TimedOut,
+    Derived(DerivedKey),
     WriteFailed(io::Error),
     Wrote(usize),
 }
@@ -101,6 +104,7 @@ pub async fn converse(
         content_wanted: None,
         content_asked: false,
         content_sent: 0,
+        derivation: None,
         unflushed: false,
         read_failed: None,
         write_failed: None,
@@ -141,6 +145,8 @@ struct Driver<'a> {
     content_asked: bool,
     /// Octets of the open content that the observer was told of.
     content_sent: u64,
+    /// A key that is being computed, in a thread of its own: it takes as long as the peer wants.
+    derivation: Option<JoinHandle<DerivedKey>>,
     /// The transport has taken octets that it may still hold.
     unflushed: bool,
     /// Nothing more comes from the peer; what came with the failure is read first.
@@ -162,6 +168,9 @@ impl Driver<'_> {
                     self.content = Some(OpenContent::new(tx, form));
                 }
                 Event::NeedContent(tx) => self.content_wanted = Some(tx),
+                Event::DeriveKey(derivation) => {
+                    self.derivation = Some(spawn_blocking(move || derivation.derive()));
+                }
                 Event::StartTls => return Pause::StartTls,
                 Event::Closed => return Pause::Closed,
                 event => observer.event(event),
@@ -319,6 +328,7 @@ impl Driver<'_> {
         let input = &mut self.input;
         let unflushed = &mut self.unflushed;
         let content = self.content.as_mut();
+        let derivation = self.derivation.as_mut();
         let exchange = poll_fn(|context| {
             // The clock is asked first: what a peer says without end uses up the turns that the runtime grants.
             let is_late = timer.as_mut().poll(context).is_ready();
@@ -332,6 +342,7 @@ impl Driver<'_> {
             why = limits.reached(!self.content_asked) => Err(why),
             turn = exchange => Ok(turn),
             block = next_block(content) => Ok(Turn::Supplied(block)),
+            key = derived(derivation) => Ok(Turn::Derived(key)),
         };
         match turn {
             Ok(turn) => turn,
@@ -370,6 +381,10 @@ impl Driver<'_> {
             }
             Turn::ReadFailed(error) => self.read_failed = Some(error),
             Turn::Supplied(block) => self.handle_block(block),
+            Turn::Derived(key) => {
+                self.derivation = None;
+                self.connection.handle_key(key, now());
+            }
             Turn::TimedOut => match self.write_failed.take() {
                 Some((error, _)) => self.connection.handle_closed(Some(error.kind()), now()),
                 // Not the host is slow.
@@ -401,6 +416,20 @@ impl Driver<'_> {
 async fn next_block(content: Option<&mut OpenContent>) -> io::Result<Bytes> {
     match content {
         Some(content) => content.block().await,
+        None => pending().await,
+    }
+}
+
+async fn derived(derivation: Option<&mut JoinHandle<DerivedKey>>) -> DerivedKey {
+    match derivation {
+        Some(derivation) => match derivation.await {
+            Ok(key) => key,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime is being shut down.
+                Err(_) => pending().await,
+            },
+        },
         None => pending().await,
     }
 }

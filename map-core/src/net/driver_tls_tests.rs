@@ -1,13 +1,14 @@
 //! Whole conversations over TLS, through the driver, with a server in memory.
 
 mod cut;
+mod scram;
 
 use super::tls::testing::{HOST, Server};
 use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
-    Outcome, Stage, TlsUse, TransactionId,
+    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
+    Hello, Loss, Outcome, Stage, TlsUse, TransactionId,
 };
 use std::future::Future;
 use std::io;
@@ -88,6 +89,7 @@ impl Observer for Listener {
 struct Client<'a> {
     tls: TlsUse,
     peer: Option<&'a TlsPeer>,
+    auth: Option<Authentication>,
     content: Vec<u8>,
     limits: Limits,
 }
@@ -97,6 +99,7 @@ impl<'a> Client<'a> {
         Self {
             tls,
             peer: Some(peer),
+            auth: None,
             content: b"Subject: hello\r\n\r\n.a line\r\n".to_vec(),
             limits: Limits {
                 cancel: CancelSignal::default(),
@@ -120,7 +123,7 @@ impl<'a> Client<'a> {
             hello: Hello::Ehlo,
             deadlines: Deadlines::default(),
             tls: self.tls,
-            auth: None,
+            auth: self.auth,
             chunk_octets: crate::smtp::CHUNK_OCTETS,
         };
         let mailbox = |text: &str| crate::Mailbox::try_from(text).expect("a mailbox");

@@ -5,6 +5,7 @@ use super::opening::{
     ExpectAuthReply, ExpectEhloReply, ExpectGreeting, ExpectHeloReply, ExpectStartTlsReply, ExpectTls,
 };
 use super::ready::Ready;
+use super::scram::DerivedKey;
 use super::transaction::Transaction;
 use super::transmit::{Owed, Wire};
 use super::{
@@ -28,7 +29,8 @@ use std::time::Instant;
 ///    or for [`poll_deadline`](Self::poll_deadline), and hand over what came with
 ///    [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed) or
 ///    [`handle_timeout`](Self::handle_timeout). At `StartTls` make the handshake instead, and say with
-///    [`handle_tls`](Self::handle_tls) how it ended.
+///    [`handle_tls`](Self::handle_tls) how it ended. At `DeriveKey` compute the key meanwhile, and hand it over with
+///    [`handle_key`](Self::handle_key).
 /// 3. `Closed` is the last event. Behind it every verb does nothing.
 ///
 /// `transmitted` has to be called before anything that was read after the write is handed over, and all that
@@ -273,6 +275,18 @@ impl Connection {
             (Phase::ExpectTls(phase), Ok(session)) => phase.handle_session(session, core, now),
             (phase @ Phase::ExpectTls(_), Err(why)) => phase.end(&Ending::Lost(Loss::Tls(why)), core, now),
             (phase, _) => phase,
+        });
+    }
+
+    /// The key that [`Event::DeriveKey`] asked for. In any other phase nothing happens.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a secret is given away, and overwritten here"
+    )]
+    pub fn handle_key(&mut self, key: DerivedKey, now: Instant) {
+        self.step(|phase, core| match phase {
+            Phase::ExpectAuthReply(phase) => phase.handle_key(&key, core, now),
+            phase => phase,
         });
     }
 

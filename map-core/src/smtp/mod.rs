@@ -34,7 +34,7 @@
 //! | `ExpectTls` | a session | what was said before is forgotten: EHLO, or with [`TlsUse::Implicit`] the greeting |
 //! | AUTH | not asked for | `Ready` |
 //! | | asked for, the peer verified, a mechanism in common | AUTH, `ExpectAuthReply` |
-//! | `ExpectAuthReply` | 334 that makes sense | a response, `ExpectAuthReply` |
+//! | `ExpectAuthReply` | 334 that makes sense | a response, `ExpectAuthReply`; before that of SCRAM [`Event::DeriveKey`] |
 //! | | 504 or 534, and another mechanism in common | AUTH, `ExpectAuthReply` |
 //! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
 //!
@@ -151,6 +151,7 @@ pub use dsn::{DsnError, EnvelopeId, Notify, NotifyOn, OriginalRecipient, Ret};
 pub use parser::{ReplyError, ReplyParser};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode, Severity};
 pub use sasl::AuthMechanism;
+pub use scram::{DerivedKey, KeyDerivation};
 
 use crate::address::{ForwardPath, Mailbox, MailboxDomain, ReversePath};
 use crate::message::{BodyType, Needs};
@@ -519,6 +520,9 @@ pub enum Event {
     /// The session is open: EHLO or HELO was accepted, and TLS and AUTH are done as asked. With what the server offers in
     /// the state in which it is now.
     Ready(Capabilities),
+    /// Compute this key and call [`Connection::handle_key`]; the rest goes on meanwhile, and nothing is awaited of the
+    /// server. It may take a second of a processor's time: AUTH by SCRAM, with as many iterations as the server wants.
+    DeriveKey(KeyDerivation),
     /// Make the transport a TLS one and call [`Connection::handle_tls`]; once at most. Until then nothing is to be
     /// written, and what is read in the clear is to be handed over, never kept for the time behind the handshake.
     StartTls,

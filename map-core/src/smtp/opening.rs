@@ -4,7 +4,8 @@ use super::capabilities::Capabilities;
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
 use super::ready::Ready;
-use super::sasl::{self, Awaits, BadChallenge, Success};
+use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
+use super::scram::DerivedKey;
 use super::transmit::Owed;
 use super::{
     AuthMechanism, Authentication, Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage,
@@ -267,8 +268,13 @@ impl ExpectAuthReply {
             _ => Err(BadChallenge::Nonsense),
         };
         let outcome = match turn {
-            Ok((octets, awaits)) => {
+            Ok(Answer::Line(octets, awaits)) => {
                 core.wire.send(octets, Owed::Auth, now);
+                return Phase::ExpectAuthReply(Self { awaits, ..self });
+            }
+            // Until it is there nothing is awaited of the server, and no time of its is running out.
+            Ok(Answer::Derive(derivation, awaits)) => {
+                core.events.push_back(Event::DeriveKey(derivation));
                 return Phase::ExpectAuthReply(Self { awaits, ..self });
             }
             Err(BadChallenge::Nonsense) => Outcome::Unexpected {
@@ -281,6 +287,21 @@ impl ExpectAuthReply {
         // > If the client wishes to cancel the authentication exchange, it issues a line with a single "*".
         core.end_waiting(&outcome);
         Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), Owed::Auth, core, now)
+    }
+}
+
+impl ExpectAuthReply {
+    /// The key that was asked for.
+    pub(super) fn handle_key(self, key: &DerivedKey, core: &mut Core, now: Instant) -> Phase {
+        let awaits = match self.awaits.handle_key(key) {
+            Ok((octets, awaits)) => {
+                core.wire.restart(now);
+                core.wire.send(octets, Owed::Auth, now);
+                awaits
+            }
+            Err(awaits) => awaits,
+        };
+        Phase::ExpectAuthReply(Self { awaits, ..self })
     }
 }
 

@@ -14,7 +14,7 @@
 //! Whatever holds a secret is overwritten when it is dropped: the messages here, and the octets on their way.
 
 use super::auth::{Authentication, SecretKind};
-use super::scram::{self, ClientFirst, ServerFinal, ServerSignature};
+use super::scram::{self, ClientFinal, ClientFirst, DerivedKey, KeyDerivation, ServerFinal, ServerSignature};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -53,6 +53,8 @@ pub(super) enum Awaits {
     PasswordPrompt,
     /// SCRAM
     ServerFirst(ClientFirst),
+    /// SCRAM: nothing of the server, but a key of the driver.
+    Key(ClientFinal),
     /// SCRAM
     ServerFinal(Box<ServerSignature>),
     /// The verdict, or an error as a challenge.
@@ -74,6 +76,19 @@ type Message = Zeroizing<Vec<u8>>;
 
 /// A line to send, and what is awaited then.
 pub(super) type Turn = (Bytes, Awaits);
+
+/// What follows a challenge.
+pub(super) enum Answer {
+    /// It takes a while to be computed.
+    Derive(KeyDerivation, Awaits),
+    Line(Bytes, Awaits),
+}
+
+impl From<Turn> for Answer {
+    fn from((octets, awaits): Turn) -> Self {
+        Self::Line(octets, awaits)
+    }
+}
 
 /// What a 235 is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,30 +202,45 @@ impl Awaits {
     ///
     /// # Errors
     /// When the mechanism cannot go on: the exchange is to be cancelled.
-    pub(super) fn handle_challenge(self, text: &[u8], auth: &Authentication) -> Result<Turn, BadChallenge> {
-        match self {
+    pub(super) fn handle_challenge(self, text: &[u8], auth: &Authentication) -> Result<Answer, BadChallenge> {
+        let turn = match self {
             // Some servers say something there, which is of no use.
-            Self::Invitation(FirstMessage { message, then }) => Ok((response(&message), *then)),
+            Self::Invitation(FirstMessage { message, then }) => (response(&message), *then),
             // What the prompts say is never to be relied on: they are translated, and not always in base64.
-            Self::UserPrompt => Ok((response(auth.user.as_bytes()), Self::PasswordPrompt)),
-            Self::PasswordPrompt => Ok((response(auth.secret.expose().as_bytes()), Self::Verdict)),
+            Self::UserPrompt => (response(auth.user.as_bytes()), Self::PasswordPrompt),
+            Self::PasswordPrompt => (response(auth.secret.expose().as_bytes()), Self::Verdict),
             Self::ServerFirst(first) => {
-                let (client_final, signature) = first
-                    .answer(&decode(text)?, auth.secret.expose())
+                let (derivation, client_final) = first
+                    .read(&decode(text)?, auth.secret.expose())
                     .map_err(|_| BadChallenge::Nonsense)?;
+                return Ok(Answer::Derive(derivation, Self::Key(client_final)));
+            }
+            Self::ServerFinal(signature) => match signature.check(&decode(text)?) {
+                ServerFinal::Error => (response(b""), Self::Refusal),
+                ServerFinal::Malformed => return Err(BadChallenge::Nonsense),
+                ServerFinal::Verified => (response(b""), Self::Verdict),
+                ServerFinal::WrongSignature => return Err(BadChallenge::Unproved),
+            },
+            Self::VerdictOnToken => (response(b""), Self::Verdict),
+            Self::Key(_) | Self::Verdict | Self::Refusal => return Err(BadChallenge::Nonsense),
+        };
+        Ok(turn.into())
+    }
+
+    /// What follows the key that was asked for.
+    ///
+    /// # Errors
+    /// Itself, where none was asked for.
+    pub(super) fn handle_key(self, key: &DerivedKey) -> Result<Turn, Self> {
+        match self {
+            Self::Key(client_final) => {
+                let (message, signature) = client_final.proved_by(key);
                 Ok((
-                    response(client_final.as_bytes()),
+                    response(message.as_bytes()),
                     Self::ServerFinal(Box::new(signature)),
                 ))
             }
-            Self::ServerFinal(signature) => match signature.check(&decode(text)?) {
-                ServerFinal::Error => Ok((response(b""), Self::Refusal)),
-                ServerFinal::Malformed => Err(BadChallenge::Nonsense),
-                ServerFinal::Verified => Ok((response(b""), Self::Verdict)),
-                ServerFinal::WrongSignature => Err(BadChallenge::Unproved),
-            },
-            Self::VerdictOnToken => Ok((response(b""), Self::Verdict)),
-            Self::Verdict | Self::Refusal => Err(BadChallenge::Nonsense),
+            other => Err(other),
         }
     }
 
@@ -218,7 +248,7 @@ impl Awaits {
     pub(super) fn success(&self) -> Success {
         match self {
             Self::Invitation(_) | Self::UserPrompt | Self::PasswordPrompt => Success::TooEarly,
-            Self::ServerFirst(_) | Self::ServerFinal(_) | Self::Refusal => Success::Unproved,
+            Self::ServerFirst(_) | Self::Key(_) | Self::ServerFinal(_) | Self::Refusal => Success::Unproved,
             Self::VerdictOnToken | Self::Verdict => Success::Verified,
         }
     }

@@ -14,6 +14,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
@@ -37,6 +38,25 @@ pub(super) struct ClientFirst {
     bare: String,
     nonce: String,
 }
+
+/// What is said next, but for the proof, which has to be computed.
+#[derive(Debug)]
+pub(super) struct ClientFinal {
+    without_proof: String,
+    auth_message: String,
+}
+
+/// A key that is to be made of a password, as a server asks for it; overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyDerivation {
+    password: Zeroizing<String>,
+    salt: Vec<u8>,
+    iterations: NonZeroU32,
+}
+
+/// A key that was made of a password; overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DerivedKey(Zeroizing<Hash>);
 
 /// What the server has to say to prove that it knows the password.
 #[derive(Debug)]
@@ -83,27 +103,74 @@ impl ClientFirst {
         format!("{GS2_HEADER}{}", self.bare)
     }
 
-    /// The client-final that answers a server-first, and what must come back.
+    /// What a server-first asks to be computed before it can be answered.
     ///
     /// # Errors
     /// When the server-first is none, has another nonce than the client's before its own, asks for an extension, or
     /// for more or fewer iterations than are sensible; and for a password that `SASLprep` forbids.
-    pub(super) fn answer(
-        &self,
+    pub(super) fn read(
+        self,
         server_first: &str,
         password: &str,
-    ) -> Result<(String, ServerSignature), BadServerFirst> {
+    ) -> Result<(KeyDerivation, ClientFinal), BadServerFirst> {
         let asked = ServerFirst::parse(server_first, &self.nonce).ok_or(BadServerFirst)?;
-        let password = prepared(password).ok_or(BadServerFirst)?;
-        let salted = salted(&password, &asked);
+        let derivation = KeyDerivation {
+            password: prepared(password).ok_or(BadServerFirst)?,
+            salt: asked.salt,
+            iterations: asked.iterations,
+        };
         let without_proof = format!("c={CHANNEL_BINDING},r={}", asked.nonce);
         let auth_message = format!("{},{server_first},{without_proof}", self.bare);
-        let proof = proof(&salted, &auth_message);
-        let signature = ServerSignature {
-            key: key(hmac_of(&salted, "Server Key").as_slice()),
+        let client_final = ClientFinal {
+            without_proof,
             auth_message,
         };
-        Ok((format!("{without_proof},p={}", STANDARD.encode(proof)), signature))
+        Ok((derivation, client_final))
+    }
+}
+
+impl ClientFinal {
+    /// The message, and what must come back.
+    pub(super) fn proved_by(self, key: &DerivedKey) -> (String, ServerSignature) {
+        let proof = proof(&key.0, &self.auth_message);
+        let signature = ServerSignature {
+            key: self::key(hmac_of(&key.0, "Server Key").as_slice()),
+            auth_message: self.auth_message,
+        };
+        let message = format!("{},p={}", self.without_proof, STANDARD.encode(proof));
+        (message, signature)
+    }
+}
+
+impl KeyDerivation {
+    /// Computes it. It may take a second, as long as the server wants it to: not where others wait.
+    // `SaltedPassword := Hi(Normalize(password), salt, i)`
+    pub fn derive(&self) -> DerivedKey {
+        let mut key = Zeroizing::new(Hash::default());
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            self.iterations,
+            &self.salt,
+            self.password.as_bytes(),
+            key.as_mut_slice(),
+        );
+        DerivedKey(key)
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for KeyDerivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyDerivation")
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Not the key.
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DerivedKey").finish_non_exhaustive()
     }
 }
 
@@ -170,19 +237,6 @@ pub(super) fn prepared(password: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(prepared.into_owned()))
 }
 
-/// `SaltedPassword := Hi(Normalize(password), salt, i)`
-fn salted(password: &str, asked: &ServerFirst<'_>) -> Zeroizing<Hash> {
-    let mut salted = Zeroizing::new(Hash::default());
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        asked.iterations,
-        &asked.salt,
-        password.as_bytes(),
-        salted.as_mut_slice(),
-    );
-    salted
-}
-
 /// `ClientProof := ClientKey XOR HMAC(H(ClientKey), AuthMessage)`
 fn proof(salted: &Hash, auth_message: &str) -> Vec<u8> {
     let client_key = hmac_of(salted, "Client Key");
@@ -216,11 +270,16 @@ mod tests {
         ClientFirst::new("user", NONCE).unwrap()
     }
 
+    fn answer(server_first: &str, password: &str) -> Option<(String, ServerSignature)> {
+        let (derivation, client_final) = first().read(server_first, password).ok()?;
+        Some(client_final.proved_by(&derivation.derive()))
+    }
+
     /// RFC 7677 section 3, <https://www.rfc-editor.org/rfc/rfc7677#section-3>.
     #[test]
     fn the_exchange_of_rfc_7677() {
         assert_eq!(first().message(), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
-        let (client_final, signature) = first().answer(SERVER_FIRST, "pencil").unwrap();
+        let (client_final, signature) = answer(SERVER_FIRST, "pencil").unwrap();
         assert_eq!(
             client_final,
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
@@ -231,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_a_server_says_last() {
-        let (_, signature) = first().answer(SERVER_FIRST, "pencil").unwrap();
+        let (_, signature) = answer(SERVER_FIRST, "pencil").unwrap();
         let table = [
             (
                 "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=,x=y",
@@ -262,7 +321,7 @@ mod tests {
     /// Another password leads to another proof and another signature.
     #[test]
     fn a_server_that_knows_another_password_is_found_out() {
-        let (_, signature) = first().answer(SERVER_FIRST, "pencils").unwrap();
+        let (_, signature) = answer(SERVER_FIRST, "pencils").unwrap();
         assert_eq!(signature.check(SERVER_FINAL), ServerFinal::WrongSignature);
     }
 
@@ -292,7 +351,7 @@ mod tests {
             ("e=no-resources".to_owned(), false),
         ];
         for (message, expected) in table {
-            assert_eq!(first().answer(&message, "pencil").is_ok(), expected, "{message}");
+            assert_eq!(answer(&message, "pencil").is_some(), expected, "{message}");
         }
     }
 

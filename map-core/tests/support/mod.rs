@@ -396,6 +396,7 @@ impl Harness {
                         _ => {}
                     }
                 }
+                Event::DeriveKey(derivation) => self.connection.handle_key(derivation.derive(), self.now),
                 Event::StartTls => {
                     assert_eq!(self.handshake, Handshake::NotAsked, "a second handshake");
                     self.handshake = Handshake::Asked;

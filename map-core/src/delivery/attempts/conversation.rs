@@ -297,7 +297,8 @@ impl Observer for Notes<'_> {
                 self.conversation.capabilities = capabilities;
             }
             Event::DsnDropped(_) => self.conversation.dsn_dropped = true,
-            Event::Finished(_)
+            Event::DeriveKey(_)
+            | Event::Finished(_)
             | Event::NeedContent(_)
             | Event::OpenContent { .. }
             | Event::StartTls
