@@ -6,6 +6,7 @@
 mod guide_tests;
 mod secure;
 
+use super::attempts::MAX_SESSIONS;
 use super::protection::{Skip, TlsPolicy};
 use super::report::{Delivered, Stage};
 use super::transcript::shown;
@@ -58,6 +59,7 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
              recipient before you send it again, and please report the fault with the transcript."
                 .to_owned()
         }
+        Cause::LeftOver(reply) => left_over(case, reply.as_deref()),
         Cause::Misuse(how) => format!("Nothing was sent: {how}."),
         Cause::NoRoots(why) => secure::no_roots(case, why),
         Cause::Relayed(reply) => secure::relayed(case, reply),
@@ -83,6 +85,15 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
     }
+}
+
+fn left_over(case: &Case<'_>, reply: Option<&Reply>) -> String {
+    let said = reply.map_or(String::new(), |reply| format!(" and said {}", quoted(reply)));
+    format!(
+        "{} takes few recipients at a time, and left this one over in each of {MAX_SESSIONS} sessions{said}. No more are \
+         opened for one mail. Nothing was delivered to it: send to it again.",
+        host(case)
+    )
 }
 
 fn only_ascii(case: &Case<'_>, address: &str) -> String {
@@ -455,6 +466,7 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         }
         Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
         Cause::Internal { .. } => "a fault inside the library".to_owned(),
+        Cause::LeftOver(_) => "left this recipient over in each session".to_owned(),
         Cause::Misuse(how) => how.clone(),
         Cause::NoRoots(why) => format!("could not be verified: {why}"),
         Cause::Relayed(reply) => format!("accepted as a relay: {}", quoted(reply)),

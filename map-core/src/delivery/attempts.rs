@@ -4,10 +4,12 @@ mod conclusion;
 mod conversation;
 mod ladder;
 
+use super::kept::Kept;
 use super::progress::GroupMeter;
 use super::protection::{Demands, Directions, Protection, Skip};
 use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
-use super::verdict::{Cause, ConnectFailure, verdict};
+use super::verdict::{Cause, ConnectFailure, deciding, verdict};
+use super::warnings::Warnings;
 use super::{Environment, Relay, TlsPolicy, advice, port25};
 use crate::address::Mailbox;
 use crate::message::Message;
@@ -18,11 +20,12 @@ use crate::smtp::{Abort, Outcome};
 use crate::text::one_line;
 use futures_util::future::try_join;
 use ladder::Destination;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 /// Addresses that answered slowly or not at all, before the rest is left for another day.
@@ -32,12 +35,21 @@ const MAX_ATTEMPTS: usize = 20;
 /// Hosts that came past EHLO, whatever they then took.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
+/// Sessions with one host for one message. A host that takes one recipient at a time is served so far, and one that wants
+/// thousands of sessions for a message, with a refusal for everybody in each, gets no more.
+pub(super) const MAX_SESSIONS: usize = 100;
+
+/// Recipients that are looked at in one go: other deliveries wait for their turn meanwhile.
+const RECIPIENTS_OF_A_TURN: usize = 64;
+
 /// A recipient and what was found for it so far.
 struct Recipient {
     /// Its place in the message.
     place: usize,
     mailbox: Mailbox,
     causes: Vec<(Cause, Option<usize>)>,
+    /// The last of them is that of a session after which another one with the same address follows.
+    is_asked_again: bool,
     settled: bool,
     turn: Turn,
 }
@@ -59,8 +71,35 @@ impl Recipient {
             place,
             mailbox: mailbox.clone(),
             causes: Vec::new(),
+            is_asked_again: false,
             settled: false,
             turn: Turn::AnyAddress,
+        }
+    }
+}
+
+impl Recipient {
+    /// What a session came to. Of several with one address that left it over, the one that decides among them is kept: a
+    /// host may need many for all of its recipients.
+    fn take(&mut self, cause: Cause, attempt: usize, is_asked_again: bool) {
+        let mut cause = (cause, Some(attempt));
+        if is_asked_again
+            && self.is_asked_again
+            && let Some(before) = self.causes.pop()
+        {
+            let both = [before.0.clone(), cause.0.clone()];
+            if deciding(&both, "") == Some(0) {
+                cause = before;
+            }
+        }
+        self.is_asked_again = is_asked_again;
+        self.causes.push(cause);
+    }
+
+    /// The host gets no other session, which is the last word about this one.
+    fn leave_over(&mut self) {
+        if let Some((cause, _)) = self.causes.last_mut() {
+            *cause = Cause::LeftOver(verdict(cause, "").server);
         }
     }
 }
@@ -73,9 +112,10 @@ pub(super) struct Delivery<'a> {
     /// From the start of the group to its first octet of content.
     patience: Duration,
     meter: GroupMeter<'a>,
+    kept: &'a Kept,
     recipients: Vec<Recipient>,
     attempts: Vec<Attempt>,
-    warnings: Vec<String>,
+    warnings: Warnings,
     /// Attempts that settled nobody.
     futile_attempts: usize,
     slow_addresses: usize,
@@ -99,7 +139,7 @@ pub(super) struct Served {
     /// Each with its place in the message.
     pub(super) recipients: Vec<(usize, RecipientReport)>,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Warnings,
     pub(super) port25: Option<Arc<Port25Evidence>>,
 }
 
@@ -125,6 +165,7 @@ impl<'a> Delivery<'a> {
         environment: &'a Environment,
         limits: Limits,
         meter: GroupMeter<'a>,
+        kept: &'a Kept,
     ) -> Self {
         let recipient = |&place: &usize| Some(Recipient::new(place, message.recipients().get(place)?));
         Self {
@@ -133,9 +174,10 @@ impl<'a> Delivery<'a> {
             patience: limits.content_start.saturating_duration_since(Instant::now()),
             limits,
             meter,
+            kept,
             recipients: group.iter().filter_map(recipient).collect(),
             attempts: Vec::new(),
-            warnings: Vec::new(),
+            warnings: Warnings::default(),
             futile_attempts: 0,
             slow_addresses: 0,
             hosts_past_hello: 0,
@@ -148,9 +190,7 @@ impl<'a> Delivery<'a> {
         let environment = self.environment;
         match (way, &environment.relay) {
             (Way::Direct(directions), _) => {
-                for warning in directions.warnings {
-                    self.warn(Some(warning));
-                }
+                self.warnings.merge(&directions.warnings);
                 self.try_hosts(directions.route, &directions.demands).await;
             }
             (Way::None(cause), _) => self.note_for_all(&cause, None),
@@ -158,7 +198,7 @@ impl<'a> Delivery<'a> {
             (Way::Relay, None) => {}
         }
         self.ask_about_port25().await;
-        self.conclude_all()
+        self.conclude_all().await
     }
 
     /// No MX record is looked up, and no target is forbidden: who set the relay chose it.
@@ -194,16 +234,14 @@ impl<'a> Delivery<'a> {
     }
 
     /// What the route left out, for the report; what it did not look at stays untried.
-    fn leave_out(&mut self, dropped: &[Dropped], of: &str) {
-        self.untried |= dropped.iter().any(|dropped| dropped.why == RouteError::TooMany);
-        let warnings = dropped
-            .iter()
-            .map(|dropped| format!("{}{of} was left out: {}", dropped.what, dropped.why));
-        self.warnings.extend(warnings);
+    fn leave_out(&mut self, dropped: &[Dropped], host: &str) {
+        self.untried |= is_cut_short(dropped);
+        self.warnings
+            .leave_out(dropped, &format!(" of {host}"), &format!("addresses of {host}"));
     }
 
     async fn try_hosts(&mut self, route: Route, demands: &Demands) {
-        self.leave_out(&route.dropped, "");
+        self.untried |= is_cut_short(&route.dropped);
         for host in route.hosts {
             if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.has_tried_enough() {
                 self.untried = true;
@@ -224,7 +262,7 @@ impl<'a> Delivery<'a> {
             }
             Ok(prepared) => prepared,
         };
-        self.leave_out(&dropped, &format!(" of {name}"));
+        self.leave_out(&dropped, &name);
         match prepared {
             Err(cause) => {
                 // A DNS that is silent about one host would take its time over each of them.
@@ -315,8 +353,9 @@ impl<'a> Delivery<'a> {
     }
 
     fn warn(&mut self, warning: Option<String>) {
-        let new = warning.filter(|warning| !self.warnings.contains(warning));
-        self.warnings.extend(new);
+        if let Some(warning) = warning {
+            self.warnings.add(&warning);
+        }
     }
 
     fn record(&mut self, attempt: Attempt) {
@@ -387,8 +426,10 @@ impl<'a> Delivery<'a> {
         Some(failures).filter(|failures| !failures.is_empty())
     }
 
-    fn conclude_all(self) -> Served {
-        let recipients = self.recipients.iter().map(|recipient| {
+    async fn conclude_all(self) -> Served {
+        let mut recipients = Vec::with_capacity(self.recipients.len());
+        let mut texts = HashMap::new();
+        for recipient in &self.recipients {
             let findings = Findings {
                 domain: recipient.mailbox.domain().to_string(),
                 recipient: recipient.mailbox.to_string(),
@@ -398,15 +439,25 @@ impl<'a> Delivery<'a> {
                 content_begun: self.meter.content_begun(),
                 port25: self.port25.as_ref(),
             };
-            (recipient.place, findings.report(&self.attempts))
-        });
+            let mut report = findings.report(&self.attempts);
+            report.share_text(&mut texts);
+            recipients.push((recipient.place, report));
+            if recipients.len().is_multiple_of(RECIPIENTS_OF_A_TURN) {
+                yield_now().await;
+            }
+        }
         Served {
-            recipients: recipients.collect(),
+            recipients,
             attempts: self.attempts,
             warnings: self.warnings,
             port25: self.port25,
         }
     }
+}
+
+/// There are more of them than are looked at.
+fn is_cut_short(dropped: &[Dropped]) -> bool {
+    dropped.iter().any(|dropped| dropped.why == RouteError::TooMany)
 }
 
 /// Where and since when an attempt is made.

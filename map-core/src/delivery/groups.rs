@@ -9,19 +9,21 @@
 //! and nothing that happens to one changes the verdict of another.
 
 use super::attempts::{Delivery, Served, Way};
+use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
-use super::protection::{self, Directions};
-use super::report::{Asked, RecipientReport, Report, Stage, worst};
+use super::protection::{self, Directions, WayKey};
+use super::report::{Asked, Attempt, RecipientReport, Report, Stage, worst};
 use super::verdict::Cause;
+use super::warnings::Warnings;
 use super::{Environment, rejected};
 use crate::address::MailboxDomain;
 use crate::message::Message;
-use crate::net::Limits;
-use crate::text::one_line;
-use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use crate::net::{Limits, Port25Evidence};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 /// Groups that are delivered to at the same time. More connections than this gain little, and a receiver with many names
@@ -29,6 +31,9 @@ use tokio::time::{Instant, sleep_until};
 const MAX_GROUPS: usize = 8;
 /// Domains whose hosts are looked for at the same time.
 const MAX_LOOK_UPS: usize = 16;
+/// Groups that wait for their turn while others are looked for. Each holds what a stranger's DNS says of its hosts: up to
+/// 64 names, and a policy of 64 KiB.
+const MAX_WAITING: usize = 64;
 /// How long the domains whose hosts are found wait for the others, which may have the same.
 const GATHERING: Duration = Duration::from_secs(5);
 
@@ -41,48 +46,63 @@ pub(crate) async fn deliver(
     meter: &Meter,
 ) -> Report {
     let patience = limits.content_start.saturating_duration_since(Instant::now());
-    let serve = async |group: Group<'_>| {
+    let kept = Kept::default();
+    let serve = async |mut group: Group<'_>| {
+        // In the order in which the message names them.
+        group.recipients.sort_unstable();
         // Time that a group waits for others is not its own.
         let limits = Limits {
             content_start: Instant::now() + group.time_left,
             ..limits.clone()
         };
-        let delivery = Delivery::new(message, &group.recipients, environment, limits, group.meter);
+        let delivery = Delivery::new(
+            message,
+            &group.recipients,
+            environment,
+            limits,
+            group.meter,
+            &kept,
+        );
         let served = delivery.run(group.way).await;
         group.meter.end();
         served
     };
 
-    let domains = by_domain(message, environment);
+    let mut domains = by_domain(message, environment).into_iter();
     let mut gathering = domains.len() > 1;
     let gathered_at = Instant::now() + GATHERING;
-    let look_up = |recipients| find_way(message, recipients, environment, limits, patience);
-    let mut look_ups = stream::iter(domains).map(look_up).buffer_unordered(MAX_LOOK_UPS);
+    let mut look_ups = FuturesUnordered::new();
     let mut all_found = false;
-    let mut waiting: VecDeque<Group<'_>> = VecDeque::new();
+    let mut waiting = Waiting::default();
     let mut under_way = FuturesUnordered::new();
-    let mut merged = Merged::default();
+    let mut merged = Merged::new(message);
     loop {
+        while look_ups.len() < MAX_LOOK_UPS && waiting.len() + look_ups.len() < MAX_WAITING {
+            let Some(recipients) = domains.next() else { break };
+            look_ups.push(find_way(message, recipients, environment, limits, patience));
+        }
+        gathering &= !look_ups.is_empty();
+        if look_ups.is_empty() && domains.len() == 0 && !all_found {
+            all_found = true;
+            meter.complete();
+        }
         while !gathering && under_way.len() < MAX_GROUPS {
-            let Some(group) = waiting.pop_front() else { break };
+            let Some(group) = waiting.pop() else { break };
             under_way.push(serve(group));
         }
         tokio::select! {
             biased;
-            Some(served) = under_way.next(), if !under_way.is_empty() => merged.add(served),
-            found = look_ups.next(), if !all_found => {
-                all_found = found.is_none();
-                gathering &= !all_found;
-                match found {
-                    Some(found) => add(&mut waiting, found, || meter.add_group(message.size())),
-                    None => meter.complete(),
-                }
+            Some(served) = under_way.next(), if !under_way.is_empty() => merged.add(served, &kept),
+            Some(found) = look_ups.next(), if !look_ups.is_empty() => {
+                waiting.add(found, || meter.add_group(message.size()));
             }
             () = sleep_until(gathered_at), if gathering => gathering = false,
             else => break,
         }
+        // Many may be ready at once, and other deliveries want their turn.
+        yield_now().await;
     }
-    merged.report(message, asked)
+    merged.report(message, asked, &kept)
 }
 
 /// Recipients of one domain.
@@ -98,6 +118,7 @@ struct Found {
 struct Group<'a> {
     recipients: Vec<usize>,
     way: Way,
+    key: Option<WayKey>,
     time_left: Duration,
     meter: GroupMeter<'a>,
 }
@@ -158,63 +179,102 @@ async fn find_way(
     }
 }
 
-/// Adds recipients to those that wait for the same hosts, if there are such.
-fn add<'a>(waiting: &mut VecDeque<Group<'a>>, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
-    let same = |other: &&mut Group<'_>| match (&other.way, &found.way) {
-        (Way::Direct(one), Way::Direct(other)) => one.are_the_same_as(other),
-        _ => false,
-    };
-    match waiting.iter_mut().find(same) {
-        Some(group) => group.join(found),
-        None => waiting.push_back(Group {
+/// Groups that wait for their turn, by what a domain must have in common with one to join it.
+#[derive(Default)]
+struct Waiting<'a> {
+    groups: VecDeque<Group<'a>>,
+    /// The place of each that may be joined, counted from the first that ever waited.
+    places: HashMap<WayKey, usize>,
+    /// Those that have left.
+    left: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn pop(&mut self) -> Option<Group<'a>> {
+        let group = self.groups.pop_front()?;
+        self.left += 1;
+        if let Some(key) = &group.key {
+            self.places.remove(key);
+        }
+        Some(group)
+    }
+
+    /// Adds recipients to those that wait for the same hosts, if there are such.
+    fn add(&mut self, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
+        let key = match &found.way {
+            Way::Direct(directions) => directions.key(),
+            Way::None(_) | Way::Relay => None,
+        };
+        let place = key.as_ref().and_then(|key| self.places.get(key));
+        let group = place.and_then(|place| self.groups.get_mut(place.checked_sub(self.left)?));
+        if let Some(group) = group {
+            return group.join(found);
+        }
+        if let Some(key) = &key {
+            self.places.insert(key.clone(), self.left + self.groups.len());
+        }
+        self.groups.push_back(Group {
             recipients: found.recipients,
             way: found.way,
+            key,
             time_left: found.time_left,
             meter: meter(),
-        }),
+        });
     }
 }
 
 impl Group<'_> {
     fn join(&mut self, other: Found) {
         self.recipients.extend(other.recipients);
-        self.recipients.sort_unstable();
         self.time_left = self.time_left.min(other.time_left);
-        if let (Way::Direct(Directions { route, warnings, .. }), Way::Direct(other)) =
-            (&mut self.way, other.way)
-        {
-            route.dropped.extend(other.route.dropped);
-            warnings.extend(other.warnings);
+        if let (Way::Direct(Directions { warnings, .. }), Way::Direct(other)) = (&mut self.way, other.way) {
+            warnings.merge(&other.warnings);
         }
     }
 }
 
 /// What became of the groups so far.
-#[derive(Default)]
-struct Merged(Vec<Served>);
+struct Merged {
+    recipients: Vec<(usize, RecipientReport)>,
+    attempts: Vec<Attempt>,
+    warnings: Warnings,
+    port25: Option<Arc<Port25Evidence>>,
+}
 
 impl Merged {
-    fn add(&mut self, served: Served) {
-        self.0.push(served);
+    fn new(message: &Message) -> Self {
+        let mut warnings = Warnings::default();
+        for warning in message.warnings() {
+            warnings.add(&warning.to_string());
+        }
+        Self {
+            recipients: Vec::new(),
+            attempts: Vec::new(),
+            warnings,
+            port25: None,
+        }
     }
 
-    fn report(self, message: &Message, asked: Arc<Asked>) -> Report {
-        let mut recipients: Vec<(usize, RecipientReport)> = Vec::new();
-        let mut attempts = Vec::new();
-        let mut warnings: Vec<String> = message.warnings().iter().map(ToString::to_string).collect();
-        let mut port25 = None;
-        for served in self.0 {
-            recipients.extend(served.recipients);
-            attempts.extend(served.attempts);
-            for warning in served.warnings {
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
-            }
-            port25 = port25.or(served.port25);
+    fn add(&mut self, served: Served, kept: &Kept) {
+        self.recipients.extend(served.recipients);
+        self.attempts.extend(kept.attempts(served.attempts));
+        self.warnings.merge(&served.warnings);
+        if self.port25.is_none() {
+            self.port25 = served.port25;
         }
-        // A name that a DNS gave may hold anything.
-        let warnings = warnings.iter().map(|warning| one_line(warning)).collect();
+    }
+
+    fn report(self, message: &Message, asked: Arc<Asked>, kept: &Kept) -> Report {
+        let Self {
+            mut recipients,
+            mut attempts,
+            warnings,
+            port25,
+        } = self;
         recipients.sort_by_key(|(place, _)| *place);
         // Stable: those of a group are in order already.
         attempts.sort_by_key(|attempt| attempt.started);
@@ -228,7 +288,7 @@ impl Merged {
             summary,
             attempts,
             message_id: Some(message.message_id().to_owned()).filter(|id| !id.is_empty()),
-            warnings,
+            warnings: warnings.into_vec().into_iter().chain(kept.remarks()).collect(),
             port25,
         }
     }

@@ -17,6 +17,7 @@ mod attempts;
 mod broken_tls;
 mod groups;
 mod hello;
+mod kept;
 mod port25;
 mod progress;
 mod protection;
@@ -28,6 +29,7 @@ mod report;
 mod trace;
 mod transcript;
 mod verdict;
+mod warnings;
 
 #[cfg(test)]
 mod tests;

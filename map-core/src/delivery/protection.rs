@@ -16,6 +16,7 @@
 //! they ask for no proof, so nothing would be verified, and the setting promises that something is.
 
 use super::verdict::Cause;
+use super::warnings::Warnings;
 use super::{Environment, Relay, RelaySecurity};
 use crate::address::MailboxDomain;
 use crate::net::Limits;
@@ -26,6 +27,7 @@ use crate::route::{
 };
 use crate::smtp::TlsUse;
 use futures_util::future::try_join;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -119,7 +121,36 @@ pub(super) struct Directions {
     pub(super) route: Route,
     pub(super) demands: Demands,
     /// For the report.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Warnings,
+}
+
+/// What two domains have in common whose mail may go the same way: to the same hosts in the same order, which have to
+/// prove themselves in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct WayKey {
+    hosts: Vec<(usize, String)>,
+    /// A policy in testing is not shared: what is said of it names the domain.
+    sts: Option<Patterns>,
+    dane: Option<u16>,
+    require_tls: bool,
+}
+
+/// The hosts that a policy names.
+#[derive(Clone, Debug)]
+struct Patterns(Arc<StsPolicy>);
+
+impl PartialEq for Patterns {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.mx == other.0.mx
+    }
+}
+
+impl Eq for Patterns {}
+
+impl Hash for Patterns {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.mx.hash(hasher);
+    }
 }
 
 /// Finds the hosts of a domain and what holds for all of them, by look-ups that are made at the same time.
@@ -143,11 +174,11 @@ pub(super) async fn directions(
         }
     };
     // A domain without hosts needs no policy for them.
-    let (route, finding) =
+    let (mut route, finding) =
         try_join(find, async { Ok(sts_finding(environment, limits, domain).await) }).await?;
-    let mut warnings = Vec::new();
-    if let Some(finding) = &finding {
-        warnings.extend(sts_warning(finding, domain));
+    let mut warnings = Warnings::default();
+    if let Some(said) = finding.as_ref().and_then(|finding| sts_warning(finding, domain)) {
+        warnings.add(&said);
     }
     let mut names = Vec::new();
     if let MailboxDomain::Domain(domain) = domain {
@@ -158,9 +189,16 @@ pub(super) async fn directions(
     if environment.dane && !names.is_empty() {
         match resolver.validation().await {
             Validation::On => dane = Some(environment.smtp_port),
-            Validation::Off(why) => warnings.extend(dane_warning(&why, environment)),
+            Validation::Off(why) => {
+                if let Some(said) = dane_warning(&why, environment) {
+                    warnings.add(&said);
+                }
+            }
         }
     }
+    // A message waits for its turn with as many of these as it has domains.
+    warnings.leave_out(&route.dropped, "", &format!("mail exchangers of {domain}"));
+    route.dropped.retain(|dropped| dropped.why == RouteError::TooMany);
     let demands = Demands {
         domain: domain.to_string(),
         names,
@@ -230,13 +268,20 @@ impl Directions {
         self.demands.whole_way = true;
     }
 
-    /// Mail for the one domain may go the way of mail for the other: to the same hosts in the same order, which have to
-    /// prove themselves in the same way.
-    pub(super) fn are_the_same_as(&self, other: &Self) -> bool {
-        self.demands.are_the_same_as(&other.demands)
-            && self.is_transferable()
-            && other.is_transferable()
-            && ranked(&self.route) == ranked(&other.route)
+    /// Mail for one domain may go the way of mail for another one with the same key; `None` where that depends on the
+    /// domain itself.
+    pub(super) fn key(&self) -> Option<WayKey> {
+        let sts = match &self.demands.sts {
+            None => None,
+            Some(policy) if policy.mode == StsMode::Enforce => Some(Patterns(Arc::clone(policy))),
+            Some(_) => return None,
+        };
+        self.is_transferable().then(|| WayKey {
+            hosts: ranked(&self.route),
+            sts,
+            dane: self.demands.dane,
+            require_tls: self.demands.require_tls,
+        })
     }
 
     /// Nothing about the hosts depends on the domain that led to them: not the names that a certificate may carry, as with
@@ -258,35 +303,20 @@ impl Directions {
 
 /// The hosts in the order that their domain gives them; those of one preference are in none.
 fn ranked(route: &Route) -> Vec<(usize, String)> {
-    let rank_of = |host: &MxHost| {
-        route
-            .hosts
-            .iter()
-            .filter(|other| other.preference < host.preference)
-            .count()
-    };
+    let mut preferences: Vec<u16> = route.hosts.iter().map(|host| host.preference).collect();
+    preferences.sort_unstable();
+    preferences.dedup();
+    let rank_of = |host: &MxHost| preferences.partition_point(|other| *other < host.preference);
     let mut ranked: Vec<_> = route
         .hosts
         .iter()
         .map(|host| (rank_of(host), host.target.to_string()))
         .collect();
-    ranked.sort();
+    ranked.sort_unstable();
     ranked
 }
 
 impl Demands {
-    /// The same is asked of each host. A policy in testing is not: what is said of it names the domain.
-    fn are_the_same_as(&self, other: &Self) -> bool {
-        let same_policy = match (&self.sts, &other.sts) {
-            (None, None) => true,
-            (Some(one), Some(other)) => {
-                one.mode == StsMode::Enforce && other.mode == StsMode::Enforce && one.mx == other.mx
-            }
-            _ => false,
-        };
-        same_policy && self.dane == other.dane && self.require_tls == other.require_tls
-    }
-
     /// How sessions with a host are to be protected; asks what DANE says of it.
     pub(super) async fn protection(
         &self,
@@ -497,8 +527,12 @@ mod tests {
                 require_tls: false,
                 whole_way: false,
             },
-            warnings: Vec::new(),
+            warnings: Warnings::default(),
         }
+    }
+
+    fn are_the_same(one: &Directions, other: &Directions) -> bool {
+        one.key().is_some_and(|key| other.key() == Some(key))
     }
 
     fn policy(mode: &str, pattern: &str) -> Arc<StsPolicy> {
@@ -511,17 +545,16 @@ mod tests {
     #[test]
     fn the_way_is_shared_where_nothing_depends_on_the_domain() {
         let one = directions(&[(10, "a.example"), (10, "b.example"), (20, "c.example")]);
-        assert!(one.are_the_same_as(&directions(&[
-            (5, "b.example"),
-            (5, "a.example"),
-            (7, "c.example")
-        ])));
+        assert!(are_the_same(
+            &one,
+            &directions(&[(5, "b.example"), (5, "a.example"), (7, "c.example")])
+        ));
         for others in [
             &[(10, "a.example"), (20, "b.example"), (20, "c.example")][..],
             &[(10, "a.example"), (10, "b.example")],
             &[(10, "a.example"), (10, "b.example"), (20, "d.example")],
         ] {
-            assert!(!one.are_the_same_as(&directions(others)), "{others:?}");
+            assert!(!are_the_same(&one, &directions(others)), "{others:?}");
         }
 
         let hosts = &[(1, "mx.example")][..];
@@ -559,13 +592,13 @@ mod tests {
         ];
         for (number, (same, change)) in rows.into_iter().enumerate() {
             let [one, other] = changed(change);
-            assert_eq!(one.are_the_same_as(&other), same, "row {number}");
+            assert_eq!(are_the_same(&one, &other), same, "row {number}");
         }
         let mut with_policy = directions(hosts);
         with_policy.demands.sts = Some(policy("enforce", "mx.example"));
         let mut with_another = directions(hosts);
         with_another.demands.sts = Some(policy("enforce", "*.example"));
-        assert!(!with_policy.are_the_same_as(&directions(hosts)));
-        assert!(!with_policy.are_the_same_as(&with_another));
+        assert!(!are_the_same(&with_policy, &directions(hosts)));
+        assert!(!are_the_same(&with_policy, &with_another));
     }
 }

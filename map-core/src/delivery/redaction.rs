@@ -9,7 +9,7 @@
 //! What was found is replaced in the line itself. The cost is a constant number of passes over the line.
 
 use super::redaction_views::{View, base64_decoded, hex_decoded, is_base64, runs, standard_alphabet};
-use crate::smtp::{Authentication, Event, Loss, NoTls, Outcome, Reply, ReplyCode, Stage};
+use crate::smtp::{Authentication, Reply, ReplyCode, Stage};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use memchr::memmem;
 use std::ops::Range;
@@ -157,53 +157,8 @@ impl Redaction {
         }
     }
 
-    pub(super) fn event(&self, event: Event) -> Event {
-        match event {
-            Event::Received { stage, tx, reply } => Event::Received {
-                stage,
-                tx,
-                reply: self.reply(Some(stage), reply),
-            },
-            Event::Recipient { tx, index, outcome } => Event::Recipient {
-                tx,
-                index,
-                outcome: self.outcome(outcome),
-            },
-            event => event,
-        }
-    }
-
-    fn outcome(&self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Accepted(reply) => Outcome::Accepted(self.reply(None, reply)),
-            Outcome::Refused { stage, reply } => Outcome::Refused {
-                stage,
-                reply: self.reply(Some(stage), reply),
-            },
-            Outcome::Unexpected { stage, reply } => Outcome::Unexpected {
-                stage,
-                reply: self.reply(Some(stage), reply),
-            },
-            Outcome::NoTls(NoTls::Refused(reply)) => Outcome::NoTls(NoTls::Refused(self.reply(None, reply))),
-            Outcome::Lost { stage, why } => Outcome::Lost {
-                stage,
-                why: self.loss(Some(stage), why),
-            },
-            Outcome::Uncertain(why) => Outcome::Uncertain(self.loss(None, why)),
-            Outcome::NoBdat(reply) => Outcome::NoBdat(self.reply(None, reply)),
-            Outcome::Crowded(reply) => Outcome::Crowded(self.reply(None, reply)),
-            outcome @ (Outcome::NoTls(NoTls::NotOffered) | Outcome::Unfit(_) | Outcome::Unserved) => outcome,
-        }
-    }
-
-    fn loss(&self, stage: Option<Stage>, loss: Loss) -> Loss {
-        match loss {
-            Loss::Nonsense(reply) => Loss::Nonsense(self.reply(stage, reply)),
-            loss => loss,
-        }
-    }
-
-    fn reply(&self, stage: Option<Stage>, reply: Arc<Reply>) -> Arc<Reply> {
+    /// `stage` is what it answers, if that is known.
+    pub(super) fn reply(&self, stage: Option<Stage>, reply: Arc<Reply>) -> Arc<Reply> {
         // A challenge is no text, and what answers it is worth a guess at the secret.
         if reply.code == ReplyCode::AUTH_CHALLENGE {
             return Arc::new(Reply::new(reply.code, vec![Vec::new()]));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::smtp::SecretKind;
+use crate::smtp::{Loss, NoTls, Outcome, SecretKind};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
@@ -242,7 +242,10 @@ fn every_reply_of_an_outcome_is_looked_through() {
         Outcome::Uncertain(Loss::Nonsense(Arc::clone(&reply))),
     ];
     for outcome in outcomes {
-        let redacted = redaction("alice", "s3cret").outcome(outcome.clone());
+        let redaction = redaction("alice", "s3cret");
+        let redacted = outcome
+            .clone()
+            .map_replies(&mut |stage, reply| redaction.reply(stage, reply));
         // "s3cret" as the octets that `Debug` shows.
         let octets = format!("{:?}", b"s3cret");
         assert!(format!("{outcome:?}").contains(octets.trim_matches(['[', ']'])));

@@ -9,6 +9,7 @@ use crate::net::tls::TlsFacts;
 use crate::protocol::{CheckFailure, Fields, MapReply};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
 use crate::text::one_line;
+use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ impl Stage {
 pub struct RecipientReport {
     recipient: String,
     verdict: Verdict,
-    server_text: Option<Box<[u8]>>,
+    server_text: Option<Arc<[u8]>>,
     host: Option<Arc<str>>,
     address: Option<IpAddr>,
     tls: Option<TlsFacts>,
@@ -140,7 +141,8 @@ impl RecipientReport {
     }
 
     /// The text of the server's reply that decided, unaltered octets, lines joined by LF; untrusted. For a message
-    /// that was accepted it holds the server's queue identifier as a rule. `None` when no server decided.
+    /// that was accepted it holds the server's queue identifier as a rule. `None` when no server decided. Where hosts say
+    /// more than a report keeps, which a warning tells, it is the beginning.
     pub fn server_text(&self) -> Option<&[u8]> {
         self.server_text.as_deref()
     }
@@ -178,6 +180,13 @@ impl RecipientReport {
     /// The sentence for a person: what happened and what to do next.
     pub fn advice(&self) -> &str {
         &self.advice
+    }
+
+    /// Keeps what a server said to many recipients once.
+    pub(super) fn share_text(&mut self, texts: &mut HashMap<Arc<Reply>, Arc<[u8]>>) {
+        if let (Some(reply), Some(text)) = (&self.verdict.server, &mut self.server_text) {
+            *text = Arc::clone(texts.entry(Arc::clone(reply)).or_insert_with(|| Arc::clone(text)));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Deliveries over a made-up network: a table for the DNS, a script for each address, and paused time.
 
+mod bounds;
 mod certificates;
 #[cfg(feature = "tracing")]
 mod events;

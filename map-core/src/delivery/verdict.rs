@@ -28,6 +28,9 @@ pub(crate) enum Cause {
         /// The content had been opened for a host.
         content_begun: bool,
     },
+    /// A host was given as many sessions as one message has for it, and left the recipient over in each; with the reply
+    /// that did so last, if it was one.
+    LeftOver(Option<Arc<Reply>>),
     /// The interface was used wrongly; how.
     Misuse(String),
     /// A certificate had to be verified, and this machine trusts no authority; why.
@@ -177,6 +180,11 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         Cause::Internal { content_begun: true } => Verdict {
             delivered: Delivered::Unknown,
             ..permanent(MapReply::Internal, None, Stage::Content)
+        },
+        Cause::LeftOver(None) => transient(MapReply::ServerUnreach, TOO_MANY_RECIPIENTS, Stage::Mail),
+        Cause::LeftOver(Some(reply)) => Verdict {
+            server: Some(Arc::clone(reply)),
+            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
         },
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
         Cause::NoRoots(_) => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Tls),

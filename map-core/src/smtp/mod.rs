@@ -554,3 +554,55 @@ pub enum Event {
     /// Nothing more will happen: close the transport.
     Closed,
 }
+
+impl Event {
+    /// The same event with other replies, made of those in it and of what they answer, where that is told.
+    pub(crate) fn map_replies(self, map: &mut dyn FnMut(Option<Stage>, Arc<Reply>) -> Arc<Reply>) -> Self {
+        match self {
+            Self::Received { stage, tx, reply } => Self::Received {
+                stage,
+                tx,
+                reply: map(Some(stage), reply),
+            },
+            Self::Recipient { tx, index, outcome } => Self::Recipient {
+                tx,
+                index,
+                outcome: outcome.map_replies(map),
+            },
+            event => event,
+        }
+    }
+}
+
+impl Outcome {
+    /// As [`Event::map_replies`].
+    pub(crate) fn map_replies(self, map: &mut dyn FnMut(Option<Stage>, Arc<Reply>) -> Arc<Reply>) -> Self {
+        match self {
+            Self::Accepted(reply) => Self::Accepted(map(None, reply)),
+            Self::Refused { stage, reply } => Self::Refused {
+                stage,
+                reply: map(Some(stage), reply),
+            },
+            Self::Unexpected { stage, reply } => Self::Unexpected {
+                stage,
+                reply: map(Some(stage), reply),
+            },
+            Self::NoTls(NoTls::Refused(reply)) => Self::NoTls(NoTls::Refused(map(None, reply))),
+            Self::Lost {
+                stage,
+                why: Loss::Nonsense(reply),
+            } => Self::Lost {
+                stage,
+                why: Loss::Nonsense(map(Some(stage), reply)),
+            },
+            Self::Uncertain(Loss::Nonsense(reply)) => Self::Uncertain(Loss::Nonsense(map(None, reply))),
+            Self::NoBdat(reply) => Self::NoBdat(map(None, reply)),
+            Self::Crowded(reply) => Self::Crowded(map(None, reply)),
+            outcome @ (Self::Lost { .. }
+            | Self::NoTls(NoTls::NotOffered)
+            | Self::Uncertain(_)
+            | Self::Unfit(_)
+            | Self::Unserved) => outcome,
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub struct EnhancedStatusCode {
 }
 
 /// A whole reply, one line or many.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reply {
     /// The code on every line.
     pub code: ReplyCode,
@@ -149,6 +149,29 @@ impl Reply {
         self.code.severity()
     }
 
+    /// The same with no more than so many octets of its text; what its beginning said of the status stays said.
+    pub(crate) fn beginning(&self, octets: usize) -> Self {
+        let mut left = octets;
+        let mut lines = Vec::new();
+        for line in &self.lines {
+            let mut kept = line.len().min(left);
+            // Not within a character.
+            while kept < line.len() && line.get(kept).is_some_and(|octet| octet & 0xc0 == 0x80) && kept > 0 {
+                kept -= 1;
+            }
+            lines.push(line.get(..kept).unwrap_or_default().to_vec());
+            left -= kept;
+            if kept < line.len() || left == 0 {
+                break;
+            }
+        }
+        Self {
+            code: self.code,
+            enhanced: self.enhanced,
+            lines,
+        }
+    }
+
     /// The text of all lines, joined by LF, unaltered otherwise; untrusted octets.
     pub fn octets(&self) -> Vec<u8> {
         self.lines.join(&b'\n')
@@ -220,6 +243,26 @@ mod tests {
         assert_eq!(ReplyCode(7).to_string(), "007");
         assert_eq!(ReplyCode(550).to_string(), "550");
         assert_eq!(EnhancedStatusCode::NULL_MX.to_string(), "5.1.10");
+    }
+
+    #[test]
+    fn a_beginning_is_the_reply_or_less_of_it() {
+        let reply = Reply::new(
+            ReplyCode(550),
+            vec![b"5.1.1 caf\xc3\xa9".to_vec(), Vec::new(), b"no".to_vec()],
+        );
+        assert_eq!(reply.beginning(100), reply);
+        let beginnings = [
+            (13, "5.1.1 caf\u{e9}\n\nno"),
+            (12, "5.1.1 caf\u{e9}\n\nn"),
+            (10, "5.1.1 caf"),
+            (0, ""),
+        ];
+        for (octets, text) in beginnings {
+            let beginning = reply.beginning(octets);
+            assert_eq!(beginning.text(), text, "{octets}");
+            assert_eq!((beginning.code, beginning.enhanced), (reply.code, reply.enhanced));
+        }
     }
 
     #[test]

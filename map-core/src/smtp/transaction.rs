@@ -16,6 +16,11 @@ use std::sync::Arc;
 /// RFC 5321 section 4.5.3.1.8, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.8>:
 /// > The minimum total number of recipients that MUST be buffered is 100 recipients.
 const MAX_ROUND: usize = 100;
+/// Octets of the replies that put recipients off and are kept until they have their turn. A server chooses how long they
+/// are, and there may be thousands of them.
+const REFUSALS: usize = 256 * 1024;
+/// Octets of one such reply that are kept when there is no more room: what is quoted of it.
+const REFUSAL: usize = 256;
 /// A content of so many octets goes by BDAT where the caller leaves it to us.
 const LARGE: u64 = 16 * 1024 * 1024;
 
@@ -45,6 +50,8 @@ pub(super) struct Transaction {
     welcome: bool,
     /// It was told that notifications are not asked for any more.
     told_of_dsn: bool,
+    /// Octets of the replies that are kept of those who were put off.
+    refusals: usize,
 }
 
 /// How far one recipient is.
@@ -83,6 +90,7 @@ impl Transaction {
             served: false,
             welcome: false,
             told_of_dsn: false,
+            refusals: 0,
         }
     }
 
@@ -302,7 +310,14 @@ impl Transaction {
 
     /// This recipient was one too many: it takes part in another round.
     pub(super) fn put_off_as_one_too_many(&mut self, index: usize, refusal: &Arc<Reply>) {
-        self.put_off(index, Some(Arc::clone(refusal)));
+        let octets: usize = refusal.lines.iter().map(Vec::len).sum();
+        let refusal = if self.refusals + octets <= REFUSALS || octets <= REFUSAL {
+            self.refusals = self.refusals.saturating_add(octets);
+            Arc::clone(refusal)
+        } else {
+            Arc::new(refusal.beginning(REFUSAL))
+        };
+        self.put_off(index, Some(refusal));
     }
 
     /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another round.

@@ -142,6 +142,7 @@ fn direct() -> Vec<Cause> {
         Cause::Exchange(Outcome::Unfit(Unfit::NeedsRequireTls)),
         Cause::Exchange(Outcome::Unserved),
         unreadable(),
+        Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
         refused(smtp::Stage::Rcpt, 550, "5.1.1 no such user"),
         refused(smtp::Stage::Mail, 550, "5.7.1 blocked, see the list"),

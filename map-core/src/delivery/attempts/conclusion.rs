@@ -30,7 +30,7 @@ impl Delivery<'_> {
         for finding in &findings {
             if let Some(recipient) = self.recipients.get_mut(finding.recipient) {
                 recipient.settled = finding.next == Next::Stop;
-                recipient.causes.push((finding.cause.clone(), Some(index)));
+                recipient.take(finding.cause.clone(), index, finding.next == Next::Again);
             }
         }
         let settled_nobody = findings.iter().all(|finding| finding.next != Next::Stop);

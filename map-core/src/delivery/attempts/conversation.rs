@@ -2,6 +2,7 @@
 
 use super::ladder::{Next, Opening};
 use super::{Delivery, Trail};
+use crate::delivery::kept::Kept;
 use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
@@ -10,7 +11,7 @@ use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
-    self, BodyInfo, Capabilities, Chunking, Connection, Envelope, Event, Hello, Loss, Outcome, TlsUse,
+    self, BodyInfo, Capabilities, Chunking, Connection, Envelope, Event, Hello, Loss, Outcome, Reply, TlsUse,
     TransactionId,
 };
 use std::io::{self, Read};
@@ -80,6 +81,8 @@ impl Delivery<'_> {
             sizes: forms.iter().map(|form| form.size).collect(),
             message: self.message,
             redaction: config.auth.as_ref().map(Redaction::new),
+            kept: self.kept,
+            last: None,
             trouble: Trouble::default(),
             conversation: Conversation::default(),
         };
@@ -235,6 +238,9 @@ struct Notes<'a> {
     message: &'a Message,
     /// What must not be written down, where there is something.
     redaction: Option<Redaction>,
+    kept: &'a Kept,
+    /// The last reply, as it came and as it is kept: it may be told of to thousands of recipients.
+    last: Option<LastReply>,
     trouble: Trouble,
     conversation: Conversation,
 }
@@ -270,25 +276,49 @@ impl Read for Told {
     }
 }
 
+/// A reply as it came, and as it is kept.
+struct LastReply {
+    came: Arc<Reply>,
+    in_auth: bool,
+    kept: Arc<Reply>,
+}
+
 impl Notes<'_> {
-    fn redacted(&self, event: Event) -> Event {
-        match &self.redaction {
-            Some(redaction) => redaction.event(event),
-            None => event,
+    /// A reply without secrets, and no more of it than a report has room for.
+    fn kept(&mut self, stage: Option<smtp::Stage>, reply: Arc<Reply>) -> Arc<Reply> {
+        let in_auth = stage == Some(smtp::Stage::Auth);
+        if let Some(last) = &self.last
+            && Arc::ptr_eq(&last.came, &reply)
+            && last.in_auth == in_auth
+        {
+            return Arc::clone(&last.kept);
         }
+        let came = Arc::clone(&reply);
+        let redacted = match &self.redaction {
+            Some(redaction) => redaction.reply(stage, reply),
+            None => reply,
+        };
+        let kept = self.kept.reply(redacted);
+        self.last = Some(LastReply {
+            came,
+            in_auth,
+            kept: Arc::clone(&kept),
+        });
+        kept
     }
 }
 
 impl Observer for Notes<'_> {
     fn event(&mut self, event: Event) {
-        let event = self.redacted(event);
+        let event = event.map_replies(&mut |stage, reply| self.kept(stage, reply));
         #[cfg(feature = "tracing")]
         crate::delivery::trace::exchange(&self.trail.host, self.trail.address, &event);
         match event {
-            Event::Sent { stage, .. } => self.conversation.dialogue.push(Line::Sent(stage)),
+            Event::Sent { stage, .. } => self.kept.line(&mut self.conversation.dialogue, Line::Sent(stage)),
             Event::Received { stage, reply, .. } => {
                 self.meter.pass(stage);
-                self.conversation.dialogue.push(Line::Received(stage, reply));
+                self.kept
+                    .line(&mut self.conversation.dialogue, Line::Received(stage, reply));
             }
             Event::Recipient { index, outcome, .. } => self.conversation.outcomes.push((index, outcome)),
             Event::Ready(capabilities) => {

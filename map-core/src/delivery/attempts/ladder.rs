@@ -1,6 +1,6 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{Delivery, Host, Trail, Turn};
+use super::{Delivery, Host, MAX_SESSIONS, Trail, Turn};
 use crate::delivery::protection::Demands;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
@@ -115,6 +115,8 @@ struct Visit<'a> {
     demands: Option<&'a Demands>,
     first_opening: Opening,
     past_hello: bool,
+    /// Sessions so far.
+    sessions: usize,
 }
 
 impl Delivery<'_> {
@@ -131,6 +133,7 @@ impl Delivery<'_> {
             demands,
             first_opening: self.first_opening(host),
             past_hello: false,
+            sessions: 0,
         };
         for recipient in &mut self.recipients {
             recipient.turn = Turn::AnyAddress;
@@ -164,8 +167,12 @@ impl Delivery<'_> {
                 self.untried = true;
                 return ControlFlow::Break(());
             }
-            let attempt = self.attempt(visit, destination, opening, &recipients).await?;
+            let mut attempt = self.attempt(visit, destination, opening, &recipients).await?;
             if attempt.past_hello {
+                visit.sessions += 1;
+                if visit.sessions >= MAX_SESSIONS {
+                    self.leave_over(&mut attempt);
+                }
                 self.supersede(&recipients, &before);
                 if before.tls_broke {
                     self.environment.broken_tls.remember(&host.name);
@@ -214,6 +221,16 @@ impl Delivery<'_> {
             }
             if attempt.next.iter().any(|(_, next)| next.is_new_opening()) {
                 before.attempts.push(attempt.index);
+            }
+        }
+    }
+
+    /// Whoever would be tried in another session with this host is not.
+    fn leave_over(&mut self, attempt: &mut Attempted) {
+        for (index, next) in attempt.next.iter_mut().filter(|(_, next)| *next == Next::Again) {
+            *next = Next::Host;
+            if let Some(recipient) = self.recipients.get_mut(*index) {
+                recipient.leave_over();
             }
         }
     }

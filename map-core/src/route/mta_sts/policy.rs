@@ -81,7 +81,7 @@ impl fmt::Display for StsMode {
 /// ```
 ///
 /// Its name may hold `_` as a [`HostName`] may, and have a final dot, which is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MxPattern {
     /// All hosts whose names are this one with one label before it.
