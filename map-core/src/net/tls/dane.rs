@@ -11,9 +11,6 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use webpki::anchor_from_trusted_cert;
 
-/// How many of the certificates that a server shows besides its own are looked at. A chain has two or three.
-const MAX_INTERMEDIATES: usize = 16;
-
 /// How many anchors a path is looked for to. A host has one record of usage 2 as a rule, or two while it changes.
 const MAX_ANCHORS: usize = 32;
 
@@ -25,7 +22,7 @@ pub(super) struct Dane {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// What a server showed, and when.
+/// What a server showed as far as it is looked at, and when.
 #[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
     pub(super) end_entity: &'a CertificateDer<'a>,
@@ -50,11 +47,6 @@ impl Dane {
     /// # Errors
     /// Why none does, as a person should read it behind "its certificate".
     pub(super) fn judge(&self, shown: Shown<'_>) -> Result<(), String> {
-        let intermediates = shown.intermediates;
-        let shown = Shown {
-            intermediates: intermediates.get(..MAX_INTERMEDIATES).unwrap_or(intermediates),
-            ..shown
-        };
         // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1: neither the names in the certificate nor its dates
         // count. The record binds the key to the host, as long as its signature in the DNS is valid.
         if self.of_usage(3).any(|record| matches(record, shown.end_entity)) {

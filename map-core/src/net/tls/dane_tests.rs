@@ -1,6 +1,7 @@
 //! How much work a hostile host can make.
 
-use super::super::testing::{Contents, HOST, Server};
+use super::super::testing::{Contents, HOST, Server, authority};
+use super::super::verifier::{MAX_INTERMEDIATES, looked_at};
 use super::*;
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +40,7 @@ fn judge_counting(server: &Server, tlsa: &[Tlsa]) -> (Result<(), String>, usize)
     let (end_entity, intermediates) = server.chain.split_first().expect("a certificate");
     let judged = Dane::new(tlsa, &names, algorithms).judge(Shown {
         end_entity,
-        intermediates,
+        intermediates: &looked_at(intermediates),
         now: UnixTime::now(),
     });
     (judged, counting.0.load(Ordering::Relaxed))
@@ -73,8 +74,8 @@ fn the_work_has_a_limit_however_many_records_and_certificates_there_are() {
 fn an_anchor_is_looked_for_among_the_first_certificates() {
     for (before, found) in [(MAX_INTERMEDIATES - 1, true), (MAX_INTERMEDIATES, false)] {
         let mut server = Server::issued(&Contents::good());
-        let stranger = Server::good().authority;
-        server.chain.splice(1..1, vec![stranger; before]);
+        let strangers = (0..before).map(|number| authority(&format!("Stranger {number}")).der().clone());
+        server.chain.splice(1..1, strangers);
         let judged = judge(&server, &[server.record(2, 0, 1)]);
         assert_eq!(judged.is_ok(), found, "{before}: {judged:?}");
     }

@@ -42,6 +42,11 @@ pub(super) enum Rule {
     Unknown(String),
 }
 
+/// How many of the certificates that a server shows besides its own are looked at. A chain has two or three.
+pub(super) const MAX_INTERMEDIATES: usize = 16;
+/// And how many of them that are of one name. An authority whose key is changed, or that another one vouches for, has two.
+const MAX_OF_ONE_NAME: usize = 3;
+
 /// Signature schemes that cannot be verified here, for sessions where nothing hangs on it: a server that has only such
 /// a key would refuse the handshake if they were not offered.
 const UNVERIFIABLE: [SignatureScheme; 2] = [SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ED448];
@@ -179,6 +184,24 @@ fn bare_key<'a>(certificate: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyI
     Certificate::read(certificate).map(|read| SubjectPublicKeyInfoDer::from(read.key))
 }
 
+/// Those of the certificates that a server shows besides its own among which a path is looked for.
+///
+/// All this happens in the agent's one thread, and where each may have issued each, there are as many paths as there are
+/// orders to put them in: a search gives up after two hundred thousand steps, which take seconds.
+pub(super) fn looked_at<'a>(intermediates: &'a [CertificateDer<'_>]) -> Vec<CertificateDer<'a>> {
+    let mut subjects: Vec<&[u8]> = Vec::new();
+    let mut looked_at = Vec::new();
+    for certificate in intermediates.iter().take(MAX_INTERMEDIATES) {
+        // Whether there is such a one that a verifier can read is for it to say.
+        let subject = Certificate::read(certificate).map_or(&[][..], |read| read.subject);
+        if subjects.iter().filter(|other| **other == subject).count() < MAX_OF_ONE_NAME {
+            subjects.push(subject);
+            looked_at.push(CertificateDer::from(certificate.as_ref()));
+        }
+    }
+    looked_at
+}
+
 /// A judgement that is not good.
 struct Judgement {
     words: String,
@@ -214,9 +237,10 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let intermediates = looked_at(intermediates);
         let shown = Shown {
             end_entity,
-            intermediates,
+            intermediates: &intermediates,
             now,
         };
         let judged = self.judge(shown, server_name, ocsp_response);
@@ -257,5 +281,79 @@ impl ServerCertVerifier for Verifier {
             schemes.extend(UNVERIFIABLE);
         }
         schemes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    /// Certificates of authorities, each with a key of its own, one of which has issued the one behind it.
+    fn authorities(names: impl Iterator<Item = String>) -> Vec<CertificateDer<'static>> {
+        let mut certificates = Vec::new();
+        let mut issuer: Option<Issuer<'static, KeyPair>> = None;
+        for name in names {
+            let key = KeyPair::generate().expect("a key");
+            let mut parameters = CertificateParams::default();
+            parameters.distinguished_name.push(DnType::CommonName, name);
+            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let certificate = match &issuer {
+                Some(issuer) => parameters.signed_by(&key, issuer),
+                None => parameters.self_signed(&key),
+            };
+            certificates.push(certificate.expect("a certificate").der().clone());
+            issuer = Some(Issuer::new(parameters, key));
+        }
+        certificates
+    }
+
+    #[test]
+    fn few_of_one_name_and_few_in_all_are_looked_at() {
+        let of_one_name = authorities((0..100).map(|_| "Any CA".to_owned()));
+        assert_eq!(looked_at(&of_one_name), of_one_name[..MAX_OF_ONE_NAME]);
+        let different = authorities((0..100).map(|number| format!("CA {number}")));
+        assert_eq!(looked_at(&different), different[..MAX_INTERMEDIATES]);
+        let nonsense = vec![CertificateDer::from(vec![0x30, 0]); 100];
+        assert_eq!(looked_at(&nonsense).len(), MAX_OF_ONE_NAME);
+    }
+
+    /// Where each may have issued each, a search through ten of them takes seconds, and is given up.
+    #[test]
+    fn a_search_for_a_path_comes_to_its_end() {
+        let intermediates = authorities((0..20).map(|_| "Any CA".to_owned()));
+        let issuer = {
+            let mut parameters = CertificateParams::default();
+            parameters.distinguished_name.push(DnType::CommonName, "Any CA");
+            Issuer::new(parameters, KeyPair::generate().expect("a key"))
+        };
+        let host = CertificateParams::new(vec!["mx.example".to_owned()]).expect("parameters");
+        let end_entity = host
+            .signed_by(&KeyPair::generate().expect("a key"), &issuer)
+            .expect("a certificate");
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(authorities(std::iter::once("Root".to_owned())).remove(0))
+            .expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let rule = Rule::Authorities {
+            verifier: authorities.build().expect("a verifier"),
+            extra_roots: Arc::new([]),
+        };
+        let verifier = Verifier::new(
+            rule,
+            true,
+            "mx.example",
+            provider.signature_verification_algorithms,
+        );
+        let name = ServerName::try_from("mx.example").expect("a name");
+        let judged =
+            verifier.verify_server_cert(end_entity.der(), &intermediates, &name, &[], UnixTime::now());
+        assert_eq!(
+            judged.err(),
+            Some(Error::InvalidCertificate(CertificateError::UnknownIssuer))
+        );
     }
 }

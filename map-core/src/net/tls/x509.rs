@@ -15,7 +15,7 @@ pub(super) struct Certificate<'a> {
     /// The contents of the issuer's name.
     pub(super) issuer: &'a [u8],
     /// The contents of the subject's name.
-    subject: &'a [u8],
+    pub(super) subject: &'a [u8],
     /// The contents of the validity: two times.
     validity: &'a [u8],
     /// The `SubjectPublicKeyInfo`, with its tag.
