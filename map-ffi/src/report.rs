@@ -12,8 +12,10 @@ use crate::reply::{map_answer, map_reply};
 use crate::text::{CBytes, LazyText, c_text, pointer_or_null};
 use map_core::Report;
 use map_core::delivery::{Attempt, AttemptOutcome, Delivered, RecipientReport, Stage};
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened to a mail: a summary, the same for each recipient, every attempt. Freed by map_report_free().
@@ -38,7 +40,7 @@ struct RecipientTexts {
     recipient: CString,
     text: CString,
     enhanced: Option<CString>,
-    server_text: Option<CBytes>,
+    server_text: Option<Arc<CBytes>>,
     host: Option<CString>,
     address: Option<CString>,
     tls: Option<TlsTexts>,
@@ -57,9 +59,12 @@ struct AttemptTexts {
 impl map_report {
     /// The report as C reads it.
     pub(crate) fn new(report: Report) -> Self {
+        // What a server said to many recipients the core keeps once, and so does this.
+        let mut said = HashMap::new();
+        let mut texts = |report: &RecipientReport| RecipientTexts::new(report, &mut said);
         Self {
-            summary: RecipientTexts::new(report.summary()),
-            recipients: report.recipients().iter().map(RecipientTexts::new).collect(),
+            summary: texts(report.summary()),
+            recipients: report.recipients().iter().map(texts).collect(),
             attempts: report.attempts().iter().map(AttemptTexts::new).collect(),
             warnings: report.warnings().iter().map(c_text).collect(),
             message_id: report.message_id().map(c_text),
@@ -83,12 +88,16 @@ impl map_report {
 }
 
 impl RecipientTexts {
-    fn new(report: &RecipientReport) -> Self {
+    fn new(report: &RecipientReport, said: &mut HashMap<(*const u8, usize), Arc<CBytes>>) -> Self {
+        let mut shared = |text: &[u8]| {
+            let known = said.entry((text.as_ptr(), text.len()));
+            Arc::clone(known.or_insert_with(|| Arc::new(CBytes::new(text))))
+        };
         Self {
             recipient: c_text(report.recipient()),
             text: c_text(report.reply().to_string()),
             enhanced: report.enhanced().map(|enhanced| c_text(enhanced.to_string())),
-            server_text: report.server_text().map(CBytes::new),
+            server_text: report.server_text().map(&mut shared),
             host: report.host().map(c_text),
             address: report.address().map(|address| c_text(address.to_string())),
             tls: report.tls().map(TlsTexts::new),
