@@ -37,6 +37,11 @@ pub(super) struct Transaction {
     turns: Vec<Turn>,
     /// How many of them have no outcome.
     open: usize,
+    /// All before this one have theirs: with thousands of recipients, and few in a round, nobody is to be looked at in every
+    /// round.
+    first_open: usize,
+    /// Those whose turn it was when their round began.
+    in_turn: Vec<usize>,
     /// Of the body's forms, the one for this host.
     form: usize,
     offers: Offers,
@@ -83,6 +88,8 @@ impl Transaction {
             body,
             turns: vec![Turn::ToCome(None); open],
             open,
+            first_open: 0,
+            in_turn: Vec::new(),
             form: 0,
             offers: Offers::default(),
             room: MAX_ROUND,
@@ -275,7 +282,7 @@ impl Transaction {
     pub(super) fn next_round(&self) -> Vec<usize> {
         let mut domains: Vec<&MailboxDomain> = Vec::new();
         let mut recipients = Vec::new();
-        for (index, turn) in self.turns.iter().enumerate() {
+        for (index, turn) in self.turns.iter().enumerate().skip(self.first_open) {
             if recipients.len() >= self.room {
                 break;
             }
@@ -301,9 +308,13 @@ impl Transaction {
 
     /// MAIL was accepted for a round.
     pub(super) fn begin_turns(&mut self, recipients: &[usize]) {
+        let turns = &self.turns;
+        self.in_turn
+            .retain(|index| matches!(turns.get(*index), Some(Turn::Now)));
         for index in recipients {
             if let Some(turn @ Turn::ToCome(_)) = self.turns.get_mut(*index) {
                 *turn = Turn::Now;
+                self.in_turn.push(*index);
             }
         }
     }
@@ -411,7 +422,7 @@ impl Transaction {
 
     /// Everybody whose turn it is gets this outcome.
     pub(super) fn decide_round(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
-        for index in 0..self.turns.len() {
+        for index in std::mem::take(&mut self.in_turn) {
             if matches!(self.turns.get(index), Some(Turn::Now)) {
                 self.decide(index, outcome.clone(), events);
             }
@@ -434,6 +445,9 @@ impl Transaction {
             return;
         }
         self.open = self.open.saturating_sub(1);
+        while matches!(self.turns.get(self.first_open), Some(Turn::Over)) {
+            self.first_open += 1;
+        }
         events.push_back(Event::Recipient {
             tx: self.id,
             index,

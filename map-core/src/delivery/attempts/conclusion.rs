@@ -2,12 +2,13 @@
 
 use super::conversation::{Conversation, Session};
 use super::ladder::{Attempted, Next, Opening};
-use super::{Delivery, Host, Trail};
+use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, Trail};
 use crate::delivery::advice;
 use crate::delivery::report::{Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
 use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unfit};
+use tokio::task::yield_now;
 
 /// What was found for one recipient.
 struct Finding {
@@ -18,7 +19,7 @@ struct Finding {
 }
 
 impl Delivery<'_> {
-    pub(super) fn conclude(
+    pub(super) async fn conclude(
         &mut self,
         trail: Trail,
         host: &Host,
@@ -26,7 +27,7 @@ impl Delivery<'_> {
         mut conversation: Conversation,
     ) -> Attempted {
         let index = self.attempts.len();
-        let findings = self.findings(host, opening, &mut conversation);
+        let findings = self.findings(host, opening, &mut conversation).await;
         for finding in &findings {
             if let Some(recipient) = self.recipients.get_mut(finding.recipient) {
                 recipient.settled = finding.next == Next::Stop;
@@ -39,7 +40,7 @@ impl Delivery<'_> {
         let is_slow = |finding: &Finding| is_slow(&finding.cause) && finding.next != Next::ClearHere;
         self.slow_addresses += usize::from(findings.iter().any(is_slow));
 
-        let telling = findings.iter().rev().max_by_key(|finding| weight(&finding.cause));
+        let telling = most_telling(&findings).await;
         let internal = Cause::Internal {
             content_begun: self.meter.content_begun(),
         };
@@ -76,7 +77,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn findings(&self, host: &Host, opening: Opening, conversation: &mut Conversation) -> Vec<Finding> {
+    async fn findings(&self, host: &Host, opening: Opening, conversation: &mut Conversation) -> Vec<Finding> {
         let is_tls = conversation.tls.is_some();
         let session = Session {
             opening,
@@ -135,10 +136,30 @@ impl Delivery<'_> {
                 cause,
                 next,
             });
+            if findings.len().is_multiple_of(RECIPIENTS_OF_A_TURN) {
+                yield_now().await;
+            }
         }
         ask_again(&mut findings, &beside_others);
         findings
     }
+}
+
+/// The one that tells most of an attempt, the first of equals.
+async fn most_telling(findings: &[Finding]) -> Option<&Finding> {
+    let mut most: Option<(&Finding, (u8, Stage))> = None;
+    for some in findings.chunks(RECIPIENTS_OF_A_TURN) {
+        for finding in some {
+            let weight = weight(&finding.cause);
+            if most.is_none_or(|(_, other)| weight > other) {
+                most = Some((finding, weight));
+            }
+        }
+        if some.len() == RECIPIENTS_OF_A_TURN {
+            yield_now().await;
+        }
+    }
+    most.map(|(finding, _)| finding)
 }
 
 /// A host that served somebody may serve others in a session of their own: those whose turn had not come, those that it

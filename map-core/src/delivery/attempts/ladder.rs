@@ -336,7 +336,7 @@ impl Delivery<'_> {
         if let Some(demands) = visit.demands.filter(|_| conversation.past_hello) {
             self.warn(demands.remark(&host.protection, &host.name, conversation.tls.as_ref()));
         }
-        ControlFlow::Continue(self.conclude(trail, host, opening, conversation))
+        ControlFlow::Continue(self.conclude(trail, host, opening, conversation).await)
     }
 
     async fn connect(
