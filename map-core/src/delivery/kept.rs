@@ -121,7 +121,12 @@ impl Kept {
 }
 
 fn weight(reply: &Reply) -> usize {
-    let lines = reply.lines.iter().map(|line| LINE_WEIGHT + line.len());
+    let overruled = reply.overruled.iter().map(|line| &line.text);
+    let lines = reply
+        .lines
+        .iter()
+        .chain(overruled)
+        .map(|line| LINE_WEIGHT + line.len());
     REPLY_WEIGHT + lines.sum::<usize>()
 }
 

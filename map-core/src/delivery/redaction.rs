@@ -9,7 +9,7 @@
 //! What was found is replaced in the line itself. The cost is a constant number of passes over the line.
 
 use super::redaction_views::{View, base64_decoded, hex_decoded, is_base64, runs, standard_alphabet};
-use crate::smtp::{Authentication, Reply, ReplyCode, Stage};
+use crate::smtp::{Authentication, Reply, ReplyCode, ReplyLine, Stage};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use memchr::memmem;
 use std::ops::Range;
@@ -164,11 +164,17 @@ impl Redaction {
             return Arc::new(Reply::new(reply.code, vec![Vec::new()]));
         }
         let in_auth = stage == Some(Stage::Auth);
-        let lines: Vec<Vec<u8>> = reply.lines.iter().map(|line| self.line(line, in_auth)).collect();
-        if lines == reply.lines {
-            return reply;
-        }
-        Arc::new(Reply::new(reply.code, lines))
+        let lines = reply.lines.iter().map(|line| self.line(line, in_auth));
+        let mut seen = Reply::new(reply.code, lines.collect());
+        let overruled = reply.overruled.iter().map(|line| ReplyLine {
+            code: line.code,
+            text: match line.code {
+                ReplyCode::AUTH_CHALLENGE => Vec::new(),
+                _ => self.line(&line.text, in_auth),
+            },
+        });
+        seen.overruled = overruled.collect();
+        if seen == *reply { reply } else { Arc::new(seen) }
     }
 
     fn line(&self, line: &[u8], in_auth: bool) -> Vec<u8> {

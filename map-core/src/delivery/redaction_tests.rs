@@ -293,3 +293,18 @@ fn the_work_grows_with_the_line_alone() {
         assert!(seen("s3cret-and-more-of-it", Stage::Auth, 500, &said).len() <= said.len());
     }
 }
+
+#[test]
+fn the_lines_that_decide_nothing_are_looked_through_too() {
+    let line = |code, text: &[u8]| ReplyLine {
+        code: ReplyCode(code),
+        text: text.to_vec(),
+    };
+    let mut reply = Reply::new(ReplyCode(535), vec![b"no".to_vec()]);
+    reply.overruled = vec![
+        line(334, b"cj1uLHM9QUFBQSxpPTQwOTY="),
+        line(235, b"s3cret, welcome"),
+    ];
+    let seen = redaction("alice", "s3cret").reply(Some(Stage::Auth), Arc::new(reply));
+    assert_eq!(seen.overruled, [line(334, b""), line(235, b"***, welcome")]);
+}

@@ -9,6 +9,7 @@ mod policies;
 mod port25;
 mod recipients;
 mod relay;
+mod replies;
 mod strangers;
 mod tls;
 mod ways;

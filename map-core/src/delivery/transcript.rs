@@ -146,11 +146,16 @@ fn render_command(text: &mut String, stage: smtp::Stage) {
 }
 
 fn render_reply(text: &mut String, reply: &smtp::Reply) {
-    let last = reply.lines.len().saturating_sub(1);
-    for (index, said) in reply.lines.iter().enumerate() {
-        if index == SHOWN_LINES && index < last {
-            line(text, "SS", &format!("… ({} more lines)", last + 1 - index));
-            return;
+    let overruled = reply.overruled.iter().map(|line| (line.code, &line.text));
+    let lines = overruled.chain(reply.lines.iter().map(|said| (reply.code, said)));
+    let last = (reply.overruled.len() + reply.lines.len()).saturating_sub(1);
+    for (index, (code, said)) in lines.enumerate() {
+        // The line that decides is always there.
+        if index >= SHOWN_LINES && index < last {
+            continue;
+        }
+        if index >= SHOWN_LINES && last > SHOWN_LINES {
+            line(text, "SS", &format!("… ({} more lines)", last - SHOWN_LINES));
         }
         let separator = if index < last { "-" } else { " " };
         let said = shown(said);
@@ -159,7 +164,7 @@ fn render_reply(text: &mut String, reply: &smtp::Reply) {
         } else {
             separator
         };
-        line(text, "SS", &format!("{}{separator}{said}", reply.code));
+        line(text, "SS", &format!("{code}{separator}{said}"));
     }
 }
 

@@ -35,7 +35,7 @@
 //! | AUTH | not asked for | `Ready` |
 //! | | asked for, the peer verified, a mechanism in common | AUTH, `ExpectAuthReply` |
 //! | `ExpectAuthReply` | 334 that makes sense | a response, `ExpectAuthReply`; before that of SCRAM [`Event::DeriveKey`] |
-//! | | 504 or 534, and another mechanism in common | AUTH, `ExpectAuthReply` |
+//! | | 500 to 504 or 534, not about the secret, and another mechanism in common | AUTH, `ExpectAuthReply` |
 //! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
 //!
 //! # Transactions and rounds
@@ -115,6 +115,9 @@
 //! - A MAIL refused, a RCPT accepted and a 354: no dot alone is sent, since it might deliver an empty message.
 //! - STARTTLS is done by 220 and AUTH by 235 alone; with another 2yz the two sides would not agree where they are.
 //! - HELO is never said within TLS, not even with [`Hello::Helo`]: a server that makes TLS knows EHLO.
+//! - A 334 that comes although the first message went with AUTH, and makes no sense as an answer to it, asks for that
+//!   message: it is said again, once. Where nothing is asked but to go on, what a 334 says and in how many lines is of no
+//!   matter.
 //! - One mechanism is tried. Another one follows only a reply that says the first is not taken, never a refusal of the
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
 //! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
@@ -149,7 +152,7 @@ pub use capabilities::{Capabilities, Limits};
 pub use connection::Connection;
 pub use dsn::{DsnError, EnvelopeId, Notify, NotifyOn, OriginalRecipient, Ret};
 pub use parser::{ReplyError, ReplyParser};
-pub use reply::{EnhancedStatusCode, Reply, ReplyCode, Severity};
+pub use reply::{EnhancedStatusCode, Reply, ReplyCode, ReplyLine, Severity};
 pub use sasl::AuthMechanism;
 pub use scram::{DerivedKey, KeyDerivation};
 

@@ -247,9 +247,7 @@ impl ExpectAuthReply {
                 Phase::leave(&unproved(), core, now)
             }
             // The server offers it and does not take it; that says nothing of the secret.
-            (ReplyCode::PARAMETER_NOT_IMPLEMENTED | ReplyCode::MECHANISM_TOO_WEAK, _)
-                if !wants_another_secret(&reply) =>
-            {
+            _ if says_not_implemented(&reply) && !self.awaits.has_heard_no() => {
                 match self.others.pop_front() {
                     Some(next) => Self::send(next, self.others, self.auth, self.capabilities, core, now),
                     None => Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now),
@@ -263,11 +261,7 @@ impl ExpectAuthReply {
     }
 
     fn handle_challenge(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let turn = match reply.lines.as_slice() {
-            [text] => self.awaits.handle_challenge(text, &self.auth),
-            _ => Err(BadChallenge::Nonsense),
-        };
-        let outcome = match turn {
+        let outcome = match self.awaits.handle_challenge(&reply.lines, &self.auth) {
             Ok(Answer::Line(octets, awaits)) => {
                 core.wire.send(octets, Owed::Auth, now);
                 return Phase::ExpectAuthReply(Self { awaits, ..self });
@@ -305,11 +299,17 @@ impl ExpectAuthReply {
     }
 }
 
-/// Large providers say 534 5.7.9 where they want a password made for programs. No other mechanism helps there, and a
-/// second failed log-in counts against the user.
-fn wants_another_secret(reply: &Reply) -> bool {
-    let status = reply.enhanced.map(|status| (status.subject, status.detail));
-    reply.code == ReplyCode::MECHANISM_TOO_WEAK && status == Some((7, 9))
+/// The mechanism is not taken: 500 to 504 is what servers say to what they do not have, and 534 to what is too weak for
+/// them.
+///
+/// Large providers say 534 5.7.9 where they want a password made for programs. No other mechanism helps there or behind
+/// X.7.8, which is about the secret, too; and a second failed log-in counts against the user.
+fn says_not_implemented(reply: &Reply) -> bool {
+    let is_about_the_secret = reply
+        .enhanced
+        .is_some_and(|status| status.subject == 7 && matches!(status.detail, 8 | 9));
+    let ReplyCode(code) = reply.code;
+    (matches!(code, 500..=504) || reply.code == ReplyCode::MECHANISM_TOO_WEAK) && !is_about_the_secret
 }
 
 fn unproved() -> Outcome {

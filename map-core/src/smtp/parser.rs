@@ -12,13 +12,15 @@
 //! Read more widely than that where it cannot lie:
 //! - any three digits are a code: a 1yz or 6yz is a reply, and what it is worth is decided by who awaits it;
 //! - a text may hold any octet but LF;
+//! - lines with different codes are a reply if the last one is negative, and then it is what the last one says: servers
+//!   that change their mind while they greet write so, and nobody reads a yes in it;
 //! - LF without CR ends a line too, as some small servers write it. The code stands before it, so the verdict
 //!   of the line is the same in either reading; what a stray LF inside a text would split off is no reply or
 //!   one that nobody asked for, and both end the session.
 //!
 //! Everything else is not SMTP, and is found at the first octet that shows it.
 
-use super::{Reply, ReplyCode};
+use super::{Reply, ReplyCode, ReplyLine};
 
 /// Octets of a line, its end included.
 const MAX_LINE: usize = 2_048;
@@ -44,10 +46,8 @@ const PREFIX: usize = 4;
 /// ```
 #[derive(Debug, Default)]
 pub struct ReplyParser {
-    /// The three digits of the first line, once there.
-    code: Option<[u8; 3]>,
-    /// The text of the lines before the one that is being read.
-    lines: Vec<Vec<u8>>,
+    /// The lines before the one that is being read.
+    lines: Vec<ReplyLine>,
     /// The line that is being read, from its code on.
     line: Vec<u8>,
     /// Octets of this reply so far.
@@ -58,7 +58,7 @@ pub struct ReplyParser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// A line of a reply has another code than its first.
+    /// The last line of a reply is not negative, and has another code than a line before it.
     #[error("two codes in one reply")]
     CodeChanged,
     /// A line of more than 2,048 octets.
@@ -115,17 +115,32 @@ impl ReplyParser {
             if !octet.is_ascii_digit() {
                 return Err(ReplyError::NoCode);
             }
-            // RFC 5321 section 4.2.1, https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
-            // > In a multiline reply, the reply code on each of the lines MUST be the same.
-            if self.code.is_some_and(|code| code.get(at) != Some(&octet)) {
-                return Err(ReplyError::CodeChanged);
-            }
         } else if !matches!(octet, b' ' | b'-' | b'\r' | b'\n') {
             return Err(ReplyError::NoCode);
+        } else if octet != b'-' {
+            self.check_last_code()?;
         }
         self.count(1)?;
         self.line.push(octet);
         Ok(())
+    }
+
+    /// The code of the last line is there.
+    ///
+    /// RFC 5321 section 4.2.1, <https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1>:
+    /// > In a multiline reply, the reply code on each of the lines MUST be the same.
+    ///
+    /// It is not where Postfix's postscreen greets `220-…` and then says `521 …`, and others refuse a content by `550-…` and
+    /// `554 …`. Every reader takes the last line there. A last line that says yes behind another that did not is
+    /// believed by nobody.
+    fn check_last_code(&self) -> Result<(), ReplyError> {
+        let code = code_of(&self.line);
+        let is_same = self.lines.iter().all(|line| line.code == code);
+        if is_same || code.severity().is_negative() {
+            Ok(())
+        } else {
+            Err(ReplyError::CodeChanged)
+        }
     }
 
     fn take_of_text(&mut self, octets: &[u8]) -> Result<(), ReplyError> {
@@ -153,21 +168,29 @@ impl ReplyParser {
     /// The line that is being read has its end; the reply, if it was the last.
     fn end_line(&mut self) -> Option<Reply> {
         let line = std::mem::take(&mut self.line);
-        let code = *self.code.get_or_insert(*line.first_chunk()?);
+        let code = code_of(&line);
         let more = line.get(3) == Some(&b'-');
         let text = line.get(PREFIX..).unwrap_or_default();
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        self.lines.push(text.strip_suffix(b"\r").unwrap_or(text).to_vec());
+        let text = text.strip_suffix(b"\r").unwrap_or(text).to_vec();
+        self.lines.push(ReplyLine { code, text });
         if more {
             return None;
         }
-        let value = code
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
-        let lines = std::mem::take(&mut self.lines);
+        let mut overruled = std::mem::take(&mut self.lines);
         *self = Self::default();
-        Some(Reply::new(ReplyCode(value), lines))
+        let before = overruled.iter().rposition(|line| line.code != code);
+        let lines = overruled.split_off(before.map_or(0, |last| last + 1));
+        let mut reply = Reply::new(code, lines.into_iter().map(|line| line.text).collect());
+        reply.overruled = overruled;
+        Some(reply)
     }
+}
+
+/// The code that a line begins with: three digits, as read.
+fn code_of(line: &[u8]) -> ReplyCode {
+    let digits = line.iter().take(3);
+    ReplyCode(digits.fold(0, |sum, digit| sum * 10 + u16::from(digit.saturating_sub(b'0'))))
 }
 
 #[cfg(test)]
@@ -192,7 +215,7 @@ mod tests {
     fn replies_and_what_is_none() {
         use ReplyError::{CodeChanged, NoCode};
         type Row = (&'static [u8], &'static [(u16, usize)], Option<ReplyError>);
-        let table: [Row; 24] = [
+        let table: [Row; 33] = [
             (b"", &[], None),
             (b"250", &[], None),
             (b"250 o", &[], None),
@@ -207,8 +230,17 @@ mod tests {
             (b"250 ok\r\n354 go on\r\n", &[(250, 1), (354, 1)], None),
             (b"000 x\r\n999 y\r\n", &[(0, 1), (999, 1)], None),
             (b"250-a\r\n", &[], None),
-            (b"250-a\r\n550 b\r\n", &[], Some(CodeChanged)),
-            (b"250-a\r\n251", &[], Some(CodeChanged)),
+            (b"250-a\r\n251", &[], None),
+            (b"250-a\r\n251 ", &[], Some(CodeChanged)),
+            (b"250-a\r\n251\n", &[], Some(CodeChanged)),
+            (b"250-a\r\n354 b\r\n", &[], Some(CodeChanged)),
+            (b"550-a\r\n250 b\r\n", &[], Some(CodeChanged)),
+            (b"550-a\r\n554-b\r\n250 c\r\n", &[], Some(CodeChanged)),
+            (b"450-a\r\n650 b\r\n", &[], Some(CodeChanged)),
+            (b"250-a\r\n550 b\r\n", &[(550, 1)], None),
+            (b"250-a\r\n550\r\n", &[(550, 1)], None),
+            (b"550-a\r\n450-b\r\n450 c\r\n", &[(450, 2)], None),
+            (b"554-a\r\n220-b\r\n554 c\n250 d\n", &[(554, 1), (250, 1)], None),
             (b"250-a\r\nb\r\n", &[], Some(NoCode)),
             (b"25\r\n", &[], Some(NoCode)),
             (b"2500\r\n", &[], Some(NoCode)),
@@ -249,6 +281,23 @@ mod tests {
             [b"5.1.1 \x00\xff \t".to_vec(), b"".to_vec(), b"b\rc \r".to_vec()]
         );
         assert_eq!(reply.enhanced, Some(crate::smtp::EnhancedStatusCode::BAD_MAILBOX));
+    }
+
+    #[test]
+    fn the_last_line_decides_and_the_others_are_kept() {
+        let mut octets: &[u8] = b"220-hello\r\n550-5.1.1 a\r\n521-5.7.1 not\r\n521 5.3.2 you\r\n";
+        let reply = ReplyParser::default().parse(&mut octets).unwrap().unwrap();
+        assert_eq!(reply.code, ReplyCode(521));
+        assert_eq!(
+            reply.enhanced,
+            Some(crate::smtp::EnhancedStatusCode::new(5, 7, 1))
+        );
+        assert_eq!(reply.text(), "5.7.1 not\n5.3.2 you");
+        let line = |code, text: &[u8]| ReplyLine {
+            code: ReplyCode(code),
+            text: text.to_vec(),
+        };
+        assert_eq!(reply.overruled, [line(220, b"hello"), line(550, b"5.1.1 a")]);
     }
 
     #[test]

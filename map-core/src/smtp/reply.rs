@@ -38,12 +38,25 @@ pub struct EnhancedStatusCode {
 /// A whole reply, one line or many.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reply {
-    /// The code on every line.
+    /// The code of its last line, which decides.
     pub code: ReplyCode,
     /// The enhanced status code that the text begins with, if its class equals the code's first digit.
     pub enhanced: Option<EnhancedStatusCode>,
-    /// The text of each line behind code and separator, unaltered.
+    /// The text of each line with that code, behind code and separator, unaltered: all lines, or where some before them
+    /// had another code, those that follow.
     pub lines: Vec<Vec<u8>>,
+    /// Lines that came before these, up to the last with another code. They decide nothing; there are none in a reply as
+    /// RFC 5321 wants it.
+    pub overruled: Vec<ReplyLine>,
+}
+
+/// A line of a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReplyLine {
+    /// Its code.
+    pub code: ReplyCode,
+    /// The text behind code and separator, unaltered.
+    pub text: Vec<u8>,
 }
 
 impl ReplyCode {
@@ -141,6 +154,7 @@ impl Reply {
             code,
             enhanced,
             lines,
+            overruled: Vec::new(),
         }
     }
 
@@ -149,7 +163,8 @@ impl Reply {
         self.code.severity()
     }
 
-    /// The same with no more than so many octets of its text; what its beginning said of the status stays said.
+    /// The same with no more than so many octets of its text; what its beginning said of the status stays said. The lines
+    /// that decide nothing are there if all have room beside it.
     pub(crate) fn beginning(&self, octets: usize) -> Self {
         let mut left = octets;
         let mut lines = Vec::new();
@@ -165,19 +180,26 @@ impl Reply {
                 break;
             }
         }
+        let overruled: usize = self.overruled.iter().map(|line| line.text.len() + 1).sum();
+        let has_room = lines == self.lines && overruled <= left;
         Self {
             code: self.code,
             enhanced: self.enhanced,
             lines,
+            overruled: if has_room {
+                self.overruled.clone()
+            } else {
+                Vec::new()
+            },
         }
     }
 
-    /// The text of all lines, joined by LF, unaltered otherwise; untrusted octets.
+    /// The text of its [`lines`](Self::lines), joined by LF, unaltered otherwise; untrusted octets.
     pub fn octets(&self) -> Vec<u8> {
         self.lines.join(&b'\n')
     }
 
-    /// The text of all lines, joined by LF; octets that are not UTF-8 become U+FFFD. Untrusted: escape it
+    /// The text of its [`lines`](Self::lines), joined by LF; octets that are not UTF-8 become U+FFFD. Untrusted: escape it
     /// where it is shown.
     ///
     /// ```
@@ -252,6 +274,16 @@ mod tests {
             vec![b"5.1.1 caf\xc3\xa9".to_vec(), Vec::new(), b"no".to_vec()],
         );
         assert_eq!(reply.beginning(100), reply);
+        let mut with_others = reply.clone();
+        with_others.overruled = vec![
+            ReplyLine {
+                code: ReplyCode(250),
+                text: b"ok".to_vec(),
+            };
+            2
+        ];
+        assert_eq!(with_others.beginning(19), with_others);
+        assert_eq!(with_others.beginning(18), reply);
         let beginnings = [
             (13, "5.1.1 caf\u{e9}\n\nno"),
             (12, "5.1.1 caf\u{e9}\n\nn"),

@@ -2,7 +2,9 @@
 //!
 //! RFC 4954 section 4, <https://www.rfc-editor.org/rfc/rfc4954#section-4>: a challenge is a 334 with a text in base64,
 //! a response is a line in base64. A mechanism whose client speaks first may say so behind AUTH at once, if the line is
-//! not too long for a command; else it waits for an empty challenge.
+//! not too long for a command; else it waits for an empty challenge. What servers make of that is read widely: a challenge
+//! may be empty or prose where nothing is asked but to go on, and may have several lines; and one that has not seen the
+//! message behind AUTH is sent it again, once.
 //!
 //! | mechanism | says | then awaits |
 //! | --- | --- | --- |
@@ -45,7 +47,9 @@ pub enum AuthMechanism {
 /// What one run of a mechanism awaits of the server.
 #[derive(Debug)]
 pub(super) enum Awaits {
-    /// An empty challenge, which asks for the first message.
+    /// The answer to the first message, which went with AUTH; or a challenge of a server that did not look for it there.
+    AnswerToFirst(FirstMessage),
+    /// A challenge that asks for the first message, whatever it says.
     Invitation(FirstMessage),
     /// LOGIN
     UserPrompt,
@@ -191,36 +195,48 @@ pub(super) fn begin(mechanism: AuthMechanism, auth: &Authentication) -> Turn {
     // > the initial response parameter
     let whole = line(&command, Some(&first.message));
     if whole.len() <= MAX_COMMAND_LINE {
-        (whole, *first.then)
+        (whole, Awaits::AnswerToFirst(first))
     } else {
         (line(&command, None), Awaits::Invitation(first))
     }
 }
 
 impl Awaits {
-    /// The answer to a 334 with this text, in base64 as it came.
+    /// The answer to a 334 with these lines, in base64 as they came.
     ///
     /// # Errors
     /// When the mechanism cannot go on: the exchange is to be cancelled.
-    pub(super) fn handle_challenge(self, text: &[u8], auth: &Authentication) -> Result<Answer, BadChallenge> {
+    pub(super) fn handle_challenge(
+        self,
+        lines: &[Vec<u8>],
+        auth: &Authentication,
+    ) -> Result<Answer, BadChallenge> {
         let turn = match self {
+            Self::AnswerToFirst(FirstMessage { then, .. }) if then.is_meant_by(lines) => {
+                return then.handle_challenge(lines, auth);
+            }
             // Some servers say something there, which is of no use.
-            Self::Invitation(FirstMessage { message, then }) => (response(&message), *then),
+            Self::AnswerToFirst(FirstMessage { message, then })
+            | Self::Invitation(FirstMessage { message, then }) => (response(&message), *then),
             // What the prompts say is never to be relied on: they are translated, and not always in base64.
             Self::UserPrompt => (response(auth.user.as_bytes()), Self::PasswordPrompt),
             Self::PasswordPrompt => (response(auth.secret.expose().as_bytes()), Self::Verdict),
             Self::ServerFirst(first) => {
+                let said = challenge(lines, is_attribute).ok_or(BadChallenge::Nonsense)?;
                 let (derivation, client_final) = first
-                    .read(&decode(text)?, auth.secret.expose())
+                    .read(&said, auth.secret.expose())
                     .map_err(|_| BadChallenge::Nonsense)?;
                 return Ok(Answer::Derive(derivation, Self::Key(client_final)));
             }
-            Self::ServerFinal(signature) => match signature.check(&decode(text)?) {
-                ServerFinal::Error => (response(b""), Self::Refusal),
-                ServerFinal::Malformed => return Err(BadChallenge::Nonsense),
-                ServerFinal::Verified => (response(b""), Self::Verdict),
-                ServerFinal::WrongSignature => return Err(BadChallenge::Unproved),
-            },
+            Self::ServerFinal(signature) => {
+                let said = challenge(lines, is_attribute).ok_or(BadChallenge::Nonsense)?;
+                match signature.check(&said) {
+                    ServerFinal::Error => (response(b""), Self::Refusal),
+                    ServerFinal::Malformed => return Err(BadChallenge::Nonsense),
+                    ServerFinal::Verified => (response(b""), Self::Verdict),
+                    ServerFinal::WrongSignature => return Err(BadChallenge::Unproved),
+                }
+            }
             Self::VerdictOnToken => (response(b""), Self::Verdict),
             Self::Key(_) | Self::Verdict | Self::Refusal => return Err(BadChallenge::Nonsense),
         };
@@ -244,9 +260,28 @@ impl Awaits {
         }
     }
 
+    /// The challenge is one that the mechanism has here, not one that only asks to go on.
+    fn is_meant_by(&self, lines: &[Vec<u8>]) -> bool {
+        match self {
+            Self::ServerFirst(_) | Self::ServerFinal(_) => challenge(lines, is_attribute).is_some(),
+            // The error is told as JSON, by all who offer it.
+            Self::VerdictOnToken => challenge(lines, |text| text.starts_with('{')).is_some(),
+            Self::PasswordPrompt | Self::UserPrompt => true,
+            Self::AnswerToFirst(_) | Self::Invitation(_) | Self::Key(_) | Self::Refusal | Self::Verdict => {
+                false
+            }
+        }
+    }
+
+    /// A refusal now is one of the secret, whatever its code says.
+    pub(super) fn has_heard_no(&self) -> bool {
+        matches!(self, Self::Refusal)
+    }
+
     /// What a 235 is worth now.
     pub(super) fn success(&self) -> Success {
         match self {
+            Self::AnswerToFirst(first) => first.then.success(),
             Self::Invitation(_) | Self::UserPrompt | Self::PasswordPrompt => Success::TooEarly,
             Self::ServerFirst(_) | Self::Key(_) | Self::ServerFinal(_) | Self::Refusal => Success::Unproved,
             Self::VerdictOnToken | Self::Verdict => Success::Verified,
@@ -263,11 +298,20 @@ impl fmt::Debug for FirstMessage {
     }
 }
 
-fn decode(text: &[u8]) -> Result<String, BadChallenge> {
-    let octets = STANDARD
-        .decode(text.trim_ascii())
-        .map_err(|_| BadChallenge::Nonsense)?;
-    String::from_utf8(octets).map_err(|_| BadChallenge::Nonsense)
+/// What the lines of a challenge say, if it is what is looked for: all of them as one, or the last that is.
+fn challenge(lines: &[Vec<u8>], is_one: impl Fn(&str) -> bool) -> Option<String> {
+    let decode = |text: &[u8]| {
+        let octets = STANDARD.decode(text.trim_ascii()).ok()?;
+        String::from_utf8(octets).ok().filter(|text| is_one(text))
+    };
+    let all: Vec<u8> = lines.iter().flat_map(|line| line.trim_ascii()).copied().collect();
+    decode(&all).or_else(|| lines.iter().rev().find_map(|line| decode(line)))
+}
+
+/// RFC 5802 section 5.1: the messages of SCRAM are attributes, each a letter, `=` and a value.
+fn is_attribute(text: &str) -> bool {
+    let mut octets = text.bytes();
+    octets.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && octets.next() == Some(b'=')
 }
 
 fn response(message: &[u8]) -> Bytes {

@@ -476,6 +476,8 @@ impl Script {
         let reply = match self.exchanges.len() % 3 {
             0 => format!("{code} said\r\n"),
             1 => format!("{code}\r\n"),
+            // The last line decides, and only if it is negative.
+            _ if code >= 400 => format!("250-said\r\n{code} twice\r\n"),
             _ => format!("{code}-said\r\n{code} twice\r\n"),
         };
         let command = command.as_bytes().to_vec();

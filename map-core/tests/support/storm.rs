@@ -4,14 +4,14 @@
 use super::{Handshake, Harness, Mail, Pieces, config};
 use bytes::Bytes;
 use map_core::smtp::{
-    Abort, Authentication, Chunking, Config, Hello, Outcome, Reply, ReplyError, ReplyParser, SecretKind,
-    TlsSession, TlsUse, TransactionId,
+    Abort, Authentication, Chunking, Config, Hello, Outcome, Reply, ReplyCode, ReplyError, ReplyParser,
+    SecretKind, TlsSession, TlsUse, TransactionId,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a server may say at the wrong time as well as at the right one.
-const REPLIES: [&[u8]; 35] = [
+const REPLIES: [&[u8]; 37] = [
     b"220 mx\r\n",
     b"250 ok\r\n",
     b"250-mx\r\n250-PIPELINING\r\n250 SIZE\r\n",
@@ -47,6 +47,8 @@ const REPLIES: [&[u8]; 35] = [
     b"452 4.5.3 too many\r\n",
     b"503 what\r\n",
     b"552 too much\r\n",
+    b"250-not you\r\n554 5.7.1 no\r\n",
+    b"550-no\r\n250 yes\r\n",
 ];
 
 /// Index in [`REPLIES`].
@@ -91,11 +93,20 @@ pub(crate) fn replies(data: &[u8]) {
     let third = data.len() / 3 + 1;
     assert_eq!(whole, read_all(data, third), "the pieces make a difference");
     for reply in &whole.0 {
-        assert!(reply.code.0 <= 999 && !reply.lines.is_empty() && reply.lines.len() <= 128);
+        assert!(reply.code.0 <= 999 && !reply.lines.is_empty());
+        assert!(reply.lines.len() + reply.overruled.len() <= 128);
+        let differs = reply.overruled.last().is_some_and(|line| line.code != reply.code);
+        assert_eq!(differs, !reply.overruled.is_empty());
+        assert!(
+            !differs || reply.severity().is_negative(),
+            "a yes behind another word"
+        );
+        let overruled = || reply.overruled.iter().map(|line| &line.text);
         assert!(
             reply
                 .lines
                 .iter()
+                .chain(overruled())
                 .all(|line| line.len() <= 2044 && !line.contains(&b'\n'))
         );
         let class = reply
@@ -104,7 +115,8 @@ pub(crate) fn replies(data: &[u8]) {
         assert_eq!(class, reply.code.0 / 100);
         // What is printed is read again as what it was, unless its text plays with line ends.
         let printed = print(reply);
-        if !reply.lines.iter().any(|line| line.ends_with(b"\r")) && printed.len() <= 16_384 {
+        let mut lines = reply.lines.iter().chain(overruled());
+        if !lines.any(|line| line.ends_with(b"\r")) && printed.len() <= 16_384 {
             assert_eq!(read_all(&printed, printed.len()), (vec![reply.clone()], None));
         }
     }
@@ -125,18 +137,19 @@ fn read_all(data: &[u8], piece: usize) -> (Vec<Reply>, Option<ReplyError>) {
 }
 
 fn print(reply: &Reply) -> Vec<u8> {
-    let last = reply.lines.len() - 1;
-    let line = |(place, text): (usize, &Vec<u8>)| {
-        let separator: &[u8] = if place == last { b" " } else { b"-" };
-        [
-            reply.code.to_string().as_bytes(),
-            separator,
-            text.as_slice(),
-            b"\r\n",
-        ]
-        .concat()
+    let line = |code: ReplyCode, separator: &str, text: &[u8]| {
+        [code.to_string().as_bytes(), separator.as_bytes(), text, b"\r\n"].concat()
     };
-    reply.lines.iter().enumerate().flat_map(line).collect()
+    let last = reply.lines.len() - 1;
+    let overruled = reply
+        .overruled
+        .iter()
+        .flat_map(|overruled| line(overruled.code, "-", &overruled.text));
+    let lines = reply.lines.iter().enumerate().flat_map(|(place, text)| {
+        let separator = if place == last { " " } else { "-" };
+        line(reply.code, separator, text)
+    });
+    overruled.chain(lines).collect()
 }
 
 struct Storm<'a> {
