@@ -88,6 +88,9 @@
 /* A number of octets that cannot be told. */
 #define MAP_SIZE_UNKNOWN UINT64_MAX
 
+/* How often a map_progress_fn is called while a send is under way. */
+#define MAP_PROGRESS_INTERVAL_MS 100
+
 /* Before every function. Define MAP_API yourself to override it. */
 #ifndef MAP_API
 #if defined(_WIN32) && !defined(MAPAGENT_STATIC)
@@ -830,6 +833,14 @@ typedef struct map_report map_report;
 typedef struct map_session map_session;
 
 /**
+ * Is told how far a send is, in the thread that called: at once, then every MAP_PROGRESS_INTERVAL_MS milliseconds
+ * whether that has changed or not, and once more at the end if it has changed since. Returns 0 to go on, anything else
+ * to cancel the send, at any time and while a host is silent too. The send then ends at once, and the function is not
+ * called again: see RE_CANCELLED and RE_UNCERTAIN. It must not leave by longjmp() or an exception.
+ */
+typedef int32_t (*map_progress_fn)(const map_progress *progress, void *user_data);
+
+/**
  * Begins a stream: a pointer of yours that is handed to the other functions, or NULL if it cannot be begun. See
  * map_part_reader_new().
  */
@@ -856,13 +867,6 @@ typedef void (*map_release_fn)(void *user_data);
  * Takes the next octets of a message, for map_message_write(): returns 0 to go on, anything else to stop.
  */
 typedef int32_t (*map_write_fn)(const char *data, size_t length, void *user_data);
-
-/**
- * Is told how far a send is, whenever that has changed, at most ten times a second, in the thread that called. Returns 0
- * to go on, anything else to cancel the send, which then ends at once: see RE_CANCELLED and RE_UNCERTAIN. It must not
- * leave by longjmp() or an exception.
- */
-typedef int32_t (*map_progress_fn)(const map_progress *progress, void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -931,6 +935,60 @@ map_reply map_send_report_n(const char *from,
                             const char *content,
                             size_t content_length,
                             map_report **report);
+
+/**
+ * As map_agent_send(), with a function of yours that is told how far it is, and may cancel it.
+ *
+ * @param agent     NULL: as map_send_report() does.
+ * @param from      the sender's address.
+ * @param to        the recipient's address.
+ * @param subject   one line.
+ * @param content   plain text.
+ * @param progress  required.
+ * @param user_data handed to it.
+ * @param report    as for map_send_report().
+ * @return as map_send().
+ */
+MAP_API
+map_reply map_send_with_progress(const map_agent *agent,
+                                 const char *from,
+                                 const char *to,
+                                 const char *subject,
+                                 const char *content,
+                                 map_progress_fn progress,
+                                 void *user_data,
+                                 map_report **report);
+
+/**
+ * As map_send_with_progress(), with the length of each string in octets, as map_send_report_n() takes them.
+ *
+ * @param agent          NULL: as map_send_report_n() does.
+ * @param from           the sender's address.
+ * @param from_length    its length in octets.
+ * @param to             the recipient's address.
+ * @param to_length      its length.
+ * @param subject        one line.
+ * @param subject_length its length.
+ * @param content        plain text.
+ * @param content_length its length.
+ * @param progress       required.
+ * @param user_data      handed to it.
+ * @param report         as for map_send_report().
+ * @return as map_send_report_n().
+ */
+MAP_API
+map_reply map_send_with_progress_n(const map_agent *agent,
+                                   const char *from,
+                                   size_t from_length,
+                                   const char *to,
+                                   size_t to_length,
+                                   const char *subject,
+                                   size_t subject_length,
+                                   const char *content,
+                                   size_t content_length,
+                                   map_progress_fn progress,
+                                   void *user_data,
+                                   map_report **report);
 
 /**
  * Sets how map_send(), map_send_report() and map_send_report_n() deliver from now on, in all threads. Calls under way

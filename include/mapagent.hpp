@@ -654,6 +654,17 @@ std::int32_t told(const map_progress *handle, void *tell) noexcept
 }
 
 template <typename Tell>
+report send_telling(const map_agent *agent, std::string_view from, std::string_view to, std::string_view subject,
+                    std::string_view content, Tell &tell)
+{
+    map_report *handle = nullptr;
+    const map_reply reply = map_send_with_progress_n(agent, from.data(), from.size(), to.data(), to.size(), subject.data(),
+                                                     subject.size(), content.data(), content.size(), &told<Tell>,
+                                                     static_cast<void *>(&tell), &handle);
+    return report(reply, handle);
+}
+
+template <typename Tell>
 report send_telling(const map_agent *agent, message &message, Tell &tell)
 {
     map_report *handle = nullptr;
@@ -677,6 +688,14 @@ public:
                              content.data(), content.size(), &handle);
         return report(reply, handle);
     }
+    /* The same; a function that takes a progress, every MAP_PROGRESS_INTERVAL_MS, returns whether to go on. It must not
+       throw. */
+    template <typename Tell>
+    report send(std::string_view from, std::string_view to, std::string_view subject, std::string_view content,
+                Tell &&tell) const
+    {
+        return detail::send_telling(get(), from, to, subject, content, tell);
+    }
 
     /* To all of its recipients. The message is put together, and no other thread may use it meanwhile. */
     report send(message &message) const
@@ -686,7 +705,7 @@ public:
         return report(reply, handle);
     }
     report send(message &&message) const { return send(message); }
-    /* The same; a function that takes a progress returns whether to go on. It must not throw. */
+    /* The same, with a function that is told how far it is. */
     template <typename Tell>
     report send(message &message, Tell &&tell) const
     {
@@ -714,6 +733,11 @@ inline report send(std::string_view from, std::string_view to, std::string_view 
         map_send_report_n(from.data(), from.size(), to.data(), to.size(), subject.data(), subject.size(), content.data(),
                           content.size(), &handle);
     return report(reply, handle);
+}
+template <typename Tell>
+report send(std::string_view from, std::string_view to, std::string_view subject, std::string_view content, Tell &&tell)
+{
+    return detail::send_telling(nullptr, from, to, subject, content, tell);
 }
 
 inline report send(message &message)

@@ -30,6 +30,8 @@ pub mod agent;
 
 pub mod message;
 
+pub mod progress;
+
 pub mod dkim;
 
 pub mod report;

@@ -1,15 +1,17 @@
 //! The one call.
 
+use crate::agent::{core_agent, map_agent};
 use crate::at_exit;
 use crate::boundary::{Answer, replying};
 use crate::config::map_config;
 use crate::pointer::{self, Counted};
+use crate::progress::{map_progress_fn, wait_telling};
 use crate::reply::map_reply;
 use crate::report::map_report;
 use map_core::agent::{configure_default, default_agent};
 use map_core::protocol::Fields;
 use map_core::{Agent, Report};
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 /// Sends one e-mail to the recipient's own mail server and waits for the reply.
 ///
@@ -100,6 +102,89 @@ pub unsafe extern "C" fn map_send_report_n(
         ];
         // SAFETY: as many octets as said, which the caller leaves alone until this call returns; and a place for the report.
         unsafe { deliver(|| Ok((shared_agent(), counted_fields(texts)?)), report) }
+    })
+}
+
+/// As map_agent_send(), with a function of yours that is told how far it is, and may cancel it.
+///
+/// @param agent     NULL: as map_send_report() does.
+/// @param from      the sender's address.
+/// @param to        the recipient's address.
+/// @param subject   one line.
+/// @param content   plain text.
+/// @param progress  required.
+/// @param user_data handed to it.
+/// @param report    as for map_send_report().
+/// @return as map_send().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_send_with_progress(
+    agent: *const map_agent,
+    from: *const c_char,
+    to: *const c_char,
+    subject: *const c_char,
+    content: *const c_char,
+    progress: map_progress_fn,
+    user_data: *mut c_void,
+    report: *mut *mut map_report,
+) -> map_reply {
+    replying(|| {
+        // SAFETY: a handle that is not freed meanwhile; NULL or NUL-terminated strings, which the caller leaves alone until
+        // this call returns; a function of the caller's with its data; and a place for the report.
+        unsafe {
+            report_of(report, || {
+                let tell = progress.ok_or_else(|| Answer::missing("progress"))?;
+                let job = any_agent(agent)?.submit(fields(from, to, subject, content));
+                Ok(wait_telling(job, tell, user_data))
+            })
+        }
+    })
+}
+
+/// As map_send_with_progress(), with the length of each string in octets, as map_send_report_n() takes them.
+///
+/// @param agent          NULL: as map_send_report_n() does.
+/// @param from           the sender's address.
+/// @param from_length    its length in octets.
+/// @param to             the recipient's address.
+/// @param to_length      its length.
+/// @param subject        one line.
+/// @param subject_length its length.
+/// @param content        plain text.
+/// @param content_length its length.
+/// @param progress       required.
+/// @param user_data      handed to it.
+/// @param report         as for map_send_report().
+/// @return as map_send_report_n().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_send_with_progress_n(
+    agent: *const map_agent,
+    from: *const c_char,
+    from_length: usize,
+    to: *const c_char,
+    to_length: usize,
+    subject: *const c_char,
+    subject_length: usize,
+    content: *const c_char,
+    content_length: usize,
+    progress: map_progress_fn,
+    user_data: *mut c_void,
+    report: *mut *mut map_report,
+) -> map_reply {
+    replying(|| {
+        let texts = [
+            (from, from_length),
+            (to, to_length),
+            (subject, subject_length),
+            (content, content_length),
+        ];
+        // SAFETY: as for `map_send_with_progress`, and as many octets as said.
+        unsafe {
+            report_of(report, || {
+                let tell = progress.ok_or_else(|| Answer::missing("progress"))?;
+                let job = any_agent(agent)?.submit(counted_fields(texts)?);
+                Ok(wait_telling(job, tell, user_data))
+            })
+        }
     })
 }
 
@@ -207,6 +292,19 @@ pub(crate) unsafe fn counted_fields<'a>(texts: [(*const c_char, usize); 4]) -> R
         subject: field("subject", subject)?,
         content: field("content", content)?,
     })
+}
+
+/// The agent behind a handle, or that of the calls without one for NULL.
+///
+/// # Safety
+/// `agent` is NULL or a handle that has not been freed.
+pub(crate) unsafe fn any_agent(agent: *const map_agent) -> Result<Agent, Answer> {
+    if agent.is_null() {
+        Ok(shared_agent())
+    } else {
+        // SAFETY: as the caller vouches.
+        unsafe { core_agent(agent) }
+    }
 }
 
 /// The agent of the calls without a handle.

@@ -74,9 +74,13 @@ impl Agent {
 
     /// Sends one mail and waits for its report.
     ///
+    /// progress: is called with a Progress, in this thread: at once, then every PROGRESS_INTERVAL seconds whether that has
+    ///     changed or not, and once more at the end if it has changed since.
+    ///
     /// It does not raise for what becomes of a mail: the report says that. Ctrl-C cancels the send and raises
-    /// SendInterrupted, which carries the report.
-    #[pyo3(signature = (from_, to, subject, content))]
+    /// SendInterrupted, which carries the report; what progress raises cancels it as well, at once, and has the report as
+    /// its attribute.
+    #[pyo3(signature = (from_, to, subject, content, *, progress=None))]
     fn send(
         &self,
         py: Python<'_>,
@@ -84,15 +88,17 @@ impl Agent {
         to: &Bound<'_, PyString>,
         subject: &Bound<'_, PyString>,
         content: &Bound<'_, PyString>,
+        progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Report>> {
         let agent = self.here()?;
-        send_texts(py, &agent, from_, to, subject, content)
+        send_texts(py, &agent, [from_, to, subject, content], progress)
     }
 
     /// Sends a message to all of its recipients, each once, and waits for its report, which has a part for each.
     ///
     /// message: a Message, or one of Python's email package, which Message.from_email() takes.
-    /// progress: is called with a Progress, in this thread, whenever it has changed, at most ten times a second.
+    /// progress: is called with a Progress, in this thread: at once, then every PROGRESS_INTERVAL seconds whether that has
+    ///     changed or not, and once more at the end if it has changed since.
     ///
     /// It does not raise for what becomes of a mail: the report says that. Ctrl-C cancels the send and raises
     /// SendInterrupted, which carries the report; what progress or a callable of the message raises cancels it as well, and
@@ -154,17 +160,19 @@ impl Agent {
     }
 }
 
-/// Sends one mail by the default agent and waits for its report.
+/// Sends one mail by the default agent and waits for its report, as Agent.send does.
 #[pyfunction]
-#[pyo3(signature = (from_, to, subject, content))]
+#[pyo3(signature = (from_, to, subject, content, *, progress=None))]
 pub(crate) fn send_report(
     py: Python<'_>,
     from_: &Bound<'_, PyString>,
     to: &Bound<'_, PyString>,
     subject: &Bound<'_, PyString>,
     content: &Bound<'_, PyString>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Py<Report>> {
-    send_texts(py, &map_core::agent::default_agent(), from_, to, subject, content)
+    let agent = map_core::agent::default_agent();
+    send_texts(py, &agent, [from_, to, subject, content], progress)
 }
 
 /// Sends a message by the default agent, as Agent.send_message does.
@@ -212,9 +220,7 @@ fn deliver(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Py<Report>> {
     not_inside_a_callable()?;
-    if progress.is_some_and(|progress| !progress.is_callable()) {
-        return Err(PyTypeError::new_err("progress is to be called"));
-    }
+    check_callable(progress)?;
     let py = message.py();
     let message = match message.cast::<Message>() {
         Ok(message) => message.clone(),
@@ -227,23 +233,30 @@ fn deliver(
     })
 }
 
-/// Sends by an agent; `from_` is the sender as Python gave it.
+fn check_callable(progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    if progress.is_some_and(|progress| !progress.is_callable()) {
+        return Err(PyTypeError::new_err("progress is to be called"));
+    }
+    Ok(())
+}
+
+/// Sends by an agent; the texts are from, to, subject and content, as Python gave them.
 fn send_texts(
     py: Python<'_>,
     agent: &map_core::Agent,
-    from_: &Bound<'_, PyString>,
-    to: &Bound<'_, PyString>,
-    subject: &Bound<'_, PyString>,
-    content: &Bound<'_, PyString>,
+    texts: [&Bound<'_, PyString>; 4],
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Py<Report>> {
-    let (from, to, subject, content) = (octets(from_)?, octets(to)?, octets(subject)?, octets(content)?);
+    check_callable(progress)?;
+    let [sender, to, subject, content] = texts;
+    let (from, to, subject, content) = (octets(sender)?, octets(to)?, octets(subject)?, octets(content)?);
     let fields = Fields {
         from: &from,
         to: &to,
         subject: &subject,
         content: &content,
     };
-    send_fields(py, agent, fields, from_)
+    send_fields(py, agent, fields, sender, progress)
 }
 
 /// The same, from octets.
@@ -252,7 +265,8 @@ pub(crate) fn send_fields(
     agent: &map_core::Agent,
     fields: Fields<'_>,
     sender: &Bound<'_, PyString>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Py<Report>> {
     not_inside_a_callable()?;
-    wait(py, sender, None, |_| agent.submit(fields))
+    wait(py, sender, progress, |_| agent.submit(fields))
 }

@@ -48,6 +48,10 @@ mod _native {
     #[expect(non_upper_case_globals, reason = "the name Python expects")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
+    /// How often a progress is told while a send is under way, in seconds.
+    #[pymodule_export]
+    const PROGRESS_INTERVAL: f64 = map_core::agent::PROGRESS_INTERVAL.as_secs_f64();
+
     use pyo3::prelude::*;
 
     /// A text without what could end its line or steer a terminal: what the command prints.

@@ -89,6 +89,6 @@ impl StreamSession {
             content: fields.content.as_str().as_bytes(),
         };
         let agent = self.agent.get().here()?;
-        send_fields(py, &agent, texts, &PyString::new(py, &from))
+        send_fields(py, &agent, texts, &PyString::new(py, &from), None)
     }
 }

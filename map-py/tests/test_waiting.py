@@ -225,3 +225,106 @@ host mx.example.org 127.0.0.2
     assert len({report.message_id for report in reports}) == 64
     subjects = {mail.message["Subject"] for mail in mail_world.sandbox.mails}
     assert subjects == {f"number {number}" for number in range(64)}
+
+
+class GaveUp(Exception):
+    """Raised by a progress callback."""
+
+
+class Silence:
+    """Gives up when it has been called four times with the same."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+
+    def __call__(self, progress: mapagent.Progress) -> None:
+        self.seen.append((progress.stage, progress.sent))
+        if self.seen[-4:] == [self.seen[-1]] * 4:
+            raise GaveUp
+
+
+SILENCES = """
+domain dns.example
+  silent
+domain connect.example
+  mx 10 mx.connect.example
+host mx.connect.example 127.0.0.2 unanswered
+domain greeting.example
+  mx 10 mx.greeting.example
+host mx.greeting.example 127.0.0.3
+  on greeting silent
+domain hello.example
+  mx 10 mx.hello.example
+host mx.hello.example 127.0.0.4
+  on ehlo silent
+domain tls.example
+  mx 10 mx.tls.example
+host mx.tls.example 127.0.0.5
+  tls stall
+domain mail.example
+  mx 10 mx.mail.example
+host mx.mail.example 127.0.0.6
+  on mail silent
+domain rcpt.example
+  mx 10 mx.rcpt.example
+host mx.rcpt.example 127.0.0.7
+  on rcpt silent
+domain data.example
+  mx 10 mx.data.example
+host mx.data.example 127.0.0.8
+  on data silent
+domain final.example
+  mx 10 mx.final.example
+host mx.final.example 127.0.0.9
+  on content silent
+domain quit.example
+  mx 10 mx.quit.example
+host mx.quit.example 127.0.0.10
+  on quit silent
+domain policy.example
+  mx 10 mx.policy.example
+  mta-sts enforce stall
+host mx.policy.example 127.0.0.11
+"""
+
+
+@pytest.mark.parametrize("kind", ["texts", "message"])
+def test_a_progress_is_told_in_every_silence_and_ends_it(world: WorldMaker, kind: str) -> None:
+    mail_world = world(SILENCES)
+    sandbox = mail_world.sandbox
+    agent = mail_world.agent(https_port=sandbox.https_port, tls_roots=sandbox.certificate_authority)
+    replies = {
+        stage: mapagent.RE_CANCELLED
+        for stage in ("dns", "connect", "greeting", "hello", "tls", "mail", "rcpt", "data", "policy")
+    }
+    replies |= {"final": mapagent.RE_UNCERTAIN, "quit": mapagent.RE_SUCCESS}
+    for stage, reply in replies.items():
+        silence, to = Silence(), f"bob@{stage}.example"
+        with pytest.raises(GaveUp) as gave_up:
+            if kind == "texts":
+                agent.send("a@example.com", to, "subject", "content", progress=silence)
+            else:
+                message = mapagent.Message(from_="a@example.com", to=to, subject="subject", text="content")
+                agent.send_message(message, progress=silence)
+        report = gave_up.value.report  # type: ignore[attr-defined]
+        assert (report.reply, silence.seen[-4:]) == (reply, [silence.seen[-1]] * 4), stage
+
+
+def test_a_silent_proxy_is_given_up(silent_host: SilentHost) -> None:
+    agent = mapagent.Agent(**silent_host.settings, proxy=f"socks5h://127.0.0.1:{silent_host.port}")
+    with pytest.raises(GaveUp) as gave_up:
+        agent.send(*FIELDS, progress=Silence())
+    assert gave_up.value.report.reply is mapagent.RE_CANCELLED  # type: ignore[attr-defined]
+
+
+def test_the_functions_of_the_module_tell_it_too(
+    silent_host: SilentHost, default_agent: Callable[..., None]
+) -> None:
+    default_agent(**silent_host.settings)
+    for send in (mapagent.send, mapagent.send_report):
+        with pytest.raises(GaveUp) as gave_up:
+            send(*FIELDS, progress=Silence())
+        assert gave_up.value.report.reply is mapagent.RE_CANCELLED  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="progress is to be called"):
+        mapagent.send(*FIELDS, progress=1)  # type: ignore[arg-type]
+    assert mapagent.PROGRESS_INTERVAL == 0.1

@@ -60,6 +60,10 @@ static void messages(const mapagent::agent &agent)
     auto tell = [&sent](mapagent::progress progress) { return sent = progress.sent(), true; };
     mapagent::report report = agent.send(message, tell);
     CHECK(report.reply() == RE_SUCCESS && report.recipients() == 2 && sent == message.size());
+    CHECK(agent.send("alice@sender.example", "bob@taken.example", "told", "content", tell).reply() == RE_SUCCESS);
+    CHECK(sent > 0);
+    auto stop = [](mapagent::progress) { return false; };
+    CHECK(mapagent::send("alice@sender.example", "bob@slow.example", "stopped", "content", stop).reply() == RE_CANCELLED);
     CHECK(agent.send(mapagent::message::raw(octets)).reply() == RE_SUCCESS);
     CHECK(mapagent::send(message).reply() == RE_SUCCESS);
 

@@ -26,8 +26,8 @@ struct Shared {
     meter: Arc<Meter>,
 }
 
-/// How often whoever waits looks at the progress.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often [`Job::wait_with`] calls its function, and the callbacks of C and Python are called, while a send is under way.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 enum State {
@@ -129,8 +129,9 @@ impl Job {
         self.shared.cancel.clone()
     }
 
-    /// Waits for the report, and meanwhile looks at the progress ten times a second. `observe` is called with what it is
-    /// at first and with every change that is seen, in this thread; the last call comes before the report.
+    /// Waits for the report, and calls `observe` with the progress, in this thread: at once, then every
+    /// [`PROGRESS_INTERVAL`] whether it has changed or not, and once more at the end if it has changed since. So the
+    /// function can cancel at any time, by [`Self::cancel_signal`], while a host is silent too.
     ///
     /// # Example
     /// ```no_run
@@ -143,18 +144,19 @@ impl Job {
     /// ```
     pub fn wait_with(self, mut observe: impl FnMut(&Progress)) -> Report {
         let mut job = self;
-        let mut last = None;
         loop {
-            let shared = Arc::clone(&job.shared);
-            let mut look = |progress: Progress| {
-                if last.replace(progress) != Some(progress) {
-                    observe(&progress);
-                }
+            let at_end = Self {
+                shared: Arc::clone(&job.shared),
+                process: job.process,
             };
-            look(job.progress());
-            match job.wait_timeout(LOOK) {
+            let told = job.progress();
+            observe(&told);
+            match job.wait_timeout(PROGRESS_INTERVAL) {
                 Ok(report) => {
-                    look(shared.meter.progress());
+                    let progress = at_end.progress();
+                    if progress != told {
+                        observe(&progress);
+                    }
                     return report;
                 }
                 Err(under_way) => job = under_way,

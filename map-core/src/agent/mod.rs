@@ -27,7 +27,7 @@ mod tests;
 
 pub use config::{Config, ConfigError, Timeout};
 pub use default::{close_default, configure_default, default_agent, send};
-pub use job::Job;
+pub use job::{Job, PROGRESS_INTERVAL};
 
 use crate::delivery::{Asked, Cause, Report, rejected};
 use crate::message::{Message, Options};
@@ -145,7 +145,7 @@ impl Agent {
     }
 
     /// Starts the delivery of a message to all of its recipients, each once. Does not wait for anything; a large content
-    /// whose length is not known may be read through here, on the caller's thread. What fails is in the job's report.
+    /// in memory may be looked through here, on the caller's thread. What fails is in the job's report.
     pub fn submit_message(&self, message: Message) -> Job {
         let started = Instant::now();
         // Its size is counted here and remembered: the worker has other deliveries to look after.

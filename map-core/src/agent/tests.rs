@@ -351,7 +351,37 @@ fn whoever_waits_sees_the_progress_and_may_cancel() {
     });
     assert_eq!(report.reply(), &MapReply::Cancelled);
     assert!(!seen.is_empty(), "it is called at least once");
-    assert!(seen.windows(2).all(|two| two[0] != two[1]), "{seen:?}");
+}
+
+#[test]
+fn whoever_waits_is_called_while_nothing_changes() {
+    let job = submit(&agent(Dns::Silent));
+    let cancel = job.cancel_signal();
+    let mut seen = Vec::new();
+    let report = job.wait_with(|progress| {
+        seen.push(*progress);
+        if seen.ends_with(&[*progress; 4]) {
+            cancel.cancel();
+        }
+    });
+    assert_eq!(report.reply(), &MapReply::Cancelled);
+    assert!(seen.len() >= 4, "{seen:?}");
+}
+
+#[test]
+fn whoever_waits_for_what_is_over_is_told_once() {
+    let job = agent(Dns::Silent).submit(Fields {
+        from: b"a@example.com",
+        to: b"b@example.org",
+        subject: b"s",
+        content: b"",
+    });
+    let mut calls = 0;
+    let report = job.wait_with(|_| calls += 1);
+    assert_eq!(
+        (report.reply().to_string().as_str(), calls),
+        ("RE_NO_EMPTY: <Content,>.", 1)
+    );
 }
 
 #[test]

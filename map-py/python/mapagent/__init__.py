@@ -19,6 +19,8 @@ A mail with more to it is a `Message`, which `send_message` and `Agent.send_mess
 `send` answers with one reply of the Mail Agent Protocol; `send_report` and `Agent.send` with everything behind it.
 """
 
+from collections.abc import Callable as _Callable
+
 from ._errors import (
     AuthenticationRefusedError,
     CancelledError,
@@ -42,6 +44,7 @@ from ._errors import (
     UnreachableError,
 )
 from ._native import (
+    PROGRESS_INTERVAL,
     Agent,
     Attempt,
     DkimSigner,
@@ -78,6 +81,7 @@ RE_PARTIAL = Reply.RE_PARTIAL
 RE_LOCAL = Reply.RE_LOCAL
 
 __all__ = [
+    "PROGRESS_INTERVAL",
     "RE_BADREPLY",
     "RE_CANCELLED",
     "RE_DNS_FAIL",
@@ -134,11 +138,21 @@ __all__ = [
 ]
 
 
-def send(from_: str, to: str, subject: str, content: str) -> Reply:
+def send(
+    from_: str,
+    to: str,
+    subject: str,
+    content: str,
+    *,
+    progress: _Callable[[Progress], object] | None = None,
+) -> Reply:
     """Send one mail and wait for its reply. It does not raise for what becomes of a mail.
 
     RE_SUCCESS is 0, and so is false: compare, `send(…) is mapagent.RE_SUCCESS`.
 
+    progress is called with a Progress, at once and then every PROGRESS_INTERVAL seconds, whether that has changed or not.
+    What it raises cancels the send at once, and has the report as its attribute.
+
     Ctrl-C cancels the send and raises SendInterrupted, a KeyboardInterrupt that carries the report.
     """
-    return send_report(from_, to, subject, content).reply
+    return send_report(from_, to, subject, content, progress=progress).reply

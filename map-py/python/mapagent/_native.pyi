@@ -12,6 +12,7 @@ from typing_extensions import Self, TypeAlias, disjoint_base
 from ._reply import Reply
 
 __all__ = [
+    "PROGRESS_INTERVAL",
     "Agent",
     "Attempt",
     "DkimSigner",
@@ -40,6 +41,7 @@ __all__ = [
     "seven_bit",
 ]
 
+PROGRESS_INTERVAL: Final[float]
 __version__: Final[str]
 
 _Stage = Literal["check", "route", "connect", "greeting", "hello", "tls", "auth", "mail", "rcpt", "data", "content"]
@@ -76,7 +78,14 @@ def seven_bit(octets: bytes, kind: Literal["data", "lines", "text"]) -> tuple[_T
 def send_message(
     message: Message | _email_message.Message, *, progress: Callable[[Progress], object] | None = None
 ) -> Report: ...
-def send_report(from_: str, to: str, subject: str, content: str) -> Report: ...
+def send_report(
+    from_: str,
+    to: str,
+    subject: str,
+    content: str,
+    *,
+    progress: Callable[[Progress], object] | None = None,
+) -> Report: ...
 def configure(
     *,
     dns_servers: Sequence[str] | None = None,
@@ -132,7 +141,15 @@ class Agent:
         port25_check: bool = True,
         port25_witnesses: Mapping[str, Sequence[str]] | None = None,
     ) -> Self: ...
-    def send(self, from_: str, to: str, subject: str, content: str) -> Report: ...
+    def send(
+        self,
+        from_: str,
+        to: str,
+        subject: str,
+        content: str,
+        *,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Report: ...
     def send_message(
         self, message: Message | _email_message.Message, *, progress: Callable[[Progress], object] | None = None
     ) -> Report: ...

@@ -3,6 +3,7 @@
 use super::source::Attendance;
 use crate::report::Report;
 use map_core::Job;
+use map_core::agent::PROGRESS_INTERVAL;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -11,10 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
-
-/// How long a signal may wait until its Python handler runs, and how often the progress is looked at.
-const SLICE: Duration = Duration::from_millis(100);
+use std::time::Instant;
 
 /// How far a send is.
 #[pyclass(frozen, eq, module = "mapagent")]
@@ -52,7 +50,7 @@ impl Progress {
 }
 
 /// Starts a delivery and waits for the report of a mail from `sender` with the GIL released. Meanwhile signal handlers run, and what the message
-/// has callables for is read; `progress` is told of every change.
+/// has callables for is read; `progress` is told how far it is, at once and then at every interval.
 ///
 /// # Errors
 /// What a signal handler or a callable raised, with the report: the delivery was cancelled, and only the report can say
@@ -74,6 +72,7 @@ pub(crate) fn wait(
     let attendance = Attendance::new();
     let mut job = pin!(py.detach(|| start(&attendance)));
     let mut last = None;
+    let mut due = Instant::now();
     let mut raised = None;
     loop {
         let polled = job.as_mut().poll(&mut context);
@@ -84,9 +83,13 @@ pub(crate) fn wait(
         };
         let told = progress.map_or(Ok(()), |progress| {
             let now = job.progress();
-            if raised.is_some() || last.replace(now) == Some(now) {
+            // What is told at the end is how far it came.
+            let is_due = Instant::now() >= due || polled.is_ready() && last != Some(now);
+            if raised.is_some() || !is_due {
                 return Ok(());
             }
+            last = Some(now);
+            due = Instant::now() + PROGRESS_INTERVAL;
             progress.call1((Progress(now),)).map(drop)
         });
         // A signal of the last slice would be raised right behind this call, and the report be lost with it.
@@ -102,7 +105,12 @@ pub(crate) fn wait(
                 Some(raised) => Err(with_report(py, raised, report)),
             };
         }
-        py.detach(|| thread::park_timeout(SLICE));
+        // So long may a signal wait until its Python handler runs.
+        let slice = match progress {
+            Some(_) if raised.is_none() => due.saturating_duration_since(Instant::now()),
+            _ => PROGRESS_INTERVAL,
+        };
+        py.detach(|| thread::park_timeout(slice.min(PROGRESS_INTERVAL)));
     }
 }
 

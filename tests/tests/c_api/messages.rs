@@ -158,6 +158,14 @@ fn a_message_goes_to_all_of_its_recipients() -> TestResult {
     Ok(())
 }
 
+#[test]
+fn a_send_is_cancelled_in_every_silence() -> TestResult {
+    let program = library()?.c(&["c/cancel.c"]).shared()?;
+    let world = RunningWorld::start(include_str!("silence.world"))?;
+    assert_silent_success(&program.run(world.arguments())?);
+    Ok(())
+}
+
 /// What a user copies first is compiled as it stands, and sends what it was given.
 #[test]
 fn the_example_of_a_message_sends_it() -> TestResult {

@@ -163,7 +163,7 @@ fn handles_of_cpp_move_and_free_themselves() -> TestResult {
         assert_silent_success(&program.run(world.arguments())?);
         assert_eq!(
             world.subjects(),
-            ["default", "from C++", "message", "message", "message"]
+            ["default", "from C++", "message", "message", "message", "told"]
         );
     }
     Ok(())
