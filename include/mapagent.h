@@ -1323,7 +1323,8 @@ map_reply map_config_set_platform_roots(map_config *config,
  *
  * What it accepts is RE_SUCCESS, and map_report_is_relayed() tells that it is not with the recipient's server yet. No MX
  * record is looked up; port 25 and the rules about mail hosts (loopback, private ranges) do not count, and neither do DANE
- * and MTA-STS.
+ * and MTA-STS. A name is looked up as the operating system does for any program (hosts file, search domains), or by the
+ * servers of map_config_set_dns_servers().
  *
  * @param config   required.
  * @param host     its domain name or IP address; an empty string goes back to the recipients' own mail hosts.

@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 /// A mail server that all mail is handed to instead of the recipients' own mail hosts (a smarthost).
 ///
-/// host: its domain name or IP address.
+/// host: its domain name or IP address. A name is looked up as the operating system does for any program (hosts file,
+///     search domains), or by the dns_servers of the Agent.
 /// port: usual are 587 with "starttls" and 465 with "implicit".
 /// security: "starttls": STARTTLS, the certificate verified, or nothing is sent; "implicit": TLS from the first octet,
 ///     verified as well; "opportunistic": STARTTLS where it works, not verified, else in the clear; "clear": for a relay

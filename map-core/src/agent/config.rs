@@ -6,7 +6,7 @@ use crate::dkim::DkimSigner;
 use crate::net::HTTPS_PORT;
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
-use crate::route::{Policy, Resolver, TrustAnchorError, TrustAnchors};
+use crate::route::{HostNames, Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::{Chunking, Deadlines};
 use crate::text::{named, quoted};
 use rustls::pki_types::CertificateDer;
@@ -151,7 +151,8 @@ impl Config {
         }
     }
 
-    /// Asks these DNS servers instead of the system's; an empty list goes back to the system's.
+    /// Asks these DNS servers instead of the system's; an empty list goes back to the system's. The names of a relay and a
+    /// proxy, which the operating system looks up as for any program, are then asked of them, too.
     pub fn set_dns_servers(&mut self, servers: Vec<SocketAddr>) {
         self.dns_servers = servers;
     }
@@ -190,7 +191,7 @@ impl Config {
     }
 
     /// Connects to mail hosts, and to the policy hosts of MTA-STS, through this SOCKS5 proxy; `None` for no proxy. It is not
-    /// used for the DNS.
+    /// used for the DNS. Its own name is looked up as that of a [relay](crate::Relay::new).
     ///
     /// [`Proxy`] says who looks up the addresses of mail hosts. If the proxy does, a domain without an MX record is taken
     /// for its own mail host without a look at its addresses, and only the rules of the proxy keep mail away from
@@ -260,17 +261,13 @@ impl Config {
     }
 
     /// The way to mail hosts that these settings make.
-    pub(super) fn connector(&self, resolver: &Arc<dyn Resolver>) -> Arc<dyn Connector> {
+    pub(super) fn connector(&self, host_names: &HostNames) -> Arc<dyn Connector> {
         let connector = match &self.connector {
             Some(connector) => Arc::clone(connector),
             None => Arc::new(self.tcp),
         };
         match &self.proxy {
-            Some(proxy) => Arc::new(SocksConnector::new(
-                proxy.clone(),
-                connector,
-                Arc::clone(resolver),
-            )),
+            Some(proxy) => Arc::new(SocksConnector::new(proxy.clone(), connector, host_names.clone())),
             None => connector,
         }
     }

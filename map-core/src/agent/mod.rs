@@ -36,6 +36,7 @@ use job::Task;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+pub(crate) use worker::THREAD_NAME;
 use worker::Workshop;
 
 /// Delivers mail. Cheap to clone, safe to use from any thread.

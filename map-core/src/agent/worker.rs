@@ -7,7 +7,7 @@ use crate::delivery::{BrokenTls, Environment, StsSource, deliver, rejected};
 use crate::dkim::DkimSigner;
 use crate::net::{HttpsFetcher, Limits, Port25};
 use crate::route::mta_sts::MtaSts;
-use crate::route::{HickoryResolver, Resolver};
+use crate::route::{HickoryResolver, HostNames, Resolver};
 use crate::signals::without_signals;
 use std::cell::Cell;
 use std::io;
@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-const THREAD_NAME: &str = "mapagent";
+/// Of every thread of the library.
+pub(crate) const THREAD_NAME: &str = "mapagent";
 
 thread_local! {
     /// This thread is a worker: it cannot wait for itself.
@@ -155,7 +156,12 @@ fn environment(config: &Config) -> Environment {
         (None, []) => hickory(HickoryResolver::system(), config),
         (None, servers) => hickory(HickoryResolver::with_servers(servers), config),
     };
-    let connector = config.connector(&resolver);
+    // A relay and a proxy are what every program takes their names for, unless somebody is named who knows them.
+    let host_names = match (&config.resolver, &config.dns_servers[..]) {
+        (None, []) => HostNames::system(),
+        _ => HostNames::from(Arc::clone(&resolver)),
+    };
+    let connector = config.connector(&host_names);
     let tls = config.tls_settings();
     Environment {
         mta_sts: config.mta_sts.then(|| StsSource {
@@ -170,6 +176,7 @@ fn environment(config: &Config) -> Environment {
         }),
         connector,
         resolver,
+        host_names,
         tls,
         require_tls: config.require_tls,
         dane: config.dane,

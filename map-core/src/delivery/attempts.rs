@@ -216,9 +216,8 @@ impl<'a> Delivery<'a> {
             (Some(addresses), ..) => addresses.into_iter().map(Destination::Address).collect(),
             (None, Target::Name(name), Some(_)) => [Destination::Name(name.clone())].into(),
             (None, Target::Name(name), None) => {
-                let resolver = self.environment.resolver.as_ref();
-                let found = self.limits.bound(route::addresses_of_relay(resolver, name)).await;
-                match found.map(|found| found.found) {
+                let asking = self.environment.host_names.addresses(name, relay.is_absolute());
+                match self.limits.bound(asking).await {
                     Err(why) => return self.note_for_all(&Cause::GivenUp(Stage::Route, why), None),
                     Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
                     Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),

@@ -49,7 +49,7 @@ pub(crate) use verdict::Cause;
 
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Port25};
-use crate::route::{Policy, Resolver};
+use crate::route::{HostNames, Policy, Resolver};
 use crate::smtp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +58,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
     pub(crate) resolver: Arc<dyn Resolver>,
+    /// Who knows the address of the relay.
+    pub(crate) host_names: HostNames,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) policy: Policy,
     pub(crate) smtp_port: u16,

@@ -28,6 +28,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Debug)]
 pub struct Relay {
     host: Target,
+    /// It was written with a final dot.
+    is_absolute: bool,
     port: u16,
     security: RelaySecurity,
     login: Option<Login>,
@@ -78,6 +80,10 @@ impl Relay {
     /// A relay at this host (a domain name, or an IP address with or without brackets; `localhost` is this machine, or
     /// that of the proxy if there is one) and port, which mail is handed to without a log-in.
     ///
+    /// A name is looked up as the operating system does for any program: hosts file, search domains, whatever it is set up
+    /// to ask. Where the configuration names DNS servers, those are asked instead; a proxy that is given names looks it up
+    /// itself.
+    ///
     /// Port and protection are independent of each other; usual are 465 with [`RelaySecurity::Implicit`] and 587 with
     /// [`RelaySecurity::StartTls`].
     ///
@@ -90,6 +96,7 @@ impl Relay {
         }
         Ok(Self {
             host: target,
+            is_absolute: host.trim().ends_with('.'),
             port,
             security,
             login: None,
@@ -137,6 +144,11 @@ impl Relay {
 
     pub(super) fn host(&self) -> &Target {
         &self.host
+    }
+
+    /// Its name is not to be completed by the system's search domains.
+    pub(super) fn is_absolute(&self) -> bool {
+        self.is_absolute
     }
 
     /// The addresses of a relay that needs no look-up: given as an address, or this machine by its name.

@@ -496,8 +496,10 @@ impl World {
     async fn deliver(self, message: &Message, asked_for: Asked) -> Sent {
         let network = Arc::new(self.network);
         let asked = Arc::clone(&self.zone.asked);
+        let resolver: Arc<dyn Resolver> = Arc::new(self.zone);
         let environment = Environment {
-            resolver: Arc::new(self.zone),
+            host_names: Arc::clone(&resolver).into(),
+            resolver,
             connector: Arc::new(Arc::clone(&network)),
             policy: self.policy,
             smtp_port: self.smtp_port,

@@ -12,7 +12,7 @@
 //! [RFC 1929]: https://www.rfc-editor.org/rfc/rfc1929
 
 use super::{ConnectByName, ConnectError, Connecting, Connector, Transport};
-use crate::route::{HostName, Record, RecordType, Resolver, Target};
+use crate::route::{HostName, HostNames, Target};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -248,18 +248,17 @@ pub struct SocksConnector {
     proxy: Proxy,
     /// The way to the proxy.
     connector: Arc<dyn Connector>,
-    /// Finds the proxy's own address.
-    resolver: Arc<dyn Resolver>,
+    /// Who knows the proxy's own address.
+    names: HostNames,
 }
 
 impl SocksConnector {
-    /// Reaches `proxy` by `connector`; a name of the proxy is looked up by `resolver` (the DNS, no hosts file), but for
-    /// `localhost`, which is this machine.
-    pub fn new(proxy: Proxy, connector: Arc<dyn Connector>, resolver: Arc<dyn Resolver>) -> Self {
+    /// Reaches `proxy` by `connector`; `names` knows the address of the proxy, but for `localhost`, which is this machine.
+    pub fn new(proxy: Proxy, connector: Arc<dyn Connector>, names: HostNames) -> Self {
         Self {
             proxy,
             connector,
-            resolver,
+            names,
         }
     }
 }
@@ -342,21 +341,12 @@ impl SocksConnector {
     async fn addresses(&self) -> Vec<IpAddr> {
         let name = match &self.proxy.host {
             Target::Address(address) => return vec![*address],
-            Target::Name(name) => name.as_ascii(),
+            Target::Name(name) => name,
         };
-        if is_localhost(name) {
+        if is_localhost(name.as_ascii()) {
             return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         }
-        let (v4, v6) = tokio::join!(
-            self.resolver.query(name, RecordType::A),
-            self.resolver.query(name, RecordType::Aaaa),
-        );
-        let records = [v4, v6].into_iter().flatten().flat_map(|answer| answer.records);
-        let address = |record| match record {
-            Record::Address(address) => Some(address),
-            _ => None,
-        };
-        records.filter_map(address).collect()
+        self.names.addresses(name, false).await.unwrap_or_default()
     }
 
     async fn log_in(&self, transport: &mut Box<dyn Transport>) -> Result<(), ProxyError> {

@@ -1,10 +1,16 @@
 //! The exchange with a proxy, over octets in memory.
 
 use super::*;
+use crate::route::Resolver;
 use crate::route::fake::FakeResolver;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use tokio::io::duplex;
+
+fn names(resolver: FakeResolver) -> HostNames {
+    let resolver: Arc<dyn Resolver> = Arc::new(resolver);
+    resolver.into()
+}
 
 /// A proxy: what it says, each after it has heard as many octets as stand before it.
 type Script = Vec<(Vec<u8>, Vec<u8>)>;
@@ -53,7 +59,7 @@ impl Connector for ToProxy {
 async fn through(proxy: &str, script: Script, destination: &str) -> Result<Box<dyn Transport>, ConnectError> {
     let to_proxy = ToProxy::new([Ok(script)]);
     let proxy: Proxy = proxy.parse().expect("a proxy");
-    let connector = SocksConnector::new(proxy, to_proxy, Arc::new(FakeResolver::new()));
+    let connector = SocksConnector::new(proxy, to_proxy, names(FakeResolver::new()));
     if let Ok(address) = destination.parse::<SocketAddr>() {
         return Connector::connect(&connector, address).await;
     }
@@ -255,7 +261,7 @@ async fn a_proxy_is_looked_for_at_all_its_addresses() {
     };
     let ask = async |proxy: &str, to_proxy: &Arc<ToProxy>| {
         let to_proxy = Arc::clone(to_proxy) as Arc<dyn Connector>;
-        let connector = SocksConnector::new(proxy.parse().expect("a proxy"), to_proxy, Arc::new(resolver()));
+        let connector = SocksConnector::new(proxy.parse().expect("a proxy"), to_proxy, names(resolver()));
         let address = "192.0.2.1:25".parse().expect("an address");
         Connector::connect(&connector, address).await
     };

@@ -109,7 +109,7 @@ pub async fn addresses(resolver: &dyn Resolver, host: &MxHost, policy: &Policy) 
 }
 
 /// As [`addresses`], of a host that somebody chose: any address of it may be connected to.
-pub(crate) async fn addresses_of_relay(resolver: &dyn Resolver, name: &HostName) -> HostAddresses {
+pub(super) async fn chosen_addresses(resolver: &dyn Resolver, name: &HostName) -> HostAddresses {
     let (v4, v6) = tokio::join!(
         resolver.query(name.as_ascii(), RecordType::A),
         resolver.query(name.as_ascii(), RecordType::Aaaa),

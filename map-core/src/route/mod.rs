@@ -15,6 +15,7 @@ mod dnssec;
 mod find;
 mod hickory;
 mod host_name;
+mod host_names;
 pub mod mta_sts;
 mod servers;
 mod system;
@@ -29,10 +30,10 @@ pub(crate) mod dns_server;
 pub(crate) mod fake;
 
 pub use dane::{Dane, dane};
-pub(crate) use find::addresses_of_relay;
 pub use find::{MAX_ADDRESSES, MAX_HOSTS, addresses, find, find_validated, find_with};
 pub use hickory::HickoryResolver;
 pub use host_name::HostName;
+pub use host_names::HostNames;
 pub use tlsa::Tlsa;
 pub use trust::{NotValidating, TrustAnchorError, TrustAnchors, Validation};
 
@@ -126,6 +127,9 @@ pub enum LookupError {
     /// The name does not exist.
     #[error("the name does not exist")]
     NxDomain,
+    /// The operating system, which was asked for the name of a relay or a proxy, could not look it up; the reason.
+    #[error("the system could not look it up: {0}")]
+    System(String),
 }
 
 /// The future of a look-up.
@@ -164,7 +168,12 @@ impl LookupError {
     /// Worth asking again later: the DNS could not be asked, or did not answer the question.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::AliasLoop | Self::Bogus | Self::Configuration(_) | Self::Failed(_) | Self::NoAnswer => true,
+            Self::AliasLoop
+            | Self::Bogus
+            | Self::Configuration(_)
+            | Self::Failed(_)
+            | Self::NoAnswer
+            | Self::System(_) => true,
             Self::NoData | Self::NxDomain => false,
         }
     }

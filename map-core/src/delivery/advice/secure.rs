@@ -39,7 +39,7 @@ pub(super) fn relay_not_found(case: &Case<'_>, error: &RouteError) -> String {
         )
     } else {
         format!(
-            "Nothing was sent: the relay {} has no address in the DNS. Correct its name in the settings.",
+            "Nothing was sent: the relay {} has no address. Correct its name in the settings.",
             host(case)
         )
     }
