@@ -32,26 +32,40 @@ enum Derived {
 /// [RFC 5892 section 3](https://www.rfc-editor.org/rfc/rfc5892#section-3).
 fn derived(character: char) -> Derived {
     match character {
-        // LDH
-        '-' | '0'..='9' | 'a'..='z' => Derived::Valid,
-        // Exceptions, section 2.6.
-        '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => Derived::Valid,
-        '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{30fb}' => Derived::Contextual,
-        '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => Derived::Contextual,
-        '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
+        // Exceptions with a rule, section 2.6.
+        '\u{b7}'
+        | '\u{375}'
+        | '\u{5f3}'
+        | '\u{5f4}'
+        | '\u{30fb}'
+        | '\u{660}'..='\u{669}'
+        | '\u{6f0}'..='\u{6f9}' => Derived::Contextual,
+        _ if is_valid_exception(character) => Derived::Valid,
+        _ if is_disallowed_exception(character) || is_ignorable(character) || is_old_jamo(character) => {
             Derived::Disallowed
         }
-        // Join_Control, which UTS 46 has judged by the rules of appendices A.1 and A.2.
-        '\u{200c}' | '\u{200d}' => Derived::Valid,
-        // IgnorableBlocks, section 2.4.
-        '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => {
-            Derived::Disallowed
-        }
-        _ if is_ignorable(character) || is_old_jamo(character) => Derived::Disallowed,
         _ if is_letter_or_digit(character) => Derived::Valid,
         // Unassigned ones are among these.
         _ => Derived::Disallowed,
     }
+}
+
+/// LDH; `Exceptions` of section 2.6; and `Join_Control`, which UTS 46 has judged by the rules of appendices A.1 and A.2.
+fn is_valid_exception(character: char) -> bool {
+    matches!(
+        character,
+        '-' | '0'..='9' | 'a'..='z' | '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' | '\u{200c}'
+            | '\u{200d}'
+    )
+}
+
+/// `Exceptions` of section 2.6, and `IgnorableBlocks` of section 2.4.
+fn is_disallowed_exception(character: char) -> bool {
+    matches!(
+        character,
+        '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}'
+            | '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}'
+    )
 }
 
 /// `IgnorableProperties`, section 2.3.

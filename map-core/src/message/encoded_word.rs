@@ -330,12 +330,11 @@ pub(super) mod tests {
             octets.extend(STANDARD.decode(&text[..end]).unwrap());
         };
         for word in words {
-            match word.strip_prefix(PREFIX_B) {
-                Some(text) => run.push_str(text.strip_suffix(SUFFIX).unwrap()),
-                None => {
-                    end_run(&mut run, &mut octets);
-                    octets.extend(decoded_word(word).into_bytes());
-                }
+            if let Some(text) = word.strip_prefix(PREFIX_B) {
+                run.push_str(text.strip_suffix(SUFFIX).unwrap());
+            } else {
+                end_run(&mut run, &mut octets);
+                octets.extend(decoded_word(word).into_bytes());
             }
         }
         end_run(&mut run, &mut octets);

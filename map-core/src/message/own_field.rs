@@ -141,7 +141,8 @@ fn divided(value: &str, keep_enclosed: bool, single: bool) -> Vec<&str> {
             b'>' if !quoted => bracketed = false,
             b' ' if !(keep_enclosed && (quoted || bracketed)) => {
                 let behind_blank = index.checked_sub(1).is_none_or(&blank);
-                if !behind_blank && !(single && blank(index + 1)) {
+                let one_of_several = behind_blank || single && blank(index + 1);
+                if !one_of_several {
                     words.extend(value.get(start..index));
                     start = index + 1;
                 }

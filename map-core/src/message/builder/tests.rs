@@ -343,10 +343,10 @@ fn identifiers_of_others_travel_as_they_are() {
 fn texts_as_data_have_their_character_set() {
     let types = |part: Part| {
         let text = shown(plain().attach(part));
-        let all = text
+        let mut all = text
             .lines()
             .filter_map(|line| line.strip_prefix("Content-Type: "));
-        all.last().unwrap().to_owned()
+        all.next_back().unwrap().to_owned()
     };
     let data = |media_type: &str, octets: &'static [u8]| {
         Part::octets(octets).media_type(media_type.parse().unwrap())
