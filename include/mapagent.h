@@ -204,6 +204,10 @@ enum map_answer
      * It cannot be told.
      */
     MAP_UNKNOWN = 2,
+    /**
+     * For some recipients and not for the others; only map_report_delivered() of a summary says so.
+     */
+    MAP_SOME = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -326,9 +330,13 @@ enum map_attempt_outcome
      */
     MAP_ATTEMPT_FAILED = 1,
     /**
-     * Nobody knows.
+     * Nobody knows, of one recipient at least.
      */
     MAP_ATTEMPT_UNCERTAIN = 2,
+    /**
+     * It took the mail for some of the recipients it was asked for, and not for the others.
+     */
+    MAP_ATTEMPT_PARTIAL = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -2277,7 +2285,8 @@ MAP_API size_t map_report_recipient_count(const map_report *report);
  * The recipient's address as it was given, without outer blanks.
  *
  * @param report    the report.
- * @param recipient 0 to map_report_recipient_count() - 1, or MAP_SUMMARY: all of them in one, the worst one's part.
+ * @param recipient 0 to map_report_recipient_count() - 1, or MAP_SUMMARY: the one that decided; empty for RE_PARTIAL, which
+ *                  is nobody's alone.
  * @return NULL if there is no such recipient. Borrowed until the report is freed.
  */
 MAP_API
@@ -2317,7 +2326,7 @@ MAP_API const char *map_report_advice(const map_report *report, size_t recipient
  * @param report    the report.
  * @param recipient an index, or MAP_SUMMARY.
  * @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), when a relay has it, or if there is no
- *         such recipient.
+ *         such recipient; of the summary also MAP_SOME, when some recipients have it and the others do not (RE_PARTIAL).
  */
 MAP_API
 map_answer map_report_delivered(const map_report *report,
@@ -2338,13 +2347,17 @@ bool map_report_is_relayed(const map_report *report,
 /**
  * Is it worth sending the same mail again later, unchanged?
  *
- * False for RE_UNCERTAIN and RE_PORT_BLOCKED, too, which want a decision first.
+ * False for RE_UNCERTAIN and RE_PORT_BLOCKED, too, which want a decision first. The summary is about the whole: false as
+ * soon as one recipient has or may have the mail, or cannot get it. Send it again to those for whom it is true, by
+ * map_message_for_recipients().
  *
  * @param report    the report.
  * @param recipient an index, or MAP_SUMMARY.
  * @return false if there is no such recipient.
  */
-MAP_API bool map_report_is_transient(const map_report *report, size_t recipient);
+MAP_API
+bool map_report_is_transient(const map_report *report,
+                             size_t recipient);
 
 /**
  * How long to wait before sending again, if there is a hint.

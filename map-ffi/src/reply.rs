@@ -78,6 +78,8 @@ pub enum map_answer {
     MAP_YES = 1,
     /// It cannot be told.
     MAP_UNKNOWN = 2,
+    /// For some recipients and not for the others; only map_report_delivered() of a summary says so.
+    MAP_SOME = 3,
 }
 
 /// This thread's last reply as MAP prints it, with what it carries: "RE_BADREPLY: <554>."

@@ -186,8 +186,10 @@ pub enum map_attempt_outcome {
     MAP_ATTEMPT_ACCEPTED = 0,
     /// It did not.
     MAP_ATTEMPT_FAILED = 1,
-    /// Nobody knows.
+    /// Nobody knows, of one recipient at least.
     MAP_ATTEMPT_UNCERTAIN = 2,
+    /// It took the mail for some of the recipients it was asked for, and not for the others.
+    MAP_ATTEMPT_PARTIAL = 3,
 }
 
 impl From<AttemptOutcome> for map_attempt_outcome {
@@ -195,6 +197,7 @@ impl From<AttemptOutcome> for map_attempt_outcome {
         match outcome {
             AttemptOutcome::Accepted => Self::MAP_ATTEMPT_ACCEPTED,
             AttemptOutcome::Failed => Self::MAP_ATTEMPT_FAILED,
+            AttemptOutcome::Partial => Self::MAP_ATTEMPT_PARTIAL,
             // An outcome that C has no number for is claimed neither a success nor a failure.
             AttemptOutcome::Uncertain | _ => Self::MAP_ATTEMPT_UNCERTAIN,
         }
@@ -224,7 +227,8 @@ pub unsafe extern "C" fn map_report_recipient_count(report: *const map_report) -
 /// The recipient's address as it was given, without outer blanks.
 ///
 /// @param report    the report.
-/// @param recipient 0 to map_report_recipient_count() - 1, or MAP_SUMMARY: all of them in one, the worst one's part.
+/// @param recipient 0 to map_report_recipient_count() - 1, or MAP_SUMMARY: the one that decided; empty for RE_PARTIAL, which
+///                  is nobody's alone.
 /// @return NULL if there is no such recipient. Borrowed until the report is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_report_recipient(report: *const map_report, recipient: usize) -> *const c_char {
@@ -278,7 +282,7 @@ pub unsafe extern "C" fn map_report_advice(report: *const map_report, recipient:
 /// @param report    the report.
 /// @param recipient an index, or MAP_SUMMARY.
 /// @return MAP_YES; MAP_NO; MAP_UNKNOWN when only the server knows (RE_UNCERTAIN), when a relay has it, or if there is no
-///         such recipient.
+///         such recipient; of the summary also MAP_SOME, when some recipients have it and the others do not (RE_PARTIAL).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_report_delivered(report: *const map_report, recipient: usize) -> map_answer {
     // SAFETY: NULL or a report that is not freed meanwhile.
@@ -286,6 +290,7 @@ pub unsafe extern "C" fn map_report_delivered(report: *const map_report, recipie
         of_recipient(report, recipient, map_answer::MAP_UNKNOWN, |part, _| {
             match part.delivered() {
                 Delivered::No => map_answer::MAP_NO,
+                Delivered::Some => map_answer::MAP_SOME,
                 Delivered::Unknown => map_answer::MAP_UNKNOWN,
                 Delivered::Yes => map_answer::MAP_YES,
             }
@@ -307,7 +312,9 @@ pub unsafe extern "C" fn map_report_is_relayed(report: *const map_report, recipi
 
 /// Is it worth sending the same mail again later, unchanged?
 ///
-/// False for RE_UNCERTAIN and RE_PORT_BLOCKED, too, which want a decision first.
+/// False for RE_UNCERTAIN and RE_PORT_BLOCKED, too, which want a decision first. The summary is about the whole: false as
+/// soon as one recipient has or may have the mail, or cannot get it. Send it again to those for whom it is true, by
+/// map_message_for_recipients().
 ///
 /// @param report    the report.
 /// @param recipient an index, or MAP_SUMMARY.

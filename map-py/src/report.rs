@@ -3,7 +3,6 @@
 use crate::port25::Port25Evidence;
 use crate::text::shown;
 use crate::tls::TlsSession;
-use map_core::delivery::AttemptOutcome;
 use map_core::{MapReply, TlsPolicy};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -28,7 +27,7 @@ impl Outcome {
         self.0.reply().to_string()
     }
 
-    /// Whether the mail is with the recipient's server: "yes", "no" or "unknown".
+    /// Whether the mail is with the recipient's server: "yes", "no" or "unknown"; of a report also "some".
     #[getter]
     fn delivered(&self) -> &'static str {
         self.0.delivered().as_str()
@@ -201,14 +200,10 @@ impl Attempt {
         self.0.stage().as_str()
     }
 
-    /// "accepted", "failed" or "uncertain".
+    /// "accepted", "failed", "partial" or "uncertain".
     #[getter]
     fn outcome(&self) -> &'static str {
-        match self.0.outcome() {
-            AttemptOutcome::Accepted => "accepted",
-            AttemptOutcome::Uncertain => "uncertain",
-            _ => "failed",
-        }
+        self.0.outcome().as_str()
     }
 
     /// How it ended, in words.

@@ -294,13 +294,20 @@ def test_each_recipient_has_an_answer(mail_world: World) -> None:
     report = mail_world.agent().send_message(
         message(to="bob@good.example, nobody@refusing.example", cc="carol@good.example")
     )
-    assert report.reply is mapagent.RE_SERVICE_DENIED
+    assert (report.reply, report.text) == (mapagent.RE_PARTIAL, "RE_PARTIAL: <2 of 3>.")
+    assert (report.delivered, report.transient, report.retry_after, report.code) == ("some", False, None, None)
+    assert report.to_dict()["delivered"] == "some"
+    assert "bob@good.example" in report.advice and "nobody@refusing.example" in report.advice
+    assert {attempt.host: attempt.outcome for attempt in report.attempts} == {
+        "mx.good.example": "accepted",
+        "mx.refusing.example": "failed",
+    }
     assert [(one.recipient, one.text, one.delivered) for one in report.recipients] == [
         ("bob@good.example", "RE_SUCCESS.", "yes"),
         ("nobody@refusing.example", "RE_SERVICE_DENIED.", "no"),
         ("carol@good.example", "RE_SUCCESS.", "yes"),
     ]
-    with pytest.raises(mapagent.RecipientRefusedError) as caught:
+    with pytest.raises(mapagent.PartlyDeliveredError) as caught:
         report.raise_for_reply()
     assert caught.value.recipients == {"nobody@refusing.example": (550, b"5.1.1 No such user")}
     (mail,) = mail_world.sandbox.mails
@@ -603,7 +610,7 @@ def test_the_example_sends(
     monkeypatch.setattr("sys.stdin", io.StringIO("Please <read>.\n"))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(EXAMPLE), run_name="__main__")
-    assert end.value.code == mapagent.RE_SERVICE_DENIED
+    assert end.value.code == mapagent.RE_PARTIAL
     printed = capsys.readouterr()
     assert printed.out.startswith("bob@good.example: RE_SUCCESS. ")
     assert "\nnobody@refusing.example: RE_SERVICE_DENIED. " in printed.out

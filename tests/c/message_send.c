@@ -35,7 +35,12 @@ static void each_recipient_has_a_part_of_the_report(const map_agent *agent)
     map_message *message = mail("Bob <bob@taken.example>, bob@refusing.example", "two");
     map_report *report;
 
-    CHECK(map_agent_send_message(agent, message, &report) == RE_SERVICE_DENIED);
+    CHECK(map_agent_send_message(agent, message, &report) == RE_PARTIAL);
+    CHECK_TEXT(map_last_reply(), "RE_PARTIAL: <1 of 2>.");
+    CHECK(map_report_delivered(report, MAP_SUMMARY) == MAP_SOME);
+    CHECK(!map_report_is_transient(report, MAP_SUMMARY) && map_report_retry_after_ms(report, MAP_SUMMARY) == 0);
+    CHECK_TEXT(map_report_recipient(report, MAP_SUMMARY), "");
+    CHECK(strstr(map_report_advice(report, MAP_SUMMARY), "bob@taken.example") != NULL);
     CHECK(map_report_recipient_count(report) == 2);
     CHECK_TEXT(map_report_recipient(report, 0), "bob@taken.example");
     CHECK(map_report_reply(report, 0) == RE_SUCCESS);

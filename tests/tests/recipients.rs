@@ -213,8 +213,39 @@ impl Bench {
                 violations.push(format!("{case:?}: {why}\n{}", report.transcript()));
             }
         }
+        if let Err(why) = check_summary(&report) {
+            violations.push(format!("{case:?}: {why}\n{}", report.transcript()));
+        }
         violations
     }
+}
+
+/// The summary is what all of them come to.
+fn check_summary(report: &Report) -> Result<(), String> {
+    let all = report.recipients();
+    let count = |delivered| all.iter().filter(|one| one.delivered() == delivered).count();
+    let (have, perhaps) = (count(Delivered::Yes), count(Delivered::Unknown));
+    let expected = match (have, perhaps) {
+        (_, 1..) => Delivered::Unknown,
+        (0, _) => Delivered::No,
+        (have, _) if have == all.len() => Delivered::Yes,
+        _ => Delivered::Some,
+    };
+    let summary = report.summary();
+    let is_partial = summary.reply().code() == MapReplyCode::Partial;
+    let transient =
+        expected == Delivered::No && all.iter().all(map_core::delivery::RecipientReport::transient);
+    if summary.delivered() != expected || is_partial != (expected == Delivered::Some) {
+        return Err(format!(
+            "the summary is {:?}: {}",
+            summary.delivered(),
+            summary.reply()
+        ));
+    }
+    if summary.transient() != transient || summary.retry_after().is_some() != transient {
+        return Err(format!("the summary is transient: {}", summary.transient()));
+    }
+    Ok(())
 }
 
 fn check(report: &Report, place: usize, expected: Verdict, mails: &[Mail]) -> Result<(), String> {
@@ -233,6 +264,7 @@ fn check(report: &Report, place: usize, expected: Verdict, mails: &[Mail]) -> Re
         (Delivered::Unknown, _) => Verdict::Unknown,
         (Delivered::No, true) => Verdict::Transient,
         (Delivered::No, false) => Verdict::Permanent,
+        (Delivered::Some, _) => return Err(format!("{name} is said to be several")),
     };
     if recipient.recipient() != name || given != expected {
         return Err(format!("{name} is {given:?} and should be {expected:?}"));

@@ -1,23 +1,28 @@
 //! The sentences for a person: what happened, and what to do next.
 //!
-//! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped.
+//! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped. What a
+//! sentence says about waiting is made of the verdict's `retry_after`, in one place.
 
 #[cfg(test)]
 mod guide_tests;
 mod secure;
+#[cfg(test)]
+mod waiting_tests;
 
 use super::attempts::MAX_SESSIONS;
 use super::protection::{Skip, TlsPolicy};
+use super::refusal::meaning;
 use super::report::{Delivered, Stage};
 use super::transcript::shown;
-use super::verdict::{Cause, ConnectFailure, Verdict};
+use super::verdict::{Cause, ConnectFailure, Verdict, verdict};
 use crate::message::{BodyType, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Unfit};
 use crate::text::one_line;
 use std::io;
+use std::time::Duration;
 
 /// More characters of a server's text than this are not quoted in a sentence.
 const QUOTED_CHARACTERS: usize = 200;
@@ -34,10 +39,89 @@ pub(super) struct Case<'a> {
     /// What demanded TLS of the host.
     pub(super) policy: Option<TlsPolicy>,
     pub(super) attempts: usize,
+    /// The message has other recipients as well.
+    pub(super) has_others: bool,
+}
+
+/// What a person is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Advice {
+    /// What happened and what to do about it. It says nothing about waiting.
+    pub(super) what: String,
+    /// What to do later, where another try may help.
+    pub(super) later: Option<String>,
 }
 
 /// What happened and what to do next.
-pub(super) fn sentence(case: &Case<'_>) -> String {
+pub(super) fn advice(case: &Case<'_>) -> Advice {
+    Advice {
+        what: what(case),
+        later: later(case),
+    }
+}
+
+/// All that is said about waiting.
+fn later(case: &Case<'_>) -> Option<String> {
+    let pause = spelled(case.verdict.retry_after.filter(|_| case.verdict.transient)?);
+    let wants_remedy = matches!(case.cause, Cause::Exchange(Outcome::Refused { stage, reply })
+        if meaning(*stage, reply).wants_remedy());
+    Some(if !verdict(case.cause, case.domain).transient {
+        format!("Not every mail host of the domain was asked: try again in {pause}.")
+    } else if wants_remedy {
+        format!("Once that is put right, try again, after {pause} at the earliest.")
+    } else {
+        let complaint = complaint(case).map(|whom| format!("; if it stays so, {whom}"));
+        format!("Try again in {pause}{}.", complaint.unwrap_or_default())
+    })
+}
+
+/// What to do where another try meets the same.
+fn complaint(case: &Case<'_>) -> Option<String> {
+    let domain = || Some(format!("tell the administrator of {}", one_line(case.domain)));
+    let host = || Some("tell its administrator".to_owned());
+    match case.cause {
+        Cause::Route(RouteError::Lookup(LookupError::NoAnswer | LookupError::Configuration(_))) => None,
+        Cause::Route(_) | Cause::Skipped(_) => domain(),
+        Cause::TlsDemanded(_) | Cause::Exchange(Outcome::NoBdat(_) | Outcome::Unexpected { .. }) => host(),
+        Cause::Exchange(Outcome::NoTls(_) | Outcome::Lost { .. }) if is_about_tls(case.cause) => {
+            match case.policy {
+                Some(TlsPolicy::MtaSts) => domain(),
+                Some(TlsPolicy::Dane) => host(),
+                Some(TlsPolicy::Required) => {
+                    Some("tell its administrator, or send without the requirement".to_owned())
+                }
+                Some(TlsPolicy::Relay) | None => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn spelled(pause: Duration) -> String {
+    let minutes = pause.as_secs().div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (1, 0) => "1 hour".to_owned(),
+        (hours, 0) if hours > 0 => format!("{hours} hours"),
+        _ if minutes == 1 => "1 minute".to_owned(),
+        _ => format!("{minutes} minutes"),
+    }
+}
+
+/// Nothing was sent, as far as this recipient is concerned.
+fn nothing_sent(case: &Case<'_>) -> &'static str {
+    if case.has_others {
+        "Nothing was sent to this recipient"
+    } else {
+        "Nothing was sent"
+    }
+}
+
+/// For whom nothing was delivered, as the end of a sentence.
+fn to_this_one(case: &Case<'_>) -> &'static str {
+    if case.has_others { " to this recipient" } else { "" }
+}
+
+fn what(case: &Case<'_>) -> String {
     match case.cause {
         Cause::Check(failure) => match failure.reply {
             MapReply::NoEmpty(_) => {
@@ -50,7 +134,7 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
         Cause::Exchange(outcome) => {
             secure::exchange(case, outcome).unwrap_or_else(|| exchange(case, outcome))
         }
-        Cause::GivenUp(stage, why) => given_up(*stage, *why),
+        Cause::GivenUp(stage, why) => given_up(case, *stage, *why),
         Cause::Internal { content_begun: false } => {
             "Nothing was sent, because of a fault inside the library. Please report it with the transcript.".to_owned()
         }
@@ -80,7 +164,8 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
             format!("Nothing was sent, since it could not be signed: {}.", one_line(why))
         }
         Cause::Unreadable(_, why) => format!(
-            "The content could not be read to its end, so nothing was delivered: {}.",
+            "The content could not be read to its end, so nothing was delivered{}: {}.",
+            to_this_one(case),
             one_line(why)
         ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
@@ -91,7 +176,7 @@ fn left_over(case: &Case<'_>, reply: Option<&Reply>) -> String {
     let said = reply.map_or(String::new(), |reply| format!(" and said {}", quoted(reply)));
     format!(
         "{} takes few recipients at a time, and left this one over in each of {MAX_SESSIONS} sessions{said}. No more are \
-         opened for one mail. Nothing was delivered to it: send to it again.",
+         opened for one mail. Nothing was delivered to it.",
         host(case)
     )
 }
@@ -134,14 +219,14 @@ fn remedy_here(failure: ConnectFailure) -> Option<&'static str> {
             "Set a source address that this machine has, or none: then the system chooses one"
         }
         ConnectFailure::Proxy(ProxyError::LoginRefused | ProxyError::NoMethod) => {
-            "Correct the user and the password of the proxy in the settings, then send again"
+            "Correct the user and the password of the proxy in the settings"
         }
         ConnectFailure::Proxy(ProxyError::Refused(_))
         | ConnectFailure::Failed(_)
         | ConnectFailure::NoRoute(_)
         | ConnectFailure::TimedOut => return None,
         ConnectFailure::Proxy(_) => {
-            "The mail host was not asked: look at the settings of the proxy, and whether it is running, then send again"
+            "The mail host was not asked: look at the settings of the proxy, and whether it is running"
         }
         ConnectFailure::RefusedHere(_) => {
             "This machine's own rules forbid the connection: look at its firewall, or ask its administrator"
@@ -152,21 +237,21 @@ fn remedy_here(failure: ConnectFailure) -> Option<&'static str> {
 fn no_connection(case: &Case<'_>, failure: ConnectFailure) -> String {
     let next = remedy_here(failure).unwrap_or(match failure {
         ConnectFailure::NoRoute(_) => {
-            "This machine has no way to it: check the network connection, then send again"
+            "This machine has no way to it: check the network connection"
         }
         ConnectFailure::Proxy(_) => {
             "Ask the administrator of the proxy to allow connections to port 25 of mail hosts"
         }
         ConnectFailure::TimedOut => {
-            "Either the host is down or outgoing port 25 is blocked, as many providers do: try again later; if other \
-             domains cannot be reached either, ask the provider to open port 25"
+            "Either the host is down or outgoing port 25 is blocked, as many providers do: if other domains cannot be \
+             reached either, ask the provider to open port 25"
         }
         ConnectFailure::Failed(_) | ConnectFailure::NotOurs(_) | ConnectFailure::RefusedHere(_) => {
-            "The host may be down for now: try again later; if other domains cannot be reached either, ask the \
-             provider whether outgoing port 25 is blocked"
+            "The host may be down for now: if other domains cannot be reached either, ask the provider whether outgoing \
+             port 25 is blocked"
         }
     });
-    format!("Nothing was sent: {}. {next}.", not_reached(case, failure))
+    format!("{}: {}. {next}.", nothing_sent(case), not_reached(case, failure))
 }
 
 /// No connection to any address, and port 25 was thought of.
@@ -180,29 +265,30 @@ fn unreachable(case: &Case<'_>, failure: ConnectFailure, evidence: &Port25Eviden
     let proof = |mail: &str| {
         format!("the mail servers of other providers {mail} either, while their web servers answered")
     };
+    let nothing = nothing_sent(case);
     match evidence.finding() {
         Port25Finding::BlockedHere => format!(
-            "Nothing was sent: this machine forbids connections to port 25{over}, where mail hosts listen. Allow them \
+            "{nothing}: this machine forbids connections to port 25{over}, where mail hosts listen. Allow them \
              in its firewall or security settings, ask its administrator, or {RELAY}."
         ),
         Port25Finding::BlockedOnTheWay { certain: true } => format!(
-            "Nothing was sent: outgoing port 25 is blocked{over}, by a firewall here or by the provider: {}. Ask your \
+            "{nothing}: outgoing port 25 is blocked{over}, by a firewall here or by the provider: {}. Ask your \
              Internet or hosting provider to open port 25, or {RELAY}.",
             proof("could not be connected to")
         ),
         Port25Finding::BlockedOnTheWay { certain: false } => format!(
-            "Nothing was sent: outgoing port 25 is most likely blocked{over}, by a firewall here or by the provider: \
+            "{nothing}: outgoing port 25 is most likely blocked{over}, by a firewall here or by the provider: \
              {}. Ask your Internet or hosting provider to open port 25, or {RELAY}.",
             proof("did not answer")
         ),
         Port25Finding::NoNetwork => format!(
-            "Nothing was sent: this machine has no working connection to the Internet{over}: {}, and neither mail \
-             servers nor web servers of other providers answered. Check the network connection, then send again.",
+            "{nothing}: this machine has no working connection to the Internet{over}: {}, and neither mail servers nor \
+             web servers of other providers answered. Check the network connection.",
             not_reached(case, failure)
         ),
         Port25Finding::NotAsked(NotAsked::NoTime) => format!(
-            "Nothing was sent: {}, and there was no time left to find out whether outgoing port 25 is blocked. Send it \
-             again, with a longer deadline if that was short.",
+            "{nothing}: {}, and there was no time left to find out whether outgoing port 25 is blocked. Set a longer \
+             deadline if that was short.",
             not_reached(case, failure)
         ),
         Port25Finding::NotAsked(NotAsked::NoWitness) => format!(
@@ -214,8 +300,8 @@ fn unreachable(case: &Case<'_>, failure: ConnectFailure, evidence: &Port25Eviden
             no_connection(case, failure)
         ),
         Port25Finding::Open => format!(
-            "Nothing was sent: {}. Outgoing port 25 is not blocked, another provider's mail server answered: the host \
-             is down or out of reach for now. Try again later.",
+            "{nothing}: {}. Outgoing port 25 is not blocked, another provider's mail server answered: the host is down \
+             or out of reach for now.",
             not_reached(case, failure)
         ),
     }
@@ -236,39 +322,37 @@ fn connect_detail(failure: ConnectFailure) -> String {
 
 fn route(case: &Case<'_>, error: &RouteError) -> String {
     let domain = one_line(case.domain);
+    let nothing = nothing_sent(case);
     match error {
         RouteError::Lookup(LookupError::NxDomain) => {
             format!("The domain {domain} does not exist. Check the spelling of the address.")
         }
         RouteError::Lookup(LookupError::NoAnswer) => format!(
-            "Nothing was sent: no DNS server answered when asked for {domain}. Check the network connection and the \
-             DNS settings, then send again."
+            "{nothing}: no DNS server answered when asked for {domain}. Check the network connection and the DNS \
+             settings."
         ),
         RouteError::Lookup(LookupError::Configuration(why)) => format!(
-            "Nothing was sent: this machine does not know which DNS server to ask ({}). Check its DNS settings.",
+            "{nothing}: this machine does not know which DNS server to ask ({}). Check its DNS settings.",
             one_line(why)
         ),
         RouteError::NullMx => {
             format!("The domain {domain} declares that it accepts no mail at all. Check the address.")
         }
         RouteError::ForbiddenTarget if domain.starts_with('[') => {
-            format!(
-                "Nothing was sent: {domain} is an address that mail must not be sent to. Check the address."
-            )
+            format!("{nothing}: {domain} is an address that mail must not be sent to. Check the address.")
         }
         RouteError::ForbiddenTarget => format!(
             "The mail host of {domain} has only addresses that mail must not be sent to, such as this machine itself. \
              Its administrator must correct the DNS."
         ),
-        error if error.is_transient() => format!(
-            "Nothing was sent: the mail host of {domain} cannot be found at the moment, because {error}. Try again \
-             later; if it stays so, tell the administrator of {domain}."
-        ),
+        error if error.is_transient() => {
+            format!("{nothing}: the mail host of {domain} cannot be found at the moment, because {error}.")
+        }
         error => format!("The domain {domain} takes no mail: {error}. Check the spelling of the address."),
     }
 }
 
-fn given_up(stage: Stage, why: Abort) -> String {
+fn given_up(case: &Case<'_>, stage: Stage, why: Abort) -> String {
     let doing = match stage {
         Stage::Check | Stage::Route => "the mail host was being looked up",
         Stage::Connect => "the mail host was being connected to",
@@ -278,13 +362,16 @@ fn given_up(stage: Stage, why: Abort) -> String {
         }
         Stage::Content => "the content was being sent",
     };
+    let to_this_one = to_this_one(case);
     match why {
-        Abort::Cancelled => "You cancelled it: nothing was delivered, and it can be sent again.".to_owned(),
+        Abort::Cancelled => {
+            format!("You cancelled it: nothing was delivered{to_this_one}, and it can be sent again.")
+        }
         Abort::ContentUnreadable => {
-            "The content could not be read to its end, so nothing was delivered.".to_owned()
+            format!("The content could not be read to its end, so nothing was delivered{to_this_one}.")
         }
         Abort::Deadline => format!(
-            "Time ran out while {doing}: nothing was delivered. Send it again, with a longer deadline if that was short."
+            "Time ran out while {doing}: nothing was delivered{to_this_one}. Set a longer deadline if that was short."
         ),
     }
 }
@@ -299,24 +386,31 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
         ),
         Outcome::Refused { stage, reply } => refused(case, *stage, reply),
         Outcome::Unexpected { reply, .. } => format!(
-            "{} broke the protocol: it said {} where that cannot be. Nothing was delivered; try again later, and tell \
-             its administrator if it stays so.",
+            "{} broke the protocol: it said {} where that cannot be. Nothing was delivered{}.",
             host(case),
-            quoted(reply)
+            quoted(reply),
+            to_this_one(case)
         ),
         Outcome::Unfit(Unfit::NoAuthMechanism | Unfit::NotVerified) | Outcome::NoTls(_) => {
-            format!("Nothing was sent: {} {}.", host(case), exchange_detail(outcome))
+            format!(
+                "{}: {} {}.",
+                nothing_sent(case),
+                host(case),
+                exchange_detail(outcome)
+            )
         }
         Outcome::Unfit(Unfit::NeedsBodyType(_)) => format!(
-            "{} takes no mail with such a body: it {}. Nothing was sent: send it in a 7-bit encoding.",
+            "{} takes no mail with such a body: it {}. {}: send it in a 7-bit encoding.",
             host(case),
-            exchange_detail(outcome)
+            exchange_detail(outcome),
+            nothing_sent(case)
         ),
         Outcome::Unfit(Unfit::NeedsRequireTls) => format!(
-            "The mail is to travel over verified TLS on its whole way, and {} does not promise that: it {}. Nothing was \
-             sent: send it without REQUIRETLS, or not at all.",
+            "The mail is to travel over verified TLS on its whole way, and {} does not promise that: it {}. {}: send \
+             it without REQUIRETLS, or not at all.",
             host(case),
-            exchange_detail(outcome)
+            exchange_detail(outcome),
+            nothing_sent(case)
         ),
         Outcome::Unfit(Unfit::NeedsSmtpUtf8) => only_ascii(case, case.recipient),
         Outcome::Unfit(Unfit::TooLarge { size, limit }) => format!(
@@ -326,25 +420,26 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
         Outcome::Lost {
             stage,
             why: Loss::Aborted(why),
-        } => given_up((*stage).into(), *why),
+        } => given_up(case, (*stage).into(), *why),
         Outcome::Lost { stage, why } => format!(
-            "Nothing was delivered: {} {}. Try again later.",
+            "Nothing was delivered{}: {} {}.",
+            to_this_one(case),
             host(case),
             lost(*stage, why)
         ),
         Outcome::NoBdat(reply) => format!(
-            "{} offers CHUNKING and refused to use it: it said {}. Nothing was delivered; try again later, and tell its \
-             administrator if it stays so.",
+            "{} offers CHUNKING and refused to use it: it said {}. Nothing was delivered{}.",
             host(case),
-            quoted(reply)
+            quoted(reply),
+            to_this_one(case)
         ),
         Outcome::Crowded(reply) => format!(
-            "{} takes no more recipients in one go and said {}. The others are not affected: send to this one again.",
+            "{} takes no more recipients in one go and said {}. The others are not affected.",
             host(case),
             quoted(reply)
         ),
         Outcome::Unserved => format!(
-            "{} ended the session before it was this recipient's turn. Nothing was delivered to it; try again later.",
+            "{} ended the session before it was this recipient's turn. Nothing was delivered to it.",
             host(case)
         ),
         Outcome::Uncertain(why) => format!(
@@ -357,102 +452,19 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
 }
 
 fn refused(case: &Case<'_>, stage: smtp::Stage, reply: &Reply) -> String {
-    let verb = if case.verdict.transient {
-        "did not take the mail now"
-    } else {
-        "refused the mail"
+    let verb = match (reply.severity(), stage) {
+        (Severity::TransientNegative, _) => "did not take the mail now",
+        (_, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo) => "turned this machine away",
+        _ => "refused the mail",
     };
-    let meaning = reply
-        .enhanced
-        .and_then(|status| by_status(status, case.verdict.transient))
-        .unwrap_or_else(|| by_code(reply.code.0, stage, case.verdict.transient));
     debug_assert_eq!(
         case.verdict.delivered,
         Delivered::No,
         "a refusal is not a delivery"
     );
-    format!("{} {verb} and said {}. {meaning}", host(case), quoted(reply))
-}
-
-/// What an enhanced status code means for the person who sends (RFC 3463, 7372, 7504, 7505 and the IANA registry).
-fn by_status(status: EnhancedStatusCode, transient: bool) -> Option<&'static str> {
-    Some(match (status.subject, status.detail) {
-        (1, 1) => "There is no such mailbox: check the part before the @.",
-        (1, 2) => "It does not know the recipient's domain: check the part behind the @.",
-        (1, 3) => "It finds the recipient's address ill-formed: check it.",
-        (1, 6) => "The mailbox has moved and left no new address: ask the recipient for it.",
-        (1, 7 | 8) => "It does not accept the sender's address: use one that exists and can receive mail.",
-        (1, 10) => "The recipient's domain declares that it accepts no mail: check the address.",
-        (2, 1) => "The mailbox is disabled: reach the recipient in another way.",
-        (2, 2) => {
-            "The recipient's mailbox is full: try again in a few days, or tell the recipient in another way."
-        }
-        (2, 3) | (3, 4) => "The mail is too large for it: make it smaller, or send a link instead.",
-        (3, 1) => "Its disk is full: try again later.",
-        (3, 2) => "It takes no mail at the moment: try again later.",
-        (4, 4) => "It cannot find a way to the recipient: check the part behind the @.",
-        (5, 3) => "It takes no more recipients in one go: send to the rest separately.",
-        (7, 1) if transient => {
-            "Most likely it lets strangers wait (greylisting): send the same mail again in 15 minutes."
-        }
-        (7, 1) => {
-            "Its policy forbids this mail: often the sending address is on a block list, or has no static IP address \
-             or reverse name. Send from another network, or ask its administrator."
-        }
-        (7, 20..=22) => "It demands a valid DKIM signature: ask the administrator of the sender's domain.",
-        (7, 23 | 24) => {
-            "The sender's domain does not allow this machine to send for it (SPF): send from a machine that the domain \
-             lists, or have this one listed."
-        }
-        (7, 25) => {
-            "This machine's IP address has no matching reverse name in the DNS: ask the provider to set one, or send \
-             from a network that has it."
-        }
-        (7, 26) => {
-            "The mail cannot be shown to come from the sender's domain (SPF, DKIM, DMARC): send from a machine that \
-             the domain authorises."
-        }
-        (7, 27) => "The sender's domain declares that it accepts no mail: use a sender's address that can.",
-        (7, 28) if transient => "Too many mails came from here lately: wait before sending more.",
-        (7, _) if transient => "Its policy makes this mail wait: try again later.",
-        (7, _) => "Its policy forbids this mail: ask its administrator, or send from another network.",
-        _ => return None,
-    })
-}
-
-fn by_code(code: u16, stage: smtp::Stage, transient: bool) -> &'static str {
-    match (code, stage) {
-        (421, _) => "It is busy or closing down: try again later.",
-        (450 | 451, smtp::Stage::Rcpt) => {
-            "Most likely it lets strangers wait (greylisting), or the mailbox is busy: send the same mail again in 15 \
-             minutes."
-        }
-        (452, _) => "It is short of room: try again later.",
-        (550, smtp::Stage::Rcpt) => {
-            "Most likely there is no such mailbox, or it takes no mail from this network: check the address."
-        }
-        (550 | 553 | 554, smtp::Stage::Mail) => {
-            "It does not accept this sender or this network: often for want of a static IP address or a reverse name. \
-             Send from another network, or ask its administrator."
-        }
-        (551, _) => "The mailbox is elsewhere: its words may name the new address.",
-        (552, smtp::Stage::Rcpt) => "The recipient's mailbox is full: try again in a few days.",
-        (552, _) => {
-            "The mail is too large, or the mailbox is full: make it smaller or try again in a few days."
-        }
-        (553, _) => "It finds the recipient's address not allowed: check it.",
-        (530 | 535, _) => "It takes mail only from users who log in: it is no mail exchanger for strangers.",
-        (_, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo) => {
-            "It turns this machine away at the door: often for want of a static IP address or a reverse name. Try \
-             again later, or send from another network."
-        }
-        (_, smtp::Stage::Content) if !transient => {
-            "It read the mail and does not want it, most likely taking it for spam: change the content, or ask its \
-             administrator."
-        }
-        _ if transient => "Try again later.",
-        _ => "Ask its administrator what it minds.",
-    }
+    let remedy = meaning(stage, reply).remedy(case.relay);
+    let blank = if remedy.is_empty() { "" } else { " " };
+    format!("{} {verb} and said {}.{blank}{remedy}", host(case), quoted(reply))
 }
 
 /// An attempt's end as a phrase. `policy` is what demanded TLS.
@@ -512,6 +524,15 @@ fn exchange_detail(outcome: &Outcome) -> String {
         Outcome::Unfit(Unfit::TooLarge { limit, .. }) => format!("takes at most {limit} octets"),
         Outcome::Lost { stage, why } => lost(*stage, why),
         Outcome::Uncertain(why) => format!("all was sent, then {}", uncertain_detail(why)),
+    }
+}
+
+/// TLS did not come about.
+fn is_about_tls(cause: &Cause) -> bool {
+    match cause {
+        Cause::Exchange(Outcome::NoTls(_)) => true,
+        Cause::Exchange(Outcome::Lost { stage, why }) => secure::session_loss(*stage, why).is_some(),
+        _ => false,
     }
 }
 

@@ -437,6 +437,7 @@ impl<'a> Delivery<'a> {
                 relay: self.environment.relay.is_some(),
                 content_begun: self.meter.content_begun(),
                 port25: self.port25.as_ref(),
+                has_others: self.message.recipients().len() > 1,
             };
             let mut report = findings.report(&self.attempts);
             report.share_text(&mut texts);

@@ -12,7 +12,8 @@ use super::attempts::{Delivery, Served, Way};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
 use super::protection::{self, Directions, WayKey};
-use super::report::{Asked, Attempt, RecipientReport, Report, Stage, worst};
+use super::report::{Asked, Attempt, RecipientReport, Report, Stage};
+use super::summary::summarize;
 use super::verdict::Cause;
 use super::warnings::Warnings;
 use super::{Environment, rejected};
@@ -278,8 +279,8 @@ impl Merged {
         recipients.sort_by_key(|(place, _)| *place);
         // Stable: those of a group are in order already.
         attempts.sort_by_key(|attempt| attempt.started);
-        let recipients: Vec<_> = recipients.into_iter().map(|(_, report)| report).collect();
-        let Some(summary) = worst(&recipients).cloned() else {
+        let mut recipients: Vec<_> = recipients.into_iter().map(|(_, report)| report).collect();
+        let Some(summary) = summarize(&mut recipients) else {
             return rejected(asked, &Cause::Misuse("a message without a recipient".to_owned()));
         };
         Report {

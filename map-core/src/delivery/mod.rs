@@ -23,8 +23,10 @@ mod progress;
 mod protection;
 mod redaction;
 mod redaction_views;
+mod refusal;
 mod relay;
 mod report;
+mod summary;
 #[cfg(feature = "tracing")]
 mod trace;
 mod transcript;

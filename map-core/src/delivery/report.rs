@@ -21,6 +21,9 @@ use tokio::time::Instant;
 pub enum Delivered {
     /// It is not.
     No,
+    /// Only of a summary: some recipients have it and the others do not, for certain (`RE_PARTIAL`). With a relay it says
+    /// so of what the relay accepted.
+    Some,
     /// Only the server knows.
     Unknown,
     /// It is.
@@ -28,10 +31,11 @@ pub enum Delivered {
 }
 
 impl Delivered {
-    /// `no`, `unknown`, `yes`
+    /// `no`, `some`, `unknown`, `yes`
     pub fn as_str(self) -> &'static str {
         match self {
             Self::No => "no",
+            Self::Some => "some",
             Self::Unknown => "unknown",
             Self::Yes => "yes",
         }
@@ -85,22 +89,25 @@ impl Stage {
     }
 }
 
-/// What became of the message for one recipient.
+/// What became of the message for one recipient, or in summary for all.
 #[derive(Clone, Debug)]
 pub struct RecipientReport {
-    recipient: String,
-    verdict: Verdict,
-    server_text: Option<Arc<[u8]>>,
-    host: Option<Arc<str>>,
-    address: Option<IpAddr>,
-    tls: Option<TlsFacts>,
-    policy: Option<TlsPolicy>,
-    relayed: bool,
-    advice: String,
+    pub(super) recipient: String,
+    pub(super) verdict: Verdict,
+    pub(super) server_text: Option<Arc<[u8]>>,
+    pub(super) host: Option<Arc<str>>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) tls: Option<TlsFacts>,
+    pub(super) policy: Option<TlsPolicy>,
+    pub(super) relayed: bool,
+    pub(super) advice: String,
+    /// So many octets of the advice say what happened; what follows is about another try.
+    pub(super) what_happened: usize,
 }
 
 impl RecipientReport {
-    /// The recipient as the caller gave it, without outer blanks.
+    /// The recipient as the caller gave it, without outer blanks. In a [summary](Report::summary) the one that decided;
+    /// empty in that of `RE_PARTIAL`, which is nobody's alone.
     pub fn recipient(&self) -> &str {
         &self.recipient
     }
@@ -116,12 +123,13 @@ impl RecipientReport {
     }
 
     /// Worth sending again later, unchanged. False where a decision is wanted first (`RE_UNCERTAIN`,
-    /// `RE_PORT_BLOCKED`).
+    /// `RE_PORT_BLOCKED`). In a [summary](Report::summary) it is about the whole: false as soon as one recipient has or
+    /// may have the message, or cannot get it.
     pub fn transient(&self) -> bool {
         self.verdict.transient
     }
 
-    /// A hint how long to wait before that.
+    /// A hint how long to wait before that; what the [advice](Self::advice) says about waiting is the same.
     pub fn retry_after(&self) -> Option<Duration> {
         self.verdict.retry_after
     }
@@ -172,7 +180,8 @@ impl RecipientReport {
         self.policy
     }
 
-    /// A relay accepted it, and passes it on: `delivered` is unknown, since the recipient's own server was not asked.
+    /// A relay accepted it, and passes it on: `delivered` is unknown, since the recipient's own server was not asked. In
+    /// the summary of `RE_PARTIAL`: a relay did so for some.
     pub fn relayed(&self) -> bool {
         self.relayed
     }
@@ -196,18 +205,21 @@ impl RecipientReport {
 pub enum AttemptOutcome {
     /// The host took the message for every recipient it was asked for.
     Accepted,
-    /// It did not, or for some of them only: the next was tried, or the verdict fell.
+    /// It did not: the next was tried, or the verdict fell.
     Failed,
-    /// Nobody knows.
+    /// It took the message for some of the recipients it was asked for, and not for the others.
+    Partial,
+    /// Nobody knows, of one recipient at least.
     Uncertain,
 }
 
 impl AttemptOutcome {
-    /// `accepted`, `failed`, `uncertain`
+    /// `accepted`, `failed`, `partial`, `uncertain`
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Failed => "failed",
+            Self::Partial => "partial",
             Self::Uncertain => "uncertain",
         }
     }
@@ -240,6 +252,26 @@ pub(super) enum Line {
     NoTls(String),
 }
 
+#[cfg(test)]
+impl Attempt {
+    /// One at a host, of which nothing else is known.
+    pub(super) fn at(host: &str) -> Self {
+        Self {
+            host: host.into(),
+            address: None,
+            stage: Stage::Content,
+            outcome: AttemptOutcome::Partial,
+            detail: String::new(),
+            code: None,
+            started: Instant::now(),
+            duration: Duration::ZERO,
+            tls: None,
+            policy: None,
+            dialogue: Vec::new(),
+        }
+    }
+}
+
 impl Attempt {
     /// The mail host.
     pub fn host(&self) -> &str {
@@ -267,7 +299,7 @@ impl Attempt {
         &self.detail
     }
 
-    /// The reply code that ended it.
+    /// The reply code that ended it; where several did, that of a recipient who was not served.
     pub fn code(&self) -> Option<ReplyCode> {
         self.code
     }
@@ -376,7 +408,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// The worst of the recipients: uncertain, then failures, then success.
+    /// All recipients in one: uncertain if one is; a success if all are; `RE_PARTIAL` if some have it and the others do
+    /// not; else the worst of the failures, transient only if every one of them is.
     pub fn summary(&self) -> &RecipientReport {
         &self.summary
     }
@@ -437,6 +470,8 @@ pub(super) struct Findings<'a> {
     pub(super) content_begun: bool,
     /// What was found about port 25 when no address could be connected to.
     pub(super) port25: Option<&'a Arc<Port25Evidence>>,
+    /// The message has other recipients as well.
+    pub(super) has_others: bool,
 }
 
 impl Findings<'_> {
@@ -461,7 +496,7 @@ impl Findings<'_> {
             verdict.leave_to_an_untried_host();
         }
         let host = attempt.map(|attempt| Arc::clone(&attempt.host));
-        let advice = advice::sentence(&advice::Case {
+        let mut advice = advice::advice(&advice::Case {
             verdict: &verdict,
             cause: &cause,
             recipient: &self.recipient,
@@ -470,7 +505,14 @@ impl Findings<'_> {
             relay: self.relay,
             policy: attempt.and_then(|attempt| attempt.policy),
             attempts: attempts.len(),
+            has_others: self.has_others,
         });
+        advice.what = one_line(&advice.what);
+        let what_happened = advice.what.len();
+        if let Some(later) = &advice.later {
+            advice.what.push(' ');
+            advice.what.push_str(&one_line(later));
+        }
         RecipientReport {
             recipient: self.recipient.clone(),
             server_text: verdict.server.as_ref().map(|reply| reply.octets().into()),
@@ -480,7 +522,8 @@ impl Findings<'_> {
             tls: attempt.and_then(|attempt| attempt.tls.clone()),
             policy: attempt.and_then(|attempt| attempt.policy),
             relayed: matches!(cause, Cause::Relayed(_)),
-            advice: one_line(&advice),
+            advice: advice.what,
+            what_happened,
         }
     }
 }
@@ -497,6 +540,8 @@ pub(crate) fn rejected(asked: Arc<Asked>, cause: &Cause) -> Report {
             relay: false,
             content_begun: false,
             port25: None,
+            // What is wrong here is wrong for all.
+            has_others: false,
         };
         findings.report(&[])
     };
@@ -519,61 +564,9 @@ impl From<CheckFailure> for Cause {
     }
 }
 
-/// The worst of several recipients.
-pub(super) fn worst(recipients: &[RecipientReport]) -> Option<&RecipientReport> {
-    let badness = |report: &RecipientReport| match report.delivered() {
-        // With a relay it is unknown whether it arrives, and certain that it was taken.
-        Delivered::Unknown if report.relayed() => 0,
-        Delivered::Unknown => 3,
-        Delivered::No if !report.transient() => 2,
-        Delivered::No => 1,
-        Delivered::Yes => 0,
-    };
-    // The earliest of equals.
-    recipients.iter().rev().max_by_key(|report| badness(report))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{LookupError, RouteError};
-    use crate::smtp::{Loss, Outcome};
-
-    fn came_to(cause: Cause) -> RecipientReport {
-        let findings = Findings {
-            recipient: "bob@example.org".to_owned(),
-            domain: "example.org".to_owned(),
-            causes: &[(cause, None)],
-            untried: false,
-            relay: false,
-            content_begun: false,
-            port25: None,
-        };
-        findings.report(&[])
-    }
-
-    #[test]
-    fn the_worst_is_uncertain_then_failures_then_success_and_a_relay_s_is_one() {
-        let reply = || Arc::new(Reply::new(ReplyCode(250), vec![b"ok".to_vec()]));
-        let rising = [
-            came_to(Cause::Exchange(Outcome::Accepted(reply()))),
-            came_to(Cause::Relayed(reply())),
-            came_to(Cause::Route(LookupError::NoAnswer.into())),
-            came_to(Cause::Route(RouteError::NullMx)),
-            came_to(Cause::Exchange(Outcome::Uncertain(Loss::TimedOut))),
-        ];
-        let replies: Vec<MapReply> = rising.iter().map(|report| report.reply().clone()).collect();
-        assert_eq!(replies[..2], [MapReply::Success, MapReply::Success]);
-        for (place, report) in rising.iter().enumerate().skip(2) {
-            let among = [report.clone(), rising[place - 1].clone(), rising[0].clone()];
-            for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
-                let mixed: Vec<_> = order.iter().map(|index| among[*index].clone()).collect();
-                let worst = worst(&mixed).expect("there are some");
-                assert_eq!(worst.reply(), report.reply(), "{place} {order:?}");
-                assert_eq!(worst.transient(), report.transient());
-            }
-        }
-    }
 
     #[test]
     fn without_any_cause_it_depends_on_whether_content_had_begun() {
@@ -586,6 +579,7 @@ mod tests {
                 relay: false,
                 content_begun,
                 port25: None,
+                has_others: false,
             };
             let report = findings.report(&[]);
             assert_eq!(

@@ -1,6 +1,7 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
 use super::protection::Skip;
+use super::refusal::{RETRY, meaning};
 use super::report::{Delivered, Stage};
 use crate::message::{Reason, SMTPUTF8, Unmet};
 use crate::net::{Port25Evidence, Port25Finding, ProxyError};
@@ -113,12 +114,6 @@ impl Verdict {
         }
     }
 }
-
-/// A greylisting host lets a second attempt in after a quarter of an hour at the latest, as a rule.
-const GREYLISTED: Duration = Duration::from_secs(15 * 60);
-// > In general, the retry interval SHOULD be at least 30 minutes
-// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1
-const RETRY: Duration = Duration::from_secs(30 * 60);
 
 const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatusCode {
     EnhancedStatusCode {
@@ -392,13 +387,7 @@ fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
     };
     Verdict {
         transient: !is_permanent,
-        retry_after: (!is_permanent).then(|| {
-            if is_greylisting(stage, reply) {
-                GREYLISTED
-            } else {
-                RETRY
-            }
-        }),
+        retry_after: (!is_permanent).then(|| meaning(stage, reply).retry_after()),
         server: Some(Arc::clone(reply)),
         ..permanent(map_reply, reply.enhanced, stage.into())
     }
@@ -421,12 +410,6 @@ fn is_policy(reply: &Reply) -> bool {
 fn is_demand_for_tls(reply: &Reply) -> bool {
     // Encryption needed (RFC 5248 section 2.4 and its registry).
     reply.code == ReplyCode::SECURITY_REQUIRED || (is_5yz(reply) && reply.enhanced == Some(status(5, 7, 10)))
-}
-
-fn is_greylisting(stage: smtp::Stage, reply: &Reply) -> bool {
-    let said_by_code = reply.enhanced == Some(status(4, 7, 1));
-    let said_by_place = matches!(reply.code.0, 450 | 451) && stage == smtp::Stage::Rcpt;
-    said_by_code || said_by_place
 }
 
 /// The recipient needs no other host: the message is taken, or may be, or was refused for good.

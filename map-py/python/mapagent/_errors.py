@@ -109,6 +109,11 @@ class PartlyDeliveredError(MapError):
     It is no OSError, and so no exception of smtplib, because handlers of those send the whole again.
     """
 
+    @property
+    def recipients(self) -> dict[str, tuple[int, bytes]]:
+        """Those who do not have it, with the reply of their server, as smtplib's sendmail returns them."""
+        return _unserved(self.report)
+
 
 class LocalError(MapError, OSError):
     """This machine or the caller's data failed: nothing left of a resource, a file or reader that cannot be read."""
@@ -167,12 +172,16 @@ def error_for(report: Report) -> MapError:
     if isinstance(refused, smtplib.SMTPSenderRefused):
         refused.sender = report.sender
     if isinstance(refused, smtplib.SMTPRecipientsRefused):
-        refused.recipients = {
-            one.recipient: (one.code or 0, one.server_octets or b"")
-            for one in report.recipients
-            if one.reply is not Reply.RE_SUCCESS
-        }
+        refused.recipients = _unserved(report)
     return refused
+
+
+def _unserved(report: Report) -> dict[str, tuple[int, bytes]]:
+    return {
+        one.recipient: (one.code or 0, one.server_octets or b"")
+        for one in report.recipients
+        if one.reply is not Reply.RE_SUCCESS
+    }
 
 
 def _is_about_security(report: Report) -> bool:

@@ -3,10 +3,11 @@
 //! What another part of the library says within a sentence is asked of that part, so that no sentence stands in the
 //! guide which no delivery prints.
 
-use super::{Case, sentence};
+use super::{Advice, Case, advice};
 use crate::agent::CARRIED_OVER_A_FORK;
 use crate::delivery::protection::{Skip, TlsPolicy};
-use crate::delivery::report::Stage;
+use crate::delivery::report::{Attempt, Findings, Stage};
+use crate::delivery::summary::summarize;
 use crate::delivery::verdict::{Cause, Circumstances, ConnectFailure, verdict};
 use crate::dkim::DkimError;
 use crate::message::{Reason, SourceError, Unmet};
@@ -25,7 +26,7 @@ const BOB: &str = "bob@example.org";
 const PYOTR: &str = "пётр@example.org";
 
 /// A cause, who demanded TLS, whether it was with a relay.
-type Row = (Cause, Option<TlsPolicy>, bool);
+pub(super) type Row = (Cause, Option<TlsPolicy>, bool);
 
 fn reply(code: u16, text: &str) -> Arc<Reply> {
     Arc::new(Reply::new(ReplyCode(code), vec![text.into()]))
@@ -144,6 +145,14 @@ fn direct() -> Vec<Cause> {
         unreadable(),
         Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
+        refused(
+            smtp::Stage::Greeting,
+            554,
+            "5.7.1 Client host [192.0.2.1] blocked using zen.example.org",
+        ),
+        refused(smtp::Stage::Ehlo, 550, "5.7.1 not you"),
+        refused(smtp::Stage::Rcpt, 450, "4.7.28 too many mails"),
+        refused(smtp::Stage::Rcpt, 550, "5.7.28 too many mails"),
         refused(smtp::Stage::Rcpt, 550, "5.1.1 no such user"),
         refused(smtp::Stage::Mail, 550, "5.7.1 blocked, see the list"),
         refused(smtp::Stage::Content, 550, "5.7.23 SPF validation failed"),
@@ -215,19 +224,48 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
     ]
 }
 
-fn sentences() -> Vec<String> {
+/// All of them.
+pub(super) fn rows() -> Vec<Row> {
     let tls = tls_refusals("mx.example.org");
     let of_direct = direct().into_iter().map(|cause| (cause, None, false));
-    let of_bob = of_direct
-        .chain(protected(&tls))
-        .chain(relayed(&tls))
-        .map(|row| told(&row, BOB));
+    of_direct.chain(protected(&tls)).chain(relayed(&tls)).collect()
+}
+
+/// What a person is told of a mail to two recipients, of whom one was greylisted: the summary, and that one's own.
+fn of_several() -> [String; 2] {
+    let accepted = Cause::Exchange(Outcome::Accepted(reply(250, "2.0.0 queued as 4711")));
+    let causes = [
+        ("alice@example.org", accepted),
+        (
+            "bob@example.org",
+            refused(smtp::Stage::Rcpt, 450, "4.7.1 greylisted"),
+        ),
+    ];
+    let mut reports = causes.map(|(recipient, cause)| {
+        let findings = Findings {
+            recipient: recipient.to_owned(),
+            domain: "example.org".to_owned(),
+            causes: &[(cause, Some(0))],
+            untried: false,
+            relay: false,
+            content_begun: true,
+            port25: None,
+            has_others: true,
+        };
+        findings.report(&[Attempt::at("mx.example.org")])
+    });
+    let summary = summarize(&mut reports).expect("there are two");
+    [&summary, &reports[1]].map(|report| report.advice().to_owned())
+}
+
+fn sentences() -> Vec<String> {
+    let of_bob = rows().into_iter().map(|row| told(&row, BOB));
     let of_pyotr = [told(&(needs_ascii(PYOTR), None, false), PYOTR)];
-    of_bob.chain(of_pyotr).collect()
+    of_bob.chain(of_pyotr).chain(of_several()).collect()
 }
 
 fn told((cause, policy, relay): &Row, recipient: &str) -> String {
-    sentence(&Case {
+    let Advice { what, later } = advice(&Case {
         verdict: &verdict(cause, "example.org"),
         cause,
         recipient,
@@ -236,7 +274,9 @@ fn told((cause, policy, relay): &Row, recipient: &str) -> String {
         relay: *relay,
         policy: *policy,
         attempts: 1,
-    })
+        has_others: false,
+    });
+    [what].into_iter().chain(later).collect::<Vec<_>>().join(" ")
 }
 
 /// The quotations of the chapter, each on one line.

@@ -1,6 +1,8 @@
 //! Sentences about TLS and who demands it, about relays and logging in to them.
 
-use super::{Case, connect_detail, host, loss_at, loss_detail, quoted, remedy_here};
+use super::{
+    Case, connect_detail, host, is_about_tls, loss_at, loss_detail, nothing_sent, quoted, remedy_here,
+};
 use crate::delivery::protection::Skip;
 use crate::delivery::protection::TlsPolicy;
 use crate::delivery::verdict::{Cause, ConnectFailure};
@@ -13,8 +15,9 @@ const NO_SECRET_LEFT: &str = "No user name and no password was sent.";
 
 pub(super) fn no_roots(case: &Case<'_>, why: &str) -> String {
     format!(
-        "Nothing was sent: the certificate of {} had to be verified, and this machine trusts no certificate authority \
-         ({}). Install those of the system, or name some in the settings.",
+        "{}: the certificate of {} had to be verified, and this machine trusts no certificate authority ({}). Install \
+         those of the system, or name some in the settings.",
+        nothing_sent(case),
         host(case),
         one_line(why)
     )
@@ -33,13 +36,15 @@ pub(super) fn relayed(case: &Case<'_>, reply: &Reply) -> String {
 pub(super) fn relay_not_found(case: &Case<'_>, error: &RouteError) -> String {
     if error.is_transient() {
         format!(
-            "Nothing was sent: the address of the relay {} cannot be found at the moment, because {error}. Check the \
-             network connection and the DNS settings, or try again later.",
+            "{}: the address of the relay {} cannot be found at the moment, because {error}. Check the network connection \
+             and the DNS settings.",
+            nothing_sent(case),
             host(case)
         )
     } else {
         format!(
-            "Nothing was sent: the relay {} has no address. Correct its name in the settings.",
+            "{}: the relay {} has no address. Correct its name in the settings.",
+            nothing_sent(case),
             host(case)
         )
     }
@@ -47,20 +52,18 @@ pub(super) fn relay_not_found(case: &Case<'_>, error: &RouteError) -> String {
 
 pub(super) fn relay_not_reached(case: &Case<'_>, failure: ConnectFailure) -> String {
     let next = remedy_here(failure).unwrap_or(match failure {
-        ConnectFailure::Proxy(_) => {
-            "Ask the administrator of the proxy to allow connections to it"
-        }
+        ConnectFailure::Proxy(_) => "Ask the administrator of the proxy to allow connections to it",
         ConnectFailure::NoRoute(_) => "This machine has no way to it: check the network connection",
         ConnectFailure::Failed(_)
         | ConnectFailure::NotOurs(_)
         | ConnectFailure::RefusedHere(_)
         | ConnectFailure::TimedOut => {
-            "Check its name and its port in the settings, and whether a firewall forbids the way to it, or try again \
-             later"
+            "Check its name and its port in the settings, and whether a firewall forbids the way to it"
         }
     });
     format!(
-        "Nothing was sent: the relay {} could not be reached ({}). {next}.",
+        "{}: the relay {} could not be reached ({}). {next}.",
+        nothing_sent(case),
         host(case),
         connect_detail(failure)
     )
@@ -68,21 +71,21 @@ pub(super) fn relay_not_reached(case: &Case<'_>, failure: ConnectFailure) -> Str
 
 pub(super) fn skipped(case: &Case<'_>, skip: &Skip) -> String {
     let domain = one_line(case.domain);
+    let nothing = nothing_sent(case);
     match skip {
         Skip::Dane(error) => format!(
-            "Nothing was sent: the DNS has to say first how {} proves who it is (DANE), and that could not be found out, \
-             because {error}. Try again later; if it stays so, tell the administrator of {domain}.",
+            "{nothing}: the DNS has to say first how {} proves who it is (DANE), and that could not be found out, because \
+             {error}.",
             host(case)
         ),
         Skip::NotProved => format!(
-            "Nothing was sent: the mail is to travel over verified TLS on its whole way, and neither DNSSEC nor an MTA-STS \
+            "{nothing}: the mail is to travel over verified TLS on its whole way, and neither DNSSEC nor an MTA-STS \
              policy proves that {} is a mail host of {domain}. Send it without REQUIRETLS, or not at all.",
             host(case)
         ),
         Skip::NotInPolicy => format!(
-            "Nothing was sent: the MX records of {domain} lead to {}, which the MTA-STS policy of {domain} does not name. \
-             The policy is out of date, or somebody forged the records: try again later, and tell the administrator of \
-             {domain} if it stays so.",
+            "{nothing}: the MX records of {domain} lead to {}, which the MTA-STS policy of {domain} does not name. The \
+             policy is out of date, or somebody forged the records.",
             host(case)
         ),
     }
@@ -90,15 +93,16 @@ pub(super) fn skipped(case: &Case<'_>, skip: &Skip) -> String {
 
 pub(super) fn tls_demanded(case: &Case<'_>, reply: &Reply) -> String {
     format!(
-        "{} takes mail only over TLS and said {}, but no TLS session with it came about. Nothing was delivered: try again \
-         later, and tell its administrator if it stays so.",
+        "{} takes mail only over TLS and said {}, but no TLS session with it came about. {}.",
         host(case),
-        quoted(reply)
+        quoted(reply),
+        nothing_sent(case)
     )
 }
 
 /// What an exchange came to, if that is about TLS or a log-in.
 pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
+    let nothing = nothing_sent(case);
     Some(match outcome {
         Outcome::NoTls(NoTls::NotOffered) => no_session(case, "it does not offer STARTTLS"),
         Outcome::NoTls(NoTls::Refused(reply)) => {
@@ -107,7 +111,7 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
         Outcome::Lost {
             why: Loss::Unproved, ..
         } => format!(
-            "Nothing was sent: the relay {} took the log-in, but did not prove that it knows the password. Somebody else \
+            "{nothing}: the relay {} took the log-in, but did not prove that it knows the password. Somebody else \
              may be answering in its place: ask its administrator before you try again.",
             host(case)
         ),
@@ -122,7 +126,7 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             stage: smtp::Stage::Mail,
             reply,
         } if case.relay && reply.code == ReplyCode::SECURITY_REQUIRED => format!(
-            "The relay {} takes mail only from users who log in, or only over TLS, and said {}. Nothing was sent: set a \
+            "The relay {} takes mail only from users who log in, or only over TLS, and said {}. {nothing}: set a \
              user name and a password for it, and implicit TLS or STARTTLS.",
             host(case),
             quoted(reply)
@@ -137,12 +141,12 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             quoted(reply)
         ),
         Outcome::Unfit(Unfit::NoAuthMechanism) => format!(
-            "The relay {} offers no way to log in that can be used here. Nothing was sent: ask its administrator for \
+            "The relay {} offers no way to log in that can be used here. {nothing}: ask its administrator for \
              SCRAM-SHA-256, PLAIN or LOGIN for a password, or XOAUTH2 for a token.",
             host(case)
         ),
         Outcome::Unfit(Unfit::NotVerified) => format!(
-            "Nothing was sent: the relay {} has not proved who it is. {NO_SECRET_LEFT}",
+            "{nothing}: the relay {} has not proved who it is. {NO_SECRET_LEFT}",
             host(case)
         ),
         _ => return None,
@@ -153,51 +157,49 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
 fn no_session(case: &Case<'_>, what: &str) -> String {
     let domain = one_line(case.domain);
     let host = host(case);
-    let retry = "The host is at fault, or somebody on the way: try again later, and tell";
+    let nothing = nothing_sent(case);
+    let fault = "The host is at fault, or somebody on the way.";
     match case.policy {
         Some(TlsPolicy::Dane) => format!(
-            "Nothing was sent: the DNS demands TLS with {host} and says how it proves who it is (DANE), and {what}. \
-             {retry} its administrator if it stays so."
+            "{nothing}: the DNS demands TLS with {host} and says how it proves who it is (DANE), and {what}. {fault}"
         ),
         Some(TlsPolicy::MtaSts) => format!(
-            "Nothing was sent: the MTA-STS policy of {domain} demands verified TLS with {host}, and {what}. {retry} the \
-             administrator of {domain} if it stays so."
+            "{nothing}: the MTA-STS policy of {domain} demands verified TLS with {host}, and {what}. {fault}"
         ),
         Some(TlsPolicy::Relay) => format!(
-            "Nothing was sent: the relay {host} is set to verified TLS, and {what}. {NO_SECRET_LEFT} Check its name, its \
+            "{nothing}: the relay {host} is set to verified TLS, and {what}. {NO_SECRET_LEFT} Check its name, its \
              port and its security in the settings, and whether its certificate is for that name and from an authority \
              that is trusted here."
         ),
-        Some(TlsPolicy::Required) => format!(
-            "Nothing was sent: verified TLS is required, and {host} does not give it: {what}. {retry} its \
-             administrator if it stays so, or send without the requirement."
-        ),
-        None => format!("Nothing was sent over TLS to {host}: {what}. Try again later."),
+        Some(TlsPolicy::Required) => {
+            format!("{nothing}: verified TLS is required, and {host} does not give it: {what}. {fault}")
+        }
+        None => format!("{nothing}: TLS with {host} did not come about, because {what}."),
     }
 }
 
 fn login_refused(case: &Case<'_>, reply: &Reply) -> String {
     let host = host(case);
     let said = quoted(reply);
+    let nothing = nothing_sent(case);
     let detail = reply
         .enhanced
         .filter(|status| status.subject == 7)
         .map(|status| status.detail);
     match (reply.code.0, detail) {
         _ if case.verdict.transient => format!(
-            "The relay {host} could not check the user name and the password and said {said}. Nothing was sent: try again \
-             later."
+            "The relay {host} could not check the user name and the password and said {said}. {nothing}."
         ),
         (534, _) | (_, Some(9)) => format!(
-            "The relay {host} wants another way to log in and said {said}. Nothing was sent: most likely it takes a \
+            "The relay {host} wants another way to log in and said {said}. {nothing}: most likely it takes a \
              password made for programs, or a token (XOAUTH2)."
         ),
         (535, _) | (_, Some(8)) => format!(
-            "The relay {host} did not accept the user name or the password and said {said}. Nothing was sent: correct \
+            "The relay {host} did not accept the user name or the password and said {said}. {nothing}: correct \
              them in the settings. Some providers want a password made for programs, or a token (XOAUTH2)."
         ),
         _ => format!(
-            "The relay {host} refused the log-in and said {said}. Nothing was sent: ask its administrator what it minds."
+            "The relay {host} refused the log-in and said {said}. {nothing}: ask its administrator what it minds."
         ),
     }
 }
@@ -220,13 +222,8 @@ pub(super) fn session_loss(stage: smtp::Stage, why: &Loss) -> Option<String> {
 
 /// The end of an attempt's phrase, where TLS did not come about and somebody demanded it.
 pub(super) fn demanded(cause: &Cause, policy: Option<TlsPolicy>) -> String {
-    let is_about_tls = match cause {
-        Cause::Exchange(Outcome::NoTls(_)) => true,
-        Cause::Exchange(Outcome::Lost { stage, why }) => session_loss(*stage, why).is_some(),
-        _ => false,
-    };
     match policy {
-        Some(policy) if is_about_tls => format!("; TLS is required ({})", policy.as_str()),
+        Some(policy) if is_about_tls(cause) => format!("; TLS is required ({})", policy.as_str()),
         _ => String::new(),
     }
 }

@@ -4,7 +4,7 @@ use super::conversation::{Conversation, Session};
 use super::ladder::{Attempted, Next, Opening};
 use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, Trail};
 use crate::delivery::advice;
-use crate::delivery::report::{Line, Stage};
+use crate::delivery::report::{AttemptOutcome, Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
 use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unfit};
@@ -51,6 +51,9 @@ impl Delivery<'_> {
         let taken = findings.iter().filter(|finding| is_taken(&finding.cause)).count();
         if taken > 0 && taken < findings.len() {
             attempt.stage = Stage::Content;
+            if attempt.outcome == AttemptOutcome::Failed {
+                attempt.outcome = AttemptOutcome::Partial;
+            }
             attempt.detail = format!(
                 "took it for {taken} of {} recipients, and for another: {}",
                 findings.len(),
