@@ -2113,6 +2113,26 @@ MAP_API size_t map_message_warning_count(const map_message *message);
 MAP_API const char *map_message_warning(const map_message *message, size_t warning);
 
 /**
+ * The same message for some of its recipients: the same octets and Message-ID, and an envelope that names these alone. So it
+ * is sent again to those who do not have it, and nobody gets a second copy: take those for whom map_report_is_transient()
+ * is true.
+ *
+ * @param message    required; put together as map_message_build() does.
+ * @param recipients as map_report_recipient() and map_message_recipient() give them; required. One that is named twice
+ *                   counts once.
+ * @param count      how many there are; at least one.
+ * @param rest       required; written only on success: free it with map_message_free(). It can be sent and written, not
+ *                   changed.
+ * @return RE_SUCCESS; RE_INVALID_FORMAT for what is no address; RE_MISUSE for one who is no recipient of the message; what
+ *         map_message_build() says.
+ */
+MAP_API
+map_reply map_message_for_recipients(map_message *message,
+                                     const char *const *recipients,
+                                     size_t count,
+                                     map_message **rest);
+
+/**
  * Gives the octets of a message to a function of yours: what a host gets that offers all it needs, lines ended by CRLF.
  *
  * @param message   required.
@@ -2148,7 +2168,8 @@ map_reply map_message_write_file(map_message *message,
  * @param report  always written; free it with map_report_free(). It has a part for each recipient. It becomes NULL when
  *                there was nothing to send: the reply is that of map_message_build(), RE_MISUSE or RE_INTERNAL. May be
  *                NULL: no report is wanted.
- * @return RE_SUCCESS when the message was accepted for all recipients; else the reply of the one it went worst for.
+ * @return RE_SUCCESS when the message was accepted for all recipients; RE_PARTIAL when it was for some and certainly not
+ *         for the others; RE_UNCERTAIN when that cannot be said of one; else the reply of the one it went worst for.
  */
 MAP_API
 map_reply map_send_message(map_message *message,

@@ -34,6 +34,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 #if defined(__cpp_exceptions)
 #include <stdexcept>
 #endif
@@ -564,6 +565,17 @@ public:
         return *this;
     }
 
+    /* The same message for some of its recipients; false if one of them is none: last_reply() says who. It can be sent, not
+     * changed. */
+    message for_recipients(const std::vector<std::string> &recipients)
+    {
+        std::vector<const char *> names;
+        for (const std::string &name : recipients)
+            names.push_back(detail::c_str(name));
+        map_message *rest = nullptr;
+        map_message_for_recipients(get(), names.data(), names.size(), &rest);
+        return message(rest);
+    }
     message &forgive()
     {
         if (*this)

@@ -23,7 +23,7 @@ use crate::pointer::{self, Counted};
 use crate::refusal::{Refusing, change};
 use crate::reply::map_reply;
 use envelope::Wish;
-use map_core::message::{Builder, Raw};
+use map_core::message::{Builder, Message, Raw};
 use output::Built;
 use std::ffi::c_char;
 
@@ -48,6 +48,8 @@ pub struct map_message {
 #[derive(Debug)]
 enum Draft {
     Composed(Box<Builder>),
+    /// Made of another message, and the same as that.
+    Made(Box<Message>),
     Raw(Box<Raw>),
 }
 
@@ -103,6 +105,7 @@ impl map_message {
                 **builder = add(std::mem::take(builder));
                 Ok(())
             }
+            Draft::Made(_) => Err(made_of_another()),
             Draft::Raw(_) => Err(Answer::misuse(
                 "the message is octets already, and has its header and its body",
             )),
@@ -116,11 +119,16 @@ impl map_message {
                 **raw = set(Raw::clone(raw));
                 Ok(())
             }
+            Draft::Made(_) => Err(made_of_another()),
             Draft::Composed(_) => Err(Answer::misuse(
                 "the message is made of its pieces, and not of octets",
             )),
         }
     }
+}
+
+fn made_of_another() -> Answer {
+    Answer::misuse("the message is the same as another for some of its recipients, and cannot be changed")
 }
 
 impl Refusing for map_message {

@@ -40,6 +40,19 @@ pub(crate) unsafe fn counted<'a>(data: *const c_char, length: usize) -> Counted<
     }
 }
 
+/// The objects of an array; `None` for NULL, or for more than an object in memory can have.
+///
+/// # Safety
+/// `array` is NULL or points to `count` objects that nobody changes while `'a` lasts.
+pub(crate) unsafe fn array<'a, T>(array: *const T, count: usize) -> Option<&'a [T]> {
+    let octets = count.checked_mul(size_of::<T>())?;
+    if array.is_null() || octets > isize::MAX.unsigned_abs() {
+        return None;
+    }
+    // SAFETY: not NULL, no longer than an object can be, and the caller vouches for the rest.
+    Some(unsafe { std::slice::from_raw_parts(array, count) })
+}
+
 /// The object behind a handle; `None` for NULL.
 ///
 /// # Safety

@@ -239,7 +239,7 @@ fn in_python(stubs: &str, of: &str, method: &str) -> bool {
     let (_, keywords) = class.split_once(maker).unwrap_or_default();
     let end = if maker.is_empty() { "\nclass " } else { ") ->" };
     let keywords = keywords.split(end).next().unwrap_or_default();
-    keywords.contains(&format!("\n        {name}: ")) || class.contains(&format!("def {name}(self)"))
+    keywords.contains(&format!("\n        {name}: ")) || class.contains(&format!("def {name}(self"))
 }
 
 /// What a report answers: the core's name, a C function, a Python property.

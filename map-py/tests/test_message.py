@@ -623,3 +623,25 @@ def test_they_are_not_pickled() -> None:
     for thing in (message(), Part.text("x"), mapagent.DkimSigner("example.com", "s", key=KEY)):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(thing)
+
+
+def test_those_who_lack_it_get_the_same_message(mail_world: World) -> None:
+    agent = mail_world.agent()
+    first = message(to="bob@good.example, nobody@refusing.example", bcc="carol@good.example")
+    rest = first.for_recipients(["carol@good.example", mapagent.Mailbox("carol@good.example")])
+    assert rest.recipients == ("carol@good.example",)
+    assert (rest.message_id, rest.as_bytes()) == (first.message_id, first.as_bytes())
+    assert b"carol" not in rest.as_bytes()
+    assert agent.send_message(rest).reply is mapagent.RE_SUCCESS
+    (mail,) = mail_world.sandbox.mails
+    assert mail.forward_paths == ["carol@good.example"]
+    assert first.for_recipients("bob@good.example").recipients == ("bob@good.example",)
+    report = agent.send_message(first)
+    undelivered = [one.recipient for one in report.recipients if one.delivered == "no"]
+    assert first.for_recipients(undelivered).recipients == ("nobody@refusing.example",)
+    with pytest.raises(ValueError, match="dave@good.example is not a recipient of the message"):
+        first.for_recipients(["dave@good.example"])
+    with pytest.raises(ValueError, match="nobody is named"):
+        first.for_recipients([])
+    with pytest.raises(ValueError, match="recipients"):
+        first.for_recipients("dave")

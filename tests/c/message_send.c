@@ -52,6 +52,39 @@ static void each_recipient_has_a_part_of_the_report(const map_agent *agent)
     map_message_free(message);
 }
 
+static void those_who_lack_it_get_the_same_message(const map_agent *agent)
+{
+    map_message *message = mail("Bob <bob@taken.example>, bob@refusing.example", "rest");
+    map_message *rest = NULL;
+    const char *taken[] = {"bob@taken.example", "bob@taken.example"};
+    const char *stranger[] = {"bob@taken.example", "carol@taken.example"};
+    const char *wrong[] = {"carol"};
+    const char *missing[] = {NULL};
+
+    CHECK(map_message_for_recipients(message, taken, 2, &rest) == RE_SUCCESS);
+    CHECK(map_agent_send_message(agent, rest, NULL) == RE_SUCCESS);
+    CHECK(map_message_recipient_count(rest) == 1);
+    CHECK_TEXT(map_message_recipient(rest, 0), "bob@taken.example");
+    CHECK_TEXT(map_message_id(rest), map_message_id(message));
+    CHECK(map_message_size(rest) == map_message_size(message));
+    /* A change would make another message of it. */
+    CHECK(map_message_add_to(rest, "carol@taken.example") == RE_MISUSE);
+    map_message_free(rest);
+
+    rest = NULL;
+    CHECK(map_message_for_recipients(message, stranger, 2, &rest) == RE_MISUSE);
+    CHECK_TEXT(map_last_reply(), "RE_MISUSE: <carol@taken.example is not a recipient of the message>.");
+    CHECK(map_message_for_recipients(message, wrong, 1, &rest) == RE_INVALID_FORMAT);
+    CHECK(map_message_for_recipients(message, missing, 1, &rest) == RE_MISUSE);
+    CHECK(map_message_for_recipients(message, NULL, 1, &rest) == RE_MISUSE);
+    CHECK(map_message_for_recipients(message, NULL, 0, &rest) == RE_MISUSE);
+    CHECK(map_message_for_recipients(message, taken, SIZE_MAX, &rest) == RE_MISUSE);
+    CHECK(map_message_for_recipients(message, taken, 1, NULL) == RE_MISUSE);
+    CHECK(map_message_for_recipients(NULL, taken, 1, &rest) == RE_MISUSE);
+    CHECK(rest == NULL);
+    map_message_free(message);
+}
+
 static void the_shared_agent_sends_too(int argc, char **argv)
 {
     map_message *message = mail("bob@taken.example", "shared");
@@ -122,6 +155,7 @@ int main(int argc, char **argv)
     map_config_free(config);
     CHECK(argc == 4);
     each_recipient_has_a_part_of_the_report(agent);
+    those_who_lack_it_get_the_same_message(agent);
     the_shared_agent_sends_too(argc, argv);
     a_function_is_told_how_far_it_is(agent, argv[3]);
     a_send_is_cancelled();

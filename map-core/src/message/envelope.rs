@@ -3,7 +3,20 @@
 use super::Message;
 use crate::address::{ForwardPath, Mailbox, ReversePath};
 use crate::smtp::{EnvelopeId, EnvelopeParameters, EnvelopeRecipient, Notify, OriginalRecipient, Ret};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Why there is no [message for some of the recipients](Message::for_recipients).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipientsError {
+    /// Nobody was named.
+    #[error("nobody is named that the message is to be sent to")]
+    Nobody,
+    /// This mailbox is none of the message's recipients.
+    #[error("{0} is not a recipient of the message")]
+    NotARecipient(String),
+}
 
 /// The wishes of a message. None is the default.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +98,64 @@ impl Message {
         self
     }
 
+    /// The same message for some of its recipients: the same content and Message-ID, the same requests to the hosts, and
+    /// an envelope that names these alone, in the order of the message and each once. The content names whom it named
+    /// before, and no blind copies.
+    ///
+    /// It is how a message is sent again to those who do not have it yet. Whoever is left out gets no second copy.
+    ///
+    /// # Errors
+    /// A mailbox that is no recipient of the message, or none at all.
+    ///
+    /// # Example
+    /// ```
+    /// use map_core::Agent;
+    /// use map_core::message::{AddressList, Builder};
+    /// use map_core::protocol::MapReplyCode;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let message = Builder::new()
+    ///     .from("anna@example.com".parse::<AddressList>()?)
+    ///     .to("bob@example.net, carol@example.org".parse::<AddressList>()?)
+    ///     .text("Hello.".parse()?)
+    ///     .build()?;
+    /// # let agent = {
+    /// #     let mut config = map_core::Config::default();
+    /// #     config.parse_dns_servers("127.0.0.1:9")?;
+    /// #     config.set_deadline(Some(std::time::Duration::from_millis(200)));
+    /// #     Agent::new(config)?
+    /// # };
+    /// let report = agent.send_message(message.clone());
+    /// // The report has the recipients in the order of the message.
+    /// let pairs = message.recipients().iter().zip(report.recipients());
+    /// let worth_it: Vec<_> = pairs.filter(|(_, fate)| fate.transient()).map(|(to, _)| to).collect();
+    /// if !worth_it.is_empty() {
+    ///     let rest = message.for_recipients(worth_it)?;
+    ///     assert_eq!(rest.message_id(), message.message_id());
+    ///     // After the longest retry_after of these: agent.send_message(rest)
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_recipients<'a>(
+        &self,
+        recipients: impl IntoIterator<Item = &'a Mailbox>,
+    ) -> Result<Self, RecipientsError> {
+        let wanted: HashSet<&Mailbox> = recipients.into_iter().collect();
+        let known: HashSet<&Mailbox> = self.to.iter().collect();
+        if let Some(stranger) = wanted.iter().find(|mailbox| !known.contains(*mailbox)) {
+            return Err(RecipientsError::NotARecipient(stranger.to_string()));
+        }
+        if wanted.is_empty() {
+            return Err(RecipientsError::Nobody);
+        }
+        let rest = self.to.iter().filter(|mailbox| wanted.contains(mailbox));
+        Ok(Self {
+            to: rest.cloned().collect(),
+            ..self.clone()
+        })
+    }
+
     /// The argument of MAIL: [`from`](Self::from), unless it is to be [`<>`](Self::null_reverse_path).
     pub fn reverse_path(&self) -> ReversePath {
         if self.wishes.null_reverse_path {
@@ -154,6 +225,58 @@ mod tests {
         assert_eq!(
             message.reverse_path(),
             ReversePath::Mailbox(message.from().clone())
+        );
+    }
+
+    #[test]
+    fn the_rest_of_the_recipients_get_the_same_message() {
+        let recipients: super::super::AddressList = "b@y.example, c@y.example".parse().unwrap();
+        let blind: super::super::AddressList = "d@y.example".parse().unwrap();
+        let message = Builder::new()
+            .from("a@x.example".parse::<Mailbox>().unwrap())
+            .to(recipients)
+            .bcc(blind)
+            .text("Hello.".parse().unwrap())
+            .build()
+            .unwrap();
+        let [b, c, d] = message.recipients() else { panic!() };
+        let original: OriginalRecipient = "rfc822;list@z.example".parse().unwrap();
+        let message = message
+            .clone()
+            .notify(Notify::Never)
+            .original_recipient(d, original.clone())
+            .null_reverse_path()
+            .require_tls();
+        let octets = |message: &Message| {
+            let mut octets = String::new();
+            std::io::Read::read_to_string(&mut message.open().unwrap(), &mut octets).unwrap();
+            octets
+        };
+        // In the order of the message, and each once.
+        let rest = message.for_recipients([d, b, d]).unwrap();
+        assert_eq!(rest.recipients(), [b.clone(), d.clone()]);
+        assert_eq!(rest.message_id(), message.message_id());
+        assert_eq!(octets(&rest), octets(&message));
+        assert!(!octets(&rest).contains("d@y.example"));
+        assert_eq!(rest.envelope_parameters(), message.envelope_parameters());
+        assert_eq!(rest.reverse_path(), ReversePath::Null);
+        let of_d = rest.envelope_recipient(d);
+        assert_eq!(
+            (of_d.notify, of_d.original),
+            (Some(Notify::Never), Some(original))
+        );
+        // Whoever was left out is no recipient any more.
+        let error = rest.for_recipients([c]).unwrap_err();
+        assert_eq!(error.to_string(), "c@y.example is not a recipient of the message");
+        let nobody = rest.for_recipients([]).unwrap_err();
+        assert_eq!(nobody, RecipientsError::Nobody);
+        assert_eq!(
+            message
+                .for_recipients(message.recipients())
+                .unwrap()
+                .recipients()
+                .len(),
+            3
         );
     }
 

@@ -162,6 +162,7 @@ pub use address_list::{Address, AddressList, AddressListError, DisplayName, Encl
 pub use builder::Builder;
 pub use date::{DateError, OriginationDate};
 pub use encode::{BodyKind, BodyType, TransferEncoding, Unfit, seven_bit};
+pub use envelope::RecipientsError;
 pub use error::BuildError;
 pub use field::{Field, FieldError};
 pub use file_name::FileName;

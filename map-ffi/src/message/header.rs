@@ -333,7 +333,9 @@ pub unsafe extern "C" fn map_message_add_resent(
 impl map_message {
     fn resend(&mut self, resent: Resent) -> Result<(), Answer> {
         match self.draft {
-            super::Draft::Composed(_) => self.compose(|builder| builder.resent(resent)),
+            super::Draft::Composed(_) | super::Draft::Made(_) => {
+                self.compose(|builder| builder.resent(resent))
+            }
             super::Draft::Raw(_) => self.take_raw(|raw| raw.resent(resent)),
         }
     }

@@ -2,17 +2,18 @@
 
 use super::body::map_body_type;
 use super::file::replace;
+use super::header::mailbox;
 use super::part::path;
-use super::{Draft, map_message};
+use super::{Draft, map_message, text};
 use crate::boundary::{Answer, guarded, replying};
 use crate::guest::without_sigpipe;
 use crate::pointer;
 use crate::reply::map_reply;
 use crate::text::{c_text, pointer_or_null};
-use map_core::MapReply;
 use map_core::message::{BuildError, Message, RawError};
 use map_core::protocol::EmptyFields;
 use map_core::text::named;
+use map_core::{Mailbox, MapReply};
 use std::ffi::{CString, c_char, c_void};
 use std::io::{self, Read, Write};
 use std::ptr;
@@ -144,6 +145,65 @@ pub unsafe extern "C" fn map_message_warning(message: *const map_message, warnin
     }
 }
 
+/// The same message for some of its recipients: the same octets and Message-ID, and an envelope that names these alone. So it
+/// is sent again to those who do not have it, and nobody gets a second copy: take those for whom map_report_is_transient()
+/// is true.
+///
+/// @param message    required; put together as map_message_build() does.
+/// @param recipients as map_report_recipient() and map_message_recipient() give them; required. One that is named twice
+///                   counts once.
+/// @param count      how many there are; at least one.
+/// @param rest       required; written only on success: free it with map_message_free(). It can be sent and written, not
+///                   changed.
+/// @return RE_SUCCESS; RE_INVALID_FORMAT for what is no address; RE_MISUSE for one who is no recipient of the message; what
+///         map_message_build() says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn map_message_for_recipients(
+    message: *mut map_message,
+    recipients: *const *const c_char,
+    count: usize,
+    rest: *mut *mut map_message,
+) -> map_reply {
+    replying(|| {
+        if rest.is_null() {
+            return Answer::missing("rest");
+        }
+        // SAFETY: a handle of the caller's, used by this thread alone, as the header asks; and so many strings.
+        let made = unsafe {
+            built(message).and_then(|built| {
+                let made = built.message.for_recipients(&mailboxes(recipients, count)?);
+                made.map_err(|error| Answer::misuse(error.to_string()))
+            })
+        };
+        match made {
+            Ok(made) => {
+                let made = map_message::new(Draft::Made(Box::new(made)));
+                // SAFETY: the caller's place for a handle.
+                unsafe { pointer::write(rest, pointer::give(made)) };
+                Answer::done()
+            }
+            Err(answer) => answer,
+        }
+    })
+}
+
+/// The mailboxes of an array of strings.
+///
+/// # Safety
+/// `strings` is NULL or points to `count` pointers, each NULL or to a NUL-terminated string.
+unsafe fn mailboxes(strings: *const *const c_char, count: usize) -> Result<Vec<Mailbox>, Answer> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: as the caller vouches.
+    let strings = unsafe { pointer::array(strings, count) }.ok_or_else(|| Answer::missing("recipients"))?;
+    strings
+        .iter()
+        // SAFETY: as the caller vouches.
+        .map(|&string| mailbox(unsafe { text(string, "a recipient") }?, "a recipient"))
+        .collect()
+}
+
 /// Gives the octets of a message to a function of yours: what a host gets that offers all it needs, lines ended by CRLF.
 ///
 /// @param message   required.
@@ -240,6 +300,7 @@ impl map_message {
         } else {
             let message = match &self.draft {
                 Draft::Composed(builder) => builder.clone().build()?,
+                Draft::Made(message) => Message::clone(message),
                 Draft::Raw(raw) => raw.clone().build()?,
             };
             let granted = self

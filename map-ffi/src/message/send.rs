@@ -19,7 +19,8 @@ use std::ffi::c_void;
 /// @param report  always written; free it with map_report_free(). It has a part for each recipient. It becomes NULL when
 ///                there was nothing to send: the reply is that of map_message_build(), RE_MISUSE or RE_INTERNAL. May be
 ///                NULL: no report is wanted.
-/// @return RE_SUCCESS when the message was accepted for all recipients; else the reply of the one it went worst for.
+/// @return RE_SUCCESS when the message was accepted for all recipients; RE_PARTIAL when it was for some and certainly not
+///         for the others; RE_UNCERTAIN when that cannot be said of one; else the reply of the one it went worst for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_send_message(
     message: *mut map_message,

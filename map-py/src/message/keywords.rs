@@ -260,7 +260,7 @@ fn part(value: &Bound<'_, PyAny>) -> PyResult<map_core::message::Part> {
 }
 
 /// Addresses as a person writes them, in one text or in several.
-fn addresses(value: &Bound<'_, PyAny>) -> PyResult<AddressList> {
+pub(super) fn addresses(value: &Bound<'_, PyAny>) -> PyResult<AddressList> {
     if let Some(list) = objects(value)? {
         return Ok(list);
     }

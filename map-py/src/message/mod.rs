@@ -162,6 +162,19 @@ impl Message {
         Self::of_octets(py, &octets, Some(&given))
     }
 
+    /// The same message for some of its recipients, as bytes and Message-ID go, so that those who do not have it can get it
+    /// and nobody gets it twice: [one.recipient for one in report.recipients if one.transient].
+    ///
+    /// ValueError for one who is no recipient of it, and for none at all.
+    fn for_recipients(&self, py: Python<'_>, recipients: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let named = keywords::addresses(recipients).map_err(|error| of_keyword(py, "recipients", error))?;
+        let message = self
+            .message
+            .for_recipients(named.mailboxes())
+            .map_err(value_error)?;
+        Ok(Self { message })
+    }
+
     /// The message as Python's email package reads it.
     fn to_email<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static OF_OCTETS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
