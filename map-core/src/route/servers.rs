@@ -2,6 +2,7 @@
 
 use super::LookupError;
 use super::cache::Cache;
+use crate::text;
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
@@ -198,7 +199,11 @@ pub(super) fn blame(error: NetError) -> LookupError {
         NetError::ForeignClassRecord { .. }
         | NetError::Proto(_)
         | NetError::QueryCaseMismatch
-        | NetError::Truncated => LookupError::Failed(format!("unusably ({error})")),
+        | NetError::Truncated => {
+            // It may print what the message holds.
+            let why = text::excerpt(error.to_string().as_bytes(), text::MAX_QUOTED);
+            LookupError::Failed(format!("unusably ({why})"))
+        }
         // Nothing came back: time-outs, refused or broken connections.
         _ => LookupError::NoAnswer,
     }

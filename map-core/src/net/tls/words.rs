@@ -7,6 +7,7 @@ use super::x509::Certificate;
 use crate::text;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible};
+use std::fmt;
 
 /// More names of a certificate than this say no more.
 const MAX_NAMES: usize = 3;
@@ -20,7 +21,7 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
     use CertificateError as E;
     let read = Certificate::read(certificate);
     let Error::InvalidCertificate(error) = error else {
-        return format!("cannot be judged: {error}");
+        return format!("cannot be judged: {}", reason(error));
     };
     match error {
         E::Expired => "has expired".to_owned(),
@@ -58,10 +59,10 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
             Some(webpki::Error::UnsupportedCertVersion) => {
                 "is older than X.509 version 3, and cannot be verified".to_owned()
             }
-            Some(error) => format!("cannot be verified: {error}"),
-            None => format!("cannot be verified: {other}"),
+            Some(error) => format!("cannot be verified: {}", reason(error)),
+            None => format!("cannot be verified: {}", reason(other)),
         },
-        other => format!("cannot be verified: {other}"),
+        other => format!("cannot be verified: {}", reason(other)),
     }
 }
 
@@ -110,9 +111,14 @@ pub(super) fn of_handshake(error: &Error) -> String {
         | Error::PeerMisbehaved(_)
         | Error::PeerIncompatible(_)
         | Error::PeerSentOversizedRecord
-        | Error::DecryptError => format!("it breaks the TLS protocol ({error})"),
-        other => other.to_string(),
+        | Error::DecryptError => format!("it breaks the TLS protocol ({})", reason(error)),
+        other => reason(other),
     }
+}
+
+/// What others say of an error. They may print what the peer chose, and however much of it.
+fn reason(error: &impl fmt::Display) -> String {
+    text::excerpt(error.to_string().as_bytes(), text::MAX_QUOTED)
 }
 
 /// The certificate is valid at this moment.
