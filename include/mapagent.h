@@ -502,7 +502,8 @@ enum map_timeout
      */
     MAP_TIMEOUT_QUIT = 8,
     /**
-     * From the start to the first octet of content: 300 s.
+     * From the start to the first octet of content: 300 s. Where a host takes several mail transactions, each of the others
+     * has the same from its MAIL on.
      */
     MAP_TIMEOUT_START = 9,
     /**
@@ -517,6 +518,10 @@ enum map_timeout
      * The reply to AUTH and to each of its steps: 120 s.
      */
     MAP_TIMEOUT_AUTH = 12,
+    /**
+     * Each 64 KiB of the content, or what is left of it, until the host has taken it: 300 s.
+     */
+    MAP_TIMEOUT_CONTENT_BLOCK = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -72,7 +72,8 @@ pub enum map_timeout {
     MAP_TIMEOUT_FINAL_REPLY = 7,
     /// The reply to QUIT: 2 s.
     MAP_TIMEOUT_QUIT = 8,
-    /// From the start to the first octet of content: 300 s.
+    /// From the start to the first octet of content: 300 s. Where a host takes several mail transactions, each of the others
+    /// has the same from its MAIL on.
     MAP_TIMEOUT_START = 9,
     /// The reply to STARTTLS: 60 s.
     MAP_TIMEOUT_STARTTLS = 10,
@@ -80,11 +81,13 @@ pub enum map_timeout {
     MAP_TIMEOUT_TLS = 11,
     /// The reply to AUTH and to each of its steps: 120 s.
     MAP_TIMEOUT_AUTH = 12,
+    /// Each 64 KiB of the content, or what is left of it, until the host has taken it: 300 s.
+    MAP_TIMEOUT_CONTENT_BLOCK = 13,
 }
 
 /// The deadline that a number from C names; an enumeration is never taken from C, because it may hold any number.
 fn timeout(which: i32) -> Option<Timeout> {
-    const ALL: [(map_timeout, Timeout); 13] = [
+    const ALL: [(map_timeout, Timeout); 14] = [
         (map_timeout::MAP_TIMEOUT_CONNECT, Timeout::Connect),
         (map_timeout::MAP_TIMEOUT_GREETING, Timeout::Greeting),
         (map_timeout::MAP_TIMEOUT_HELLO, Timeout::Hello),
@@ -98,6 +101,7 @@ fn timeout(which: i32) -> Option<Timeout> {
         (map_timeout::MAP_TIMEOUT_STARTTLS, Timeout::StartTls),
         (map_timeout::MAP_TIMEOUT_TLS, Timeout::Tls),
         (map_timeout::MAP_TIMEOUT_AUTH, Timeout::Auth),
+        (map_timeout::MAP_TIMEOUT_CONTENT_BLOCK, Timeout::ContentBlock),
     ];
     ALL.iter()
         .find(|(number, _)| *number as i32 == which)

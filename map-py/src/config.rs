@@ -172,7 +172,7 @@ fn chunking(word: &str) -> PyResult<Chunking> {
 }
 
 /// The keys of `timeouts`, in the order of an exchange.
-const TIMEOUTS: [(&str, Timeout); 13] = [
+const TIMEOUTS: [(&str, Timeout); 14] = [
     ("connect", Timeout::Connect),
     ("greeting", Timeout::Greeting),
     ("hello", Timeout::Hello),
@@ -183,6 +183,7 @@ const TIMEOUTS: [(&str, Timeout); 13] = [
     ("rcpt", Timeout::Rcpt),
     ("data", Timeout::Data),
     ("content", Timeout::Content),
+    ("content_block", Timeout::ContentBlock),
     ("final_reply", Timeout::FinalReply),
     ("quit", Timeout::Quit),
     ("start", Timeout::Start),

@@ -15,8 +15,8 @@ from conftest import WorldMaker
 Maker = Callable[..., object]
 BOTH = pytest.mark.parametrize("make", [mapagent.Agent, mapagent.configure], ids=["Agent", "configure"])
 
-TIMEOUTS = ["connect", "greeting", "hello", "starttls", "tls", "auth", "mail", "rcpt", "data", "content", "final_reply"]
-TIMEOUTS += ["quit", "start"]
+TIMEOUTS = ["connect", "greeting", "hello", "starttls", "tls", "auth", "mail", "rcpt", "data", "content"]
+TIMEOUTS += ["content_block", "final_reply", "quit", "start"]
 
 # Of an authority that signed nothing.
 AUTHORITY = """\

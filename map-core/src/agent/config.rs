@@ -28,7 +28,6 @@ pub struct Config {
     pub(super) smtp_port: u16,
     pub(super) hello_name: HelloName,
     pub(super) connect_timeout: Duration,
-    pub(super) start_timeout: Duration,
     pub(super) deadline: Option<Duration>,
     pub(super) deadlines: Deadlines,
     pub(super) chunking: Chunking,
@@ -88,6 +87,8 @@ pub enum Timeout {
     Connect,
     /// The content, without progress; 180 s.
     Content,
+    /// Each 64 KiB of the content, or what is left of it, until the host has taken it: its least rate; 300 s.
+    ContentBlock,
     /// The reply to DATA; 120 s.
     Data,
     /// The final reply; 600 s. A shorter one makes `RE_UNCERTAIN` likelier.
@@ -102,7 +103,8 @@ pub enum Timeout {
     Quit,
     /// The reply to RCPT; 300 s.
     Rcpt,
-    /// From the start to the first octet of content, DNS and all hosts included; 300 s.
+    /// From the start to the first octet of content, DNS and all hosts included; 300 s. Where a host takes several mail
+    /// transactions, each of the others has the same from its MAIL on.
     Start,
     /// The reply to STARTTLS; 60 s.
     StartTls,
@@ -134,7 +136,6 @@ impl Config {
             smtp_port: SMTP_PORT,
             hello_name: HelloName::default(),
             connect_timeout: Duration::from_secs(15),
-            start_timeout: Duration::from_secs(300),
             deadline: None,
             deadlines: Deadlines::default(),
             chunking: Chunking::default(),
@@ -342,6 +343,7 @@ impl Config {
             Timeout::Auth => &mut self.deadlines.auth,
             Timeout::Connect => &mut self.connect_timeout,
             Timeout::Content => &mut self.deadlines.content,
+            Timeout::ContentBlock => &mut self.deadlines.content_block,
             Timeout::Data => &mut self.deadlines.data,
             Timeout::FinalReply => &mut self.deadlines.final_reply,
             Timeout::Greeting => &mut self.deadlines.greeting,
@@ -349,7 +351,7 @@ impl Config {
             Timeout::Mail => &mut self.deadlines.mail,
             Timeout::Quit => &mut self.deadlines.quit,
             Timeout::Rcpt => &mut self.deadlines.rcpt,
-            Timeout::Start => &mut self.start_timeout,
+            Timeout::Start => &mut self.deadlines.start,
             Timeout::StartTls => &mut self.deadlines.starttls,
             Timeout::Tls => &mut self.deadlines.tls,
         };
@@ -690,6 +692,7 @@ mod tests {
             Timeout::Auth,
             Timeout::Connect,
             Timeout::Content,
+            Timeout::ContentBlock,
             Timeout::Data,
             Timeout::FinalReply,
             Timeout::Greeting,
@@ -712,6 +715,7 @@ mod tests {
             deadlines.auth,
             config.connect_timeout,
             deadlines.content,
+            deadlines.content_block,
             deadlines.data,
             deadlines.final_reply,
             deadlines.greeting,
@@ -719,7 +723,7 @@ mod tests {
             deadlines.mail,
             deadlines.quit,
             deadlines.rcpt,
-            config.start_timeout,
+            deadlines.start,
             deadlines.starttls,
             deadlines.tls,
         ];

@@ -95,7 +95,7 @@ struct Worker {
 
 impl Worker {
     fn start(config: &Config, environment: Arc<Environment>) -> io::Result<Self> {
-        let start_timeout = config.start_timeout;
+        let start_timeout = config.deadlines.start;
         let signers = config.dkim_signers.as_slice().into();
         let (tasks, queue) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned());
@@ -103,13 +103,7 @@ impl Worker {
             ON_A_WORKER.set(true);
             // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
             // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_io()
-                // As this one's: what is printed of a panic in it is known by the name.
-                .thread_name(THREAD_NAME)
-                .enable_time()
-                .build();
-            if let Ok(runtime) = runtime {
+            if let Ok(runtime) = runtime() {
                 runtime.block_on(self::work(queue, environment, signers, start_timeout));
                 // A thread that signs or reads a content may be held up by its source, and nobody is to wait for that.
                 runtime.shutdown_timeout(Duration::from_secs(1));
@@ -148,6 +142,21 @@ impl Drop for Worker {
             drop(thread.join());
         }
     }
+}
+
+/// Files and readers of the caller's that are read at the same time, each in a thread of its own. A reader may never give
+/// anything, and its thread cannot be taken from it: where few are enough to fill the pool, no file is read beside them any
+/// more. So there are as many as a machine has threads to give; one that is done with is used again or ends.
+const MAX_READING_THREADS: usize = 32 * 1024;
+
+fn runtime() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread()
+        .enable_io()
+        // As the worker's: what is printed of a panic in it is known by the name.
+        .thread_name(THREAD_NAME)
+        .enable_time()
+        .max_blocking_threads(MAX_READING_THREADS)
+        .build()
 }
 
 fn environment(config: &Config) -> Environment {
@@ -245,4 +254,28 @@ async fn run(task: Task, environment: Arc<Environment>, signers: Arc<[DkimSigner
         Err(cause) => rejected(asked, &cause),
     };
     task.finish(report);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    /// More than the runtime's own number of such threads, 512.
+    #[test]
+    fn readers_that_give_nothing_keep_no_file_from_being_read() {
+        let runtime = runtime().expect("a runtime");
+        let (release, until) = channel::<()>();
+        let until = Arc::new(std::sync::Mutex::new(until));
+        for _ in 0..600 {
+            let until = Arc::clone(&until);
+            runtime.spawn_blocking(move || {
+                // Until the test is over.
+                let _ = until.lock().map(|until| until.recv());
+            });
+        }
+        let read = runtime.block_on(runtime.spawn_blocking(|| "a block"));
+        assert_eq!(read.expect("it is read"), "a block");
+        drop(release);
+    }
 }

@@ -32,6 +32,9 @@ use tokio::time::Instant;
 const MAX_SLOW_ADDRESSES: usize = 5;
 /// Attempts of any kind: what is refused at once costs little, but a stranger's DNS can name thousands of addresses.
 const MAX_ATTEMPTS: usize = 20;
+/// Beyond the hour that all replies to a group may take, each of its recipients may take so long. A host that takes one at a
+/// time, and as long as it may over each reply, would be waited for through days.
+const MORE_FOR_A_RECIPIENT: Duration = Duration::from_secs(1);
 /// Hosts that came past EHLO, whatever they then took.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
@@ -111,6 +114,8 @@ pub(super) struct Delivery<'a> {
     limits: Limits,
     /// From the start of the group to its first octet of content.
     patience: Duration,
+    /// How long replies may still be waited for, over all sessions.
+    replies_left: Duration,
     meter: GroupMeter<'a>,
     kept: &'a Kept,
     recipients: Vec<Recipient>,
@@ -173,6 +178,9 @@ impl<'a> Delivery<'a> {
             environment,
             patience: limits.content_start.saturating_duration_since(Instant::now()),
             limits,
+            replies_left: environment.deadlines.replies.saturating_add(
+                MORE_FOR_A_RECIPIENT.saturating_mul(u32::try_from(group.len()).unwrap_or(u32::MAX)),
+            ),
             meter,
             kept,
             recipients: group.iter().filter_map(recipient).collect(),
@@ -229,7 +237,9 @@ impl<'a> Delivery<'a> {
     }
 
     fn has_tried_enough(&self) -> bool {
-        self.slow_addresses >= MAX_SLOW_ADDRESSES || self.futile_attempts >= MAX_ATTEMPTS
+        self.slow_addresses >= MAX_SLOW_ADDRESSES
+            || self.futile_attempts >= MAX_ATTEMPTS
+            || self.replies_left.is_zero()
     }
 
     /// What the route left out, for the report; what it did not look at stays untried.

@@ -58,6 +58,7 @@ enum Peer {
     Silent,
     /// Says these lines: a greeting, then one reply to each command; a content is read to its end mark.
     /// `close` closes, `hang` falls silent, `stop reading` does so at once; `tls …` makes a TLS session, see [`start_tls`].
+    /// `sip OCTETS SECONDS` reads a content so slowly; `after SECONDS s 250 …` is a slow reply.
     Says(&'static [&'static str]),
 }
 
@@ -177,6 +178,17 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
         if *line == "stop reading" {
             return pending().await;
         }
+        if let Some((octets, seconds)) = line.strip_prefix("sip ").and_then(|how| how.split_once(' ')) {
+            sip(
+                &mut stream,
+                octets.parse().expect("octets"),
+                seconds.parse().expect("seconds"),
+            )
+            .await;
+            in_content = false;
+            speaks_first = true;
+            continue;
+        }
         if let Some(how) = line.strip_prefix("tls ") {
             assert!(stream.buffer().is_empty(), "said before the handshake");
             let Some(session) = start_tls(stream.into_inner(), how).await else {
@@ -207,9 +219,13 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
             "close" => return,
             "hang" => pending().await,
             reply => {
-                let reply = match reply.strip_prefix("after 400 s ") {
-                    Some(reply) => {
-                        tokio::time::sleep(Duration::from_secs(400)).await;
+                let reply = match reply
+                    .strip_prefix("after ")
+                    .and_then(|rest| rest.split_once(" s "))
+                {
+                    Some((seconds, reply)) => {
+                        let seconds = seconds.parse().expect("seconds");
+                        tokio::time::sleep(Duration::from_secs(seconds)).await;
                         reply
                     }
                     None => reply,
@@ -228,6 +244,22 @@ async fn serve(stream: DuplexStream, script: &'static [&'static str], heard: Arc
     while stream.read_line(&mut rest).await.unwrap_or(0) > 0 {
         let line = format!("{tls}{}", std::mem::take(&mut rest).trim_end());
         heard.lock().expect("unpoisoned").push(line);
+    }
+}
+
+/// Reads a content to its end mark, so many octets at a time.
+async fn sip(stream: &mut BufReader<Box<dyn Stream>>, octets: usize, seconds: u64) {
+    let mut end = Vec::new();
+    while !end.ends_with(b"\r\n.\r\n") {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let mut sip = vec![0; octets];
+        // Not by the buffer, which would take more.
+        let read = stream.get_mut().read(&mut sip).await.unwrap_or(0);
+        if read == 0 {
+            return;
+        }
+        end.extend_from_slice(&sip[..read]);
+        end.drain(..end.len().saturating_sub(5));
     }
 }
 

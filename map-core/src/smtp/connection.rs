@@ -16,7 +16,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One transport connection and the mail transactions queued on it.
 ///
@@ -309,6 +309,11 @@ impl Connection {
         self.core.wire.content_sent()
     }
 
+    /// How long replies were waited for so far, all together.
+    pub fn waited(&self) -> Duration {
+        self.core.wire.waited()
+    }
+
     /// What to write next, for one `writev`; empty when there is nothing.
     pub fn poll_transmit<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
         self.core.wire.slices(slices);
@@ -342,21 +347,22 @@ impl Connection {
 
     /// When to call [`Self::handle_timeout`]; `None` when nothing is waited for.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        let taking_content = match &self.phase {
+        match &self.phase {
             Phase::ExpectLastReply(ExpectLastReply { until })
             | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => return *until,
             Phase::Closed | Phase::Gone => return None,
-            Phase::ExpectTls(_) => return self.core.wire.after(self.core.config.deadlines.tls),
-            Phase::Ready(ready) => ready.is_taking_content(),
+            Phase::ExpectTls(_) => self.core.wire.after(self.core.config.deadlines.tls),
+            Phase::Ready(ready) => {
+                let deadlines = &self.core.config.deadlines;
+                let reply = self.core.wire.deadline(deadlines, ready.is_taking_content());
+                return earliest(reply, ready.start_deadline(&self.core));
+            }
             Phase::ExpectGreeting(_)
             | Phase::ExpectEhloReply(_)
             | Phase::ExpectHeloReply(_)
             | Phase::ExpectStartTlsReply(_)
-            | Phase::ExpectAuthReply(_) => false,
-        };
-        self.core
-            .wire
-            .deadline(&self.core.config.deadlines, taking_content)
+            | Phase::ExpectAuthReply(_) => self.core.wire.deadline(&self.core.config.deadlines, false),
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -371,6 +377,13 @@ impl Connection {
         // What stands here meanwhile would end the session if a transition were ever cut short.
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         self.phase = transition(phase, &mut self.core);
+    }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -103,6 +103,11 @@
 //! **The clear ends at the 220** to STARTTLS. An octet that comes behind it before the handshake is done, be it in the
 //! same read, was put there to be taken for the server's first words within TLS: the session is lost.
 //!
+//! **Time.** Each reply has a deadline of its own, and many replies make days: so a round has one from its MAIL (or from
+//! the last reply to the round before it) to its content, the content has a least rate while it waits to be written, and
+//! all replies of a session have one together, which is looked at where no content has begun. None of them counts behind
+//! the commit point, where the final reply has its time and nothing shortens it.
+//!
 //! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
 //! where the server would not take it for a command: before the greeting, around a handshake, within content, behind a
 //! DATA or a line of AUTH whose reply is owed, when what it says is not SMTP, and when the driver gives up.
@@ -332,13 +337,24 @@ pub struct Deadlines {
     pub rcpt: Duration,
     /// DATA.
     pub data: Duration,
+    /// A mail transaction from its MAIL, or from the last reply to the one before, to the first octet of its content,
+    /// however many replies that takes.
+    pub start: Duration,
     /// Content without progress: nothing written, and no block handed over.
     pub content: Duration,
+    /// Each [`CONTENT_BLOCK_OCTETS`] of the content, or what is left of it, while it waits to be written: the least rate.
+    pub content_block: Duration,
     /// The final reply, from the end mark on.
     pub final_reply: Duration,
     /// QUIT; also for all that is waited for once a session has failed.
     pub quit: Duration,
+    /// All replies of the session together. Behind it no content begins any more; one that has begun goes on.
+    pub replies: Duration,
 }
+
+/// Of how much content [`Deadlines::content_block`] is the time. With its default that is 1.7 kbit/s, which the slowest
+/// links of satellites reach; without, a host that takes an octet every three minutes is waited for through years.
+pub const CONTENT_BLOCK_OCTETS: u64 = 64 * 1024;
 
 impl Default for Deadlines {
     fn default() -> Self {
@@ -352,9 +368,12 @@ impl Default for Deadlines {
             mail: minutes(5),
             rcpt: minutes(5),
             data: minutes(2),
+            start: minutes(5),
             content: minutes(3),
+            content_block: minutes(5),
             final_reply: minutes(10),
             quit: Duration::from_secs(2),
+            replies: minutes(60),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Ready {
     mails: u32,
     /// The server may still hold a MAIL: RSET before the next.
     stale: bool,
+    /// Since when the first round has been the first.
+    first_since: Instant,
 }
 
 impl Ready {
@@ -41,6 +43,7 @@ impl Ready {
             rounds: VecDeque::new(),
             mails: 0,
             stale: false,
+            first_since: now,
         };
         ready.send_more(core, now);
         Phase::Ready(ready)
@@ -91,6 +94,9 @@ impl Ready {
                     let may_be_stale = self.rounds.iter().any(Round::may_leave_remains);
                     if std::mem::take(&mut self.stale) || may_be_stale {
                         core.wire.send(Command::Rset.to_octets(), Owed::Rset, now);
+                    }
+                    if self.rounds.is_empty() {
+                        self.first_since = now;
                     }
                     self.rounds.push_back(round);
                     return true;
@@ -184,7 +190,7 @@ impl Ready {
     }
 
     fn go_on(mut self, core: &mut Core, now: Instant) -> Phase {
-        self.retire(core);
+        self.retire(core, now);
         self.handle_room(core, now);
         Phase::Ready(self)
     }
@@ -197,7 +203,7 @@ impl Ready {
     }
 
     /// Lets go of the first round when nothing of it is on its way any more and nothing is to come.
-    fn retire(&mut self, core: &mut Core) {
+    fn retire(&mut self, core: &mut Core, now: Instant) {
         let (Some(round), Some(transaction)) = (self.rounds.front_mut(), self.transactions.front_mut())
         else {
             return;
@@ -214,6 +220,7 @@ impl Ready {
         }
         if let Step::Over { stale } = round.step {
             self.rounds.pop_front();
+            self.first_since = now;
             // What was sent ahead has its RSET.
             self.stale = stale && self.rounds.is_empty();
             // Without a next round it stays, to be asked for one.
@@ -254,6 +261,20 @@ impl Ready {
         self.rounds
             .front()
             .is_some_and(|first| matches!(first.step, Step::Content(_)))
+    }
+
+    /// When the first round must have come to its content, if it has not.
+    ///
+    /// Each of its replies has a time of its own, and there may be a hundred: a host that takes as long as it may over each
+    /// would hold a mail for a day.
+    pub(super) fn start_deadline(&self, core: &Core) -> Option<Instant> {
+        self.rounds.front().filter(|first| first.is_before_content())?;
+        let deadlines = &core.config.deadlines;
+        let start = self.first_since.checked_add(deadlines.start);
+        let replies = core
+            .wire
+            .after(deadlines.replies.saturating_sub(core.wire.waited()));
+        start.into_iter().chain(replies).min()
     }
 
     /// A command or content is sent whole.

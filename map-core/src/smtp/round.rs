@@ -550,6 +550,11 @@ impl Round {
         }
     }
 
+    /// True while replies to the envelope are awaited.
+    pub(super) fn is_before_content(&self) -> bool {
+        matches!(self.step, Step::Envelope(_))
+    }
+
     /// True while the server takes what is sent for content. `within_one`: a command or chunk is sent in part.
     pub(super) fn is_within_content(&self, within_one: bool) -> bool {
         match (&self.step, &self.transfer) {

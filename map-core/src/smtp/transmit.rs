@@ -9,7 +9,7 @@
 //! (RFC 2920 section 3.2, <https://www.rfc-editor.org/rfc/rfc2920#section-3.2>) and because nothing is sent
 //! ahead whose sending depends on a reply that is still owed: the content waits for every reply before it.
 
-use super::{Deadlines, Event, Stage, TransactionId};
+use super::{CONTENT_BLOCK_OCTETS, Deadlines, Event, Stage, TransactionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -153,6 +153,12 @@ pub(super) struct Wire {
     /// The content that was opened last, and how many octets of it were sent.
     content: Option<(TransactionId, u64)>,
     since: Instant,
+    /// How long replies were waited for, those to chunks left out: they come while content moves.
+    waited: Duration,
+    /// Octets of content in `unsent`, those of `written` not counted.
+    content_queued: usize,
+    /// The block of content that is being sent: since when, and how many octets of it were.
+    block: Option<(Instant, u64)>,
 }
 
 impl Wire {
@@ -167,6 +173,9 @@ impl Wire {
             announced: 0,
             content: None,
             since: now,
+            waited: Duration::ZERO,
+            content_queued: 0,
+            block: None,
         }
     }
 
@@ -221,6 +230,10 @@ impl Wire {
             self.since = now;
         }
         self.queued = self.queued.saturating_add(octets.len());
+        if is_content && !octets.is_empty() {
+            self.content_queued = self.content_queued.saturating_add(octets.len());
+            self.block = self.block.or(Some((now, 0)));
+        }
         self.unsent.push_back(Segment {
             octets,
             completes,
@@ -255,8 +268,12 @@ impl Wire {
             *octets -= step;
             self.written += step;
             self.queued = self.queued.saturating_sub(step);
-            if let Some((_, sent)) = self.content.as_mut().filter(|_| segment.is_content) {
+            let is_content = segment.is_content;
+            if let Some((_, sent)) = self.content.as_mut().filter(|_| is_content) {
                 *sent = sent.saturating_add(step as u64);
+            }
+            if is_content {
+                self.content_left(step, now);
             }
             if step < left {
                 return None;
@@ -273,10 +290,32 @@ impl Wire {
         None
     }
 
+    /// So many octets of content were sent, in less time than a block of it may take.
+    fn content_left(&mut self, octets: usize, now: Instant) {
+        self.content_queued = self.content_queued.saturating_sub(octets);
+        self.block = match self.block {
+            // Whoever is to supply what follows may take his time.
+            _ if self.content_queued == 0 => None,
+            Some((since, sent)) => {
+                let sent = sent.saturating_add(octets as u64);
+                Some(if sent >= CONTENT_BLOCK_OCTETS {
+                    (now, 0)
+                } else {
+                    (since, sent)
+                })
+            }
+            None => Some((now, 0)),
+        };
+    }
+
     /// A reply was read: what it answers, unless nobody asked for it.
     pub(super) fn answered(&mut self, now: Instant) -> Option<Owed> {
         let owed = self.owed.pop_front()?;
         self.announced = self.announced.saturating_sub(1);
+        if !matches!(owed, Owed::Chunk(_)) {
+            let waited = now.saturating_duration_since(self.since);
+            self.waited = self.waited.saturating_add(waited);
+        }
         self.since = now;
         Some(owed)
     }
@@ -315,6 +354,21 @@ impl Wire {
         self.unsent.truncate(kept);
         let octets: usize = self.unsent.iter().map(|segment| segment.octets.len()).sum();
         self.queued = octets.saturating_sub(self.written);
+        self.count_content();
+    }
+
+    /// Content may have been dropped.
+    fn count_content(&mut self) {
+        let mut written = self.written;
+        let mut queued = 0_usize;
+        for segment in &self.unsent {
+            let left = segment.octets.len().saturating_sub(std::mem::take(&mut written));
+            if segment.is_content {
+                queued = queued.saturating_add(left);
+            }
+        }
+        self.content_queued = queued;
+        self.block = self.block.filter(|_| queued > 0);
     }
 
     /// A command or content is sent in part.
@@ -333,6 +387,12 @@ impl Wire {
         self.written = 0;
         self.is_within = false;
         self.queued = 0;
+        self.count_content();
+    }
+
+    /// How long replies were waited for, all together.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The content that was opened last, and how many octets of it were given to the system.
@@ -377,7 +437,10 @@ impl Wire {
             (None, None) if taking_content => deadlines.content,
             (None, None) => return None,
         };
-        self.after(patience)
+        let block = self
+            .block
+            .and_then(|(since, _)| since.checked_add(deadlines.content_block));
+        self.after(patience).into_iter().chain(block).min()
     }
 
     /// That much later than the last progress.

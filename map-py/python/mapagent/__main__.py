@@ -421,8 +421,8 @@ def _add_patience(group: argparse._ArgumentGroup) -> None:
         type=_timeout,
         action="append",
         default=[],
-        help="for one step: connect, greeting, hello, starttls, tls, auth, mail, rcpt, data, content, final_reply, "
-        "quit, start",
+        help="for one step: connect, greeting, hello, starttls, tls, auth, mail, rcpt, data, content, "
+        "content_block (each 64 KiB), final_reply, quit, start",
     )
 
 

@@ -56,7 +56,10 @@ impl Delivery<'_> {
         let config = smtp::Config {
             hello_name: chosen.name,
             hello: opening.hello,
-            deadlines: environment.deadlines,
+            deadlines: smtp::Deadlines {
+                replies: self.replies_left,
+                ..environment.deadlines
+            },
             tls: opening.tls,
             auth: relay.and_then(|relay| relay.authentication(&mut rand::rng())),
             chunk_octets: smtp::CHUNK_OCTETS,
@@ -103,6 +106,7 @@ impl Delivery<'_> {
             &self.limits,
         )
         .await;
+        self.replies_left = self.replies_left.saturating_sub(connection.waited());
         let mut conversation = observer.conversation;
         conversation.unreadable = observer.trouble.take();
         self.warn(self.missing_dsn(trail, &conversation));

@@ -404,3 +404,150 @@ async fn a_second_session_that_comes_less_far_takes_nothing_back() {
     assert_eq!(replies, ["RE_SUCCESS.", "RE_BADREPLY: <452>."]);
     assert_eq!(sent.connected[..2], [A, A]);
 }
+
+/// A host that takes one recipient at a time, and says this to what belongs to each.
+fn one_at_a_time(recipients: usize, mail: &str, rcpt: &str, data: &str, content: &str) -> Peer {
+    let mut says = vec!["220 r".to_owned(), "250-h|250 LIMITS RCPTMAX=1".to_owned()];
+    for _ in 0..recipients {
+        says.extend([mail, rcpt, data, content].map(str::to_owned));
+    }
+    says.push("221 b".to_owned());
+    Peer::Says(
+        says.into_iter()
+            .map(|line| &*line.leak())
+            .collect::<Vec<_>>()
+            .leak(),
+    )
+}
+
+fn delivered(report: &Report) -> Vec<Delivered> {
+    report
+        .recipients()
+        .iter()
+        .map(|recipient| recipient.delivered())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_mail_transaction_comes_to_its_content_in_time() {
+    let slow = Peer::Says(&[
+        "220 r",
+        "250-h|250 LIMITS RCPTMAX=1",
+        "250 m",
+        "250 r",
+        "354 d",
+        "250 ok",
+        // Each in less time than it may take.
+        "after 299 s 250 m",
+        "after 299 s 250 r",
+        "after 119 s 354 d",
+        "250 ok",
+        "221 b",
+    ]);
+    for start in [300, 30] {
+        let mut world = World::new(&[&[(A, slow.clone())]]);
+        world.deadlines.start = Duration::from_secs(start);
+        let started = Instant::now();
+        let sent = world
+            .send_message(&recipients::message_to("bob@example.org, carol@example.org"))
+            .await;
+        // And the wait for the answer to QUIT.
+        assert_eq!(started.elapsed(), Duration::from_secs(start + 2));
+        assert_eq!(delivered(&sent.report), [Delivered::Yes, Delivered::No]);
+        let carol = &sent.report.recipients()[1];
+        assert_eq!(carol.reply().to_string(), "RE_SERVER_UNREACH.");
+        assert!(carol.transient());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_slow_with_each_of_many_is_left_in_the_end() {
+    const RECIPIENTS: usize = 200;
+    let to: Vec<String> = (0..RECIPIENTS)
+        .map(|number| format!("r{number}@example.org"))
+        .collect();
+    let message = recipients::message_to(&to.join(", "));
+    let slow = one_at_a_time(
+        RECIPIENTS,
+        "after 90 s 250 m",
+        "after 90 s 250 r",
+        "after 90 s 354 d",
+        "after 590 s 250 ok",
+    );
+    let started = Instant::now();
+    let sent = World::new(&[&[(A, slow.clone()), (B, slow)]])
+        .send_message(&message)
+        .await;
+    assert!(
+        started.elapsed() < Duration::from_secs(2 * 60 * 60),
+        "{:?}",
+        started.elapsed()
+    );
+    let delivered = delivered(&sent.report);
+    let taken = delivered
+        .iter()
+        .filter(|delivered| **delivered == Delivered::Yes)
+        .count();
+    assert!((3..10).contains(&taken), "{taken}");
+    assert!(!delivered.contains(&Delivered::Unknown));
+    let is_transient = |place: usize| sent.report.recipients()[place].transient();
+    assert!((0..RECIPIENTS).all(|place| delivered[place] == Delivered::Yes || is_transient(place)));
+
+    // One that answers at once takes all of them.
+    let quick = one_at_a_time(RECIPIENTS, "250 m", "250 r", "354 d", "after 10 s 250 ok");
+    let sent = World::new(&[&[(A, quick)]]).send_message(&message).await;
+    assert_eq!(sent.report.reply(), &MapReply::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_content_has_to_move_at_a_least_rate() {
+    let message = || {
+        crate::message::Builder::new()
+            .from(
+                "alice@example.com"
+                    .parse::<crate::message::AddressList>()
+                    .expect("a sender"),
+            )
+            .to("bob@example.org"
+                .parse::<crate::message::AddressList>()
+                .expect("a recipient"))
+            .text(
+                "A line of a long letter.\n"
+                    .repeat(40_000)
+                    .parse()
+                    .expect("a text"),
+            )
+            .build()
+            .expect("a message")
+    };
+    let trickle = Peer::Says(&[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "354 d",
+        "sip 1000 179",
+        "250 ok",
+        "221 b",
+    ]);
+    let started = Instant::now();
+    let sent = World::new(&[&[(A, trickle)]]).send_message(&message()).await;
+    assert_eq!(started.elapsed(), Duration::from_secs(300));
+    sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.2"));
+
+    // The link of a satellite: 2.4 kbit/s, and an hour.
+    let slow = Peer::Says(&[
+        "220 r",
+        "250 h",
+        "250 m",
+        "250 r",
+        "354 d",
+        "sip 3000 10",
+        "250 ok",
+        "221 b",
+    ]);
+    let started = Instant::now();
+    let sent = World::new(&[&[(A, slow)]]).send_message(&message()).await;
+    sent.assert("RE_SUCCESS.", Delivered::Yes, false, None);
+    assert!(started.elapsed() > Duration::from_secs(3000));
+}
