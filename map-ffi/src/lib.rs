@@ -45,4 +45,6 @@ mod boundary;
 mod guest;
 mod pointer;
 mod refusal;
+#[cfg(any(fuzzing, test))]
+pub mod storm;
 mod text;

@@ -19,6 +19,10 @@ mod verifier;
 mod words;
 mod x509;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use x509::read_all_of_a_certificate;
+
 use super::Transport;
 use crate::route::{HostName, Tlsa};
 use crate::text::quoted;

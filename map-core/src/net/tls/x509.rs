@@ -141,6 +141,32 @@ impl<'a> Certificate<'a> {
     }
 }
 
+/// Reads all that is ever read of a certificate.
+#[cfg(any(fuzzing, test))]
+pub fn read_all_of_a_certificate(octets: &[u8]) {
+    let der = CertificateDer::from(octets);
+    let Some(certificate) = Certificate::read(&der) else {
+        return;
+    };
+    for part in [certificate.issuer, certificate.subject, certificate.key] {
+        assert!(part.len() < octets.len(), "a part is smaller than the whole");
+    }
+    let names = certificate.host_names();
+    let octets_of_names: usize = names.iter().map(String::len).sum();
+    // What is not UTF-8 takes three octets for each of its own.
+    assert!(
+        octets_of_names <= 3 * octets.len(),
+        "names are no longer than what they stand in"
+    );
+    assert!(certificate.addresses().len() <= octets.len() / 4);
+    assert!(certificate.rsa_bits().is_none_or(|bits| bits <= 8 * octets.len()));
+    let _ = (
+        certificate.is_self_issued(),
+        certificate.issuer_name(),
+        certificate.validity(),
+    );
+}
+
 /// What is in a `SEQUENCE`, the first of these octets.
 pub(super) fn contents(sequence: &[u8]) -> Option<&[u8]> {
     Reader(sequence).expect(tag::SEQUENCE)
@@ -334,6 +360,18 @@ mod tests {
         assert_eq!(read(&Server::good()).rsa_bits(), None);
     }
 
+    /// The seeds of the fuzz target, and what it found.
+    #[test]
+    fn the_corpus_of_the_fuzzer_holds() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/certificates");
+        let mut runs = 0;
+        for file in std::fs::read_dir(directory).expect("the corpus") {
+            read_all_of_a_certificate(&std::fs::read(file.expect("a file").path()).expect("its octets"));
+            runs += 1;
+        }
+        assert!(runs >= 5, "only {runs} files in the corpus");
+    }
+
     proptest! {
         #[test]
         fn nonsense_is_no_certificate_and_does_no_harm(
@@ -348,10 +386,7 @@ mod tests {
                 let position = position.index(octets.len());
                 octets[position] = octet;
                 for octets in [&octets[..], &octets[..cut.index(octets.len())]] {
-                    if let Some(read) = Certificate::read(&CertificateDer::from(octets)) {
-                        let _ = (read.host_names(), read.addresses(), read.issuer_name());
-                        let _ = (read.validity(), read.rsa_bits());
-                    }
+                    read_all_of_a_certificate(octets);
                 }
             }
         }
