@@ -10,7 +10,12 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct InstalledLibrary {
     prefix: PathBuf,
+    /// What every program is compiled with besides.
+    flags: Vec<&'static str>,
 }
+
+/// Set by `scripts/sanitize`: the library itself is built with AddressSanitizer, and so are the programs.
+const SANITIZE: &str = "MAPAGENT_SANITIZE";
 
 /// What is compiled, and how.
 #[derive(Debug)]
@@ -41,14 +46,35 @@ impl InstalledLibrary {
     /// # Errors
     /// When it cannot be built or installed; says why.
     pub fn in_folder(scratch: &Path) -> io::Result<Self> {
-        let prefix = scratch.join("installed");
-        run(Command::new("flock")
+        let sanitized = std::env::var_os(SANITIZE).is_some();
+        let prefix = scratch.join(if sanitized {
+            "installed-sanitized"
+        } else {
+            "installed"
+        });
+        let mut install = Command::new("flock");
+        install
             .arg(scratch.join("installed.lock"))
             .arg(project().join("scripts/install"))
             .env("PREFIX", &prefix)
             .env("PROFILE", "dev")
-            .env_remove("DESTDIR"))?;
-        Ok(Self { prefix })
+            .env_remove("DESTDIR");
+        let mut flags = Vec::new();
+        if sanitized {
+            // The option has no name in a stable compiler yet. With a target named, programs of the build are not
+            // instrumented.
+            install
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("RUSTFLAGS", "-Zsanitizer=address")
+                .env(
+                    "CARGO_BUILD_TARGET",
+                    format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+                )
+                .env("CARGO_TARGET_DIR", project().join("build/sanitized"));
+            flags.extend(["-fsanitize=address", "-fno-omit-frame-pointer"]);
+        }
+        run(&mut install)?;
+        Ok(Self { prefix, flags })
     }
 
     /// Where it is installed.
@@ -83,6 +109,7 @@ impl InstalledLibrary {
                 "-pedantic",
                 "-Wshadow",
             ])
+            .args(&self.flags)
             .arg("-I")
             .arg(self.prefix.join("include"))
             .args(sources.iter().map(|source| folder().join(source)));
