@@ -1144,8 +1144,9 @@ map_reply map_config_set_deadline_ms(map_config *config,
 MAP_API map_reply map_config_set_timeout_ms(map_config *config, int32_t which, uint64_t milliseconds);
 
 /**
- * Allows mail hosts on the loopback interface: for tests, and for the sandbox. Refused by default, because a program
- * that mails wherever a stranger's DNS points must not be steered into services that trust loopback.
+ * Allows mail hosts on this machine, by loopback addresses or by those of its interfaces: for tests, for the sandbox, and
+ * for programs on the recipient's own mail server. Refused by default, because a program that mails wherever a stranger's
+ * DNS points must not be steered into services that trust the machine itself.
  *
  * @param config required.
  * @param allow  0 for no, anything else for yes.

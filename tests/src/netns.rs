@@ -109,7 +109,11 @@ impl Internet {
         internet
     }
 
-    fn serve(&mut self, place: Place, server: &str) {
+    /// Has `server serve` running there, too.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn serve(&mut self, place: Place, server: &str) {
         let mut child = Command::new("setpriv")
             .args([
                 "--pdeathsig",

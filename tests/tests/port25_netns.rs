@@ -378,6 +378,41 @@ fn a_proxy_is_a_way_around_a_blocked_port() {
 }
 
 #[test]
+fn an_address_of_this_machine_is_refused_like_loopback() {
+    if !is_possible() {
+        return;
+    }
+    let mut internet = Internet::new(PROGRAM);
+    internet.serve(Place::Client, PROGRAM);
+    internet.ip(Place::Client, "addr add 9.1.2.3/32 dev eth0");
+    // No interface has an address of these; all of them lead here.
+    internet.ip(Place::Client, "route add local 9.2.0.0/16 dev lo");
+    let own = [
+        "10.53.1.2",
+        "10.53.1.3",
+        "9.1.2.3",
+        "9.2.3.4",
+        "fd53:1::2",
+        "fd53:1::4",
+    ];
+    check(&own, |address| {
+        let refused = send(&internet, &[address], &[]);
+        let other = send(&internet, &[address, V4.mail_host()], &[]);
+        let allowed = send(&internet, &[address], &["loopback=allow"]);
+        let found = [
+            refused.value("reply"),
+            other.value("reply"),
+            allowed.value("reply"),
+        ];
+        if found == ["RE_DNS_FAIL: <example.org>.", "RE_SUCCESS.", "RE_SUCCESS."] {
+            Ok(())
+        } else {
+            Err(format!("{address}: {}{}{}", refused.0, other.0, allowed.0))
+        }
+    });
+}
+
+#[test]
 fn a_proxy_tells_what_the_mail_host_did() {
     if !is_possible() {
         return;

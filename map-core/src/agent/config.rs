@@ -364,7 +364,8 @@ impl Config {
         self.chunking = chunking;
     }
 
-    /// Allows loopback targets: for tests and the sandbox.
+    /// Allows targets on this machine, by loopback addresses or by those of its interfaces: for tests, for the sandbox, and
+    /// for programs on the recipient's own mail server.
     pub fn set_allow_loopback(&mut self, allow: bool) {
         self.policy.allow_loopback = allow;
     }

@@ -335,6 +335,7 @@ impl<'a> Delivery<'a> {
             (Target::Name(name), Some(_)) => (Ok([Destination::Name(name.clone())].into()), Vec::new()),
             _ => {
                 let found = route::addresses(resolver.as_ref(), host, policy).await;
+                let found = connector.leave_out_own(found, *policy);
                 let destinations = found
                     .found
                     .map(|addresses| addresses.into_iter().map(Destination::Address).collect());

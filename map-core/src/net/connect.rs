@@ -1,7 +1,7 @@
 //! Making a transport connection.
 
 use super::socks::ProxyError;
-use crate::route::HostName;
+use crate::route::{Dropped, HostAddresses, HostName, Policy, RouteError};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::future::Future;
@@ -37,9 +37,51 @@ pub trait Connector: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The addresses of this machine, as they are now: what listens there may trust who comes from it. None of a
+    /// connector whose connections begin elsewhere.
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
     /// Connects from this machine's own network, so that a failure says something about that.
     fn is_direct(&self) -> bool {
         true
+    }
+}
+
+impl dyn Connector {
+    /// Leaves this machine's own addresses out, unless it may be connected to, as loopback addresses are left out.
+    pub(crate) fn leave_out_own(&self, mut found: HostAddresses, policy: Policy) -> HostAddresses {
+        if policy.allow_loopback {
+            return found;
+        }
+        let Ok(addresses) = &mut found.found else {
+            return found;
+        };
+        let own = self.own_addresses();
+        let dropped = &mut found.dropped;
+        addresses.retain(|address| {
+            let is_own = own.contains(&address.to_canonical());
+            if is_own {
+                dropped.push(Dropped {
+                    what: address.to_string(),
+                    why: RouteError::ForbiddenTarget,
+                });
+            }
+            !is_own
+        });
+        if addresses.is_empty() {
+            let why = RouteError::join(dropped.iter().map(|dropped| &dropped.why));
+            found.found = Err(why.unwrap_or(RouteError::ForbiddenTarget));
+        }
+        found
+    }
+
+    /// Whether a connection came out at this machine, which may have come to that address since. To be asked before
+    /// anything is said: the system gives such a connection the address that was asked for on both of its ends.
+    pub(crate) fn leads_here(&self, transport: &dyn Transport, address: IpAddr, policy: Policy) -> bool {
+        let ours = transport.local_addr().map(|ours| ours.ip().to_canonical());
+        !policy.allow_loopback && self.is_direct() && ours == Some(address.to_canonical())
     }
 }
 
@@ -127,6 +169,15 @@ impl Connector for TcpConnector {
     fn connect(&self, address: SocketAddr) -> Connecting<'_> {
         let source = self.source_for(address);
         Box::pin(async move { Ok(Box::new(connect_tcp(address, source).await?) as Box<dyn Transport>) })
+    }
+
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        // Where the system does not tell, it has no descriptor for a connection, either.
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        interfaces
+            .iter()
+            .map(|interface| interface.ip().to_canonical())
+            .collect()
     }
 }
 

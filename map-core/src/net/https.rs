@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
@@ -32,6 +32,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const MAX_POLICY: usize = 64 * 1024;
 /// The largest header of an answer, status line included, and the largest trailer, in octets.
 const MAX_HEADER: usize = 16 * 1024;
+
+/// How much of a media type that is none of a policy is given back, in characters.
+const MAX_SHOWN: usize = 100;
 
 const PATH: &str = "/.well-known/mta-sts.txt";
 const AGENT: &str = concat!("mapagent/", env!("CARGO_PKG_VERSION"));
@@ -79,6 +82,13 @@ impl HttpsFetcher {
         for (number, address) in self.addresses(host).await?.into_iter().enumerate() {
             let connecting = self.connector.connect(SocketAddr::new(address, self.port));
             let error = match timeout(CONNECT_TIME, connecting).await {
+                Ok(Ok(transport))
+                    if self
+                        .connector
+                        .leads_here(transport.as_ref(), address, self.policy) =>
+                {
+                    FetchError::ForbiddenTarget
+                }
                 Ok(Ok(transport)) => return Ok(transport),
                 Ok(Err(error)) => blame_connect(&error),
                 Err(_elapsed) => FetchError::TimedOut,
@@ -98,10 +108,9 @@ impl HttpsFetcher {
             preference: 0,
             proof: Proof::Insecure,
         };
-        let found = route::addresses(self.resolver.as_ref(), &host, &self.policy)
-            .await
-            .found;
-        found.map_err(|error| match error {
+        let found = route::addresses(self.resolver.as_ref(), &host, &self.policy).await;
+        let found = self.connector.leave_out_own(found, self.policy);
+        found.found.map_err(|error| match error {
             RouteError::ForbiddenTarget => FetchError::ForbiddenTarget,
             RouteError::Lookup(error) => FetchError::Lookup(error),
             _ => FetchError::NoAddress,
@@ -177,6 +186,18 @@ async fn policy_of(response: Response<Incoming>) -> Result<Bytes, FetchError> {
     // > Policies fetched via HTTPS are only valid if the HTTP response code is 200 (OK).
     if response.status() != StatusCode::OK {
         return Err(FetchError::Status(response.status().as_u16()));
+    }
+    // https://www.rfc-editor.org/rfc/rfc8461#section-3.3
+    // > senders SHOULD validate that the media type is "text/plain" to guard against cases where web servers allow
+    // > untrusted users to host non-text content (typically, HTML or images) at a user-defined path.
+    // A server that names no type has none for what its users bring.
+    if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
+        let content_type = String::from_utf8_lossy(content_type.as_bytes());
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("text/plain") {
+            let shown = media_type.chars().take(MAX_SHOWN).flat_map(char::escape_debug);
+            return Err(FetchError::MediaType(shown.collect()));
+        }
     }
     let body = Limited::new(response.into_body(), MAX_POLICY).collect().await;
     match body {

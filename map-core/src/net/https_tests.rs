@@ -183,7 +183,7 @@ async fn answers_that_are_a_policy() {
     let server = good();
     let largest = "a".repeat(64 * 1024);
     let with_header = format!(
-        "200 OK\r\nX-Long: {}\r\nContent-Type: text/html",
+        "200 OK\r\nX-Long: {}\r\nContent-Type: Text/PLAIN ;charset=utf-8",
         "x".repeat(15 * 1024)
     );
     let rows = [
@@ -232,6 +232,11 @@ async fn answers_that_are_none() {
             "the policy host answered 404",
         ),
         (answer("500 Oops", ""), Then::Stay, "the policy host answered 500"),
+        (
+            answer("200 OK\r\nContent-Type: text/html; charset=utf-8", POLICY),
+            Then::Stay,
+            "the policy host sent text/html, and a policy is text/plain",
+        ),
         (
             answer("203 Changed", POLICY),
             Then::Stay,

@@ -607,7 +607,12 @@ async fn testify(witness: Witness, is_mail: bool, family: Family, way: &WayOut) 
 
 /// A filtering resolver may send a witness's name to this machine, whose own mail server would greet.
 async fn find_address(host: &Target, family: Family, way: &WayOut) -> Option<IpAddr> {
-    let fits = |address: &IpAddr| Family::from(*address) == family && way.policy.check(*address).is_ok();
+    let own = way.connector.own_addresses();
+    let fits = |address: &IpAddr| {
+        Family::from(*address) == family
+            && way.policy.check(*address).is_ok()
+            && !own.contains(&address.to_canonical())
+    };
     match host {
         Target::Address(address) => Some(*address).filter(fits),
         Target::Name(name) => {

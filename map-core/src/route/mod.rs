@@ -326,7 +326,7 @@ impl RouteError {
 /// Which addresses are allowed and what counts as a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Loopback addresses may be connected to (tests, the sandbox).
+    /// This machine may be connected to (tests, the sandbox): loopback addresses, and those of its interfaces.
     pub allow_loopback: bool,
     /// Private ranges, and whatever else is not reached over the Internet, are refused too.
     pub public_only: bool,

@@ -363,7 +363,7 @@ def _add_road(group: argparse._ArgumentGroup) -> None:
         help="SOCKS5: socks5://host:port, or socks5h://… if it looks up names; "
         f"one with a password is taken from the environment variable {_PROXY_VARIABLE}",
     )
-    group.add_argument("--allow-loopback", action="store_true", help="take mail hosts on loopback, for tests")
+    group.add_argument("--allow-loopback", action="store_true", help="take mail hosts on this machine, for tests")
     group.add_argument("--public-only", action="store_true", help="refuse mail hosts in private networks")
     group.add_argument("--require-mx", action="store_true", help="take no domain without an MX record")
     group.add_argument(

@@ -97,7 +97,8 @@ impl Resolver for Table {
     }
 }
 
-/// Settings: `to`, `mail`, `web` (an address, repeatable), `source` (an address), `proxy` (a URL).
+/// Settings: `to`, `mail`, `web` (an address, repeatable), `source` (an address), `proxy` (a URL), `loopback`
+/// (`allow`).
 fn send(settings: &[&str]) -> Anyhow {
     let mut table = Table::default();
     let (mut mail, mut web) = (Vec::new(), Vec::new());
@@ -108,6 +109,7 @@ fn send(settings: &[&str]) -> Anyhow {
             ("mail", witness) => mail.push(witness),
             ("web", witness) => web.push(witness),
             ("source", address) => config.set_source_address(Some(address.parse()?))?,
+            ("loopback", "allow") => config.set_allow_loopback(true),
             ("proxy", url) => config.set_proxy(Some(url.parse()?)),
             (name, _) => return Err(format!("no setting {name}").into()),
         }

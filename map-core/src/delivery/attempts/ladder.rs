@@ -1,11 +1,11 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{Delivery, Host, MAX_SESSIONS, Trail, Turn};
+use super::{Delivery, Environment, Host, MAX_SESSIONS, Trail, Turn};
 use crate::delivery::protection::Demands;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::net::{ConnectByName, ConnectError, ProxyError, Transport};
-use crate::route::HostName;
+use crate::route::{HostName, RouteError};
 use crate::smtp::{Abort, Chunking, Hello, TlsUse};
 use std::collections::VecDeque;
 use std::io;
@@ -326,6 +326,15 @@ impl Delivery<'_> {
             Ok(Ok(Err(error))) => return self.no_connection(trail, recipients, (&error).into()),
             Ok(Ok(Ok(transport))) => transport,
         };
+        if let (Some(address), Some(_)) = (trail.address, visit.demands) {
+            let Environment {
+                connector, policy, ..
+            } = self.environment;
+            if connector.leads_here(transport.as_ref(), address, *policy) {
+                let cause = Cause::Route(RouteError::ForbiddenTarget);
+                return ControlFlow::Continue(self.not_spoken_with(trail, recipients, &cause));
+            }
+        }
         if let (Some(port25), Some(address)) = (&self.environment.port25, trail.address) {
             port25.connected(address);
         }
@@ -381,16 +390,21 @@ impl Delivery<'_> {
                 | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
         );
         self.slow_addresses += usize::from(!cheap);
-        self.futile_attempts += 1;
-        let index = self.attempts.len();
-        let cause = Cause::Connect(failure);
-        self.record(trail.attempt(&cause, None, Vec::new()));
-        self.note(recipients, &cause, index);
+        let attempted = self.not_spoken_with(trail, recipients, &Cause::Connect(failure));
         // No other host is nearer by a proxy that cannot be used at all.
         if matches!(failure, ConnectFailure::Proxy(why) if !matches!(why, ProxyError::Refused(_))) {
             return ControlFlow::Break(());
         }
-        ControlFlow::Continue(Attempted {
+        ControlFlow::Continue(attempted)
+    }
+
+    /// Nothing was said to this address; another one follows.
+    fn not_spoken_with(&mut self, trail: Trail, recipients: &[usize], cause: &Cause) -> Attempted {
+        self.futile_attempts += 1;
+        let index = self.attempts.len();
+        self.record(trail.attempt(cause, None, Vec::new()));
+        self.note(recipients, cause, index);
+        Attempted {
             index,
             next: recipients
                 .iter()
@@ -400,7 +414,7 @@ impl Delivery<'_> {
             content_begun: false,
             injected: false,
             wants_tls: false,
-        })
+        }
     }
 }
 

@@ -99,7 +99,12 @@ impl Dane {
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
             )) => None,
-            Err(error) => Some(Err(words::of_certificate(&error, shown.end_entity, ""))),
+            Err(error) => Some(Err(words::of_certificate(
+                &error,
+                shown.end_entity,
+                shown.intermediates,
+                "",
+            ))),
         }
     }
 

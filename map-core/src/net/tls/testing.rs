@@ -132,8 +132,20 @@ impl Server {
 
     /// The same, with a second authority between, and the first one not shown.
     pub(in crate::net) fn issued_by_another(contents: &Contents) -> Self {
-        let root = authority("Example Root");
+        Self::issued_through(CertificateParams::new(Vec::new()).expect("no names"), contents)
+    }
+
+    /// The same, and the certificate of the one between has expired.
+    pub(in crate::net) fn issued_by_an_expired(contents: &Contents) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2003, 1, 1);
+        Self::issued_through(params, contents)
+    }
+
+    fn issued_through(mut params: CertificateParams, contents: &Contents) -> Self {
+        let root = authority("Example Root");
+        params.distinguished_name = DistinguishedName::new();
         params
             .distinguished_name
             .push(DnType::CommonName, "Example Intermediate");

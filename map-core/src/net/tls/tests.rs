@@ -366,6 +366,16 @@ async fn authorities_vouch_for_name_and_date() {
 }
 
 #[tokio::test]
+async fn an_authority_that_expired_is_not_taken_for_the_server() {
+    let server = Server::issued_by_an_expired(&Contents::good());
+    let words =
+        "is issued by an authority whose own certificate (Example Intermediate) expired on 2003-01-01";
+    assert_eq!(server.is_judged_by_authorities().await, Err(words.to_owned()));
+    let judged = server.is_judged_by_dane(server.record(2, 0, 0)).await;
+    assert_eq!(judged, Err(words.to_owned()));
+}
+
+#[tokio::test]
 async fn an_address_is_vouched_for_as_one() {
     let server = Server::issued(&Contents::named("192.0.2.1"));
     let settings = server.trusted();

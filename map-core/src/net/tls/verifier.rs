@@ -101,7 +101,7 @@ impl Verifier {
                         judge_pinned(shown, server_name, &self.server_name)
                     }
                     Err(error) => Err(Judgement {
-                        words: words::of_certificate(&error, end_entity, &self.server_name),
+                        words: words::of_certificate(&error, end_entity, intermediates, &self.server_name),
                         error,
                     }),
                 }
@@ -223,7 +223,7 @@ fn judge_pinned(shown: Shown<'_>, server_name: &ServerName<'_>, expected: &str) 
     ParsedCertificate::try_from(shown.end_entity)
         .and_then(|parsed| rustls::client::verify_server_name(&parsed, server_name))
         .map_err(|error| Judgement {
-            words: words::of_certificate(&error, shown.end_entity, expected),
+            words: words::of_certificate(&error, shown.end_entity, &[], expected),
             error,
         })
 }

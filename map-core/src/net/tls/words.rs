@@ -16,8 +16,13 @@ const MIN_RSA_BITS: usize = 2048;
 /// The longest name there is in the DNS.
 const MAX_NAME: usize = 253;
 
-/// Why a verifier refuses the certificate of a server that should be `expected`.
-pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, expected: &str) -> String {
+/// Why a verifier refuses the certificate of a server that should be `expected`, which it showed with `others`.
+pub(super) fn of_certificate(
+    error: &Error,
+    certificate: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+    expected: &str,
+) -> String {
     use CertificateError as E;
     let read = Certificate::read(certificate);
     let Error::InvalidCertificate(error) = error else {
@@ -25,9 +30,19 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
     };
     match error {
         E::Expired => "has expired".to_owned(),
-        E::ExpiredContext { not_after, .. } => expired(*not_after),
+        E::ExpiredContext { not_after, .. } => {
+            let dates = read.and_then(|read| read.validity());
+            of_dates(expired(*not_after), dates, others, |(_, until)| {
+                until == *not_after
+            })
+        }
         E::NotValidYet => "is not valid yet".to_owned(),
-        E::NotValidYetContext { not_before, .. } => not_valid_yet(*not_before),
+        E::NotValidYetContext { not_before, .. } => {
+            let dates = read.and_then(|read| read.validity());
+            of_dates(not_valid_yet(*not_before), dates, others, |(from, _)| {
+                from == *not_before
+            })
+        }
         E::NotValidForName | E::NotValidForNameContext { .. } => match read {
             // Whoever made it knows its name in it, and would not understand that it is not for that.
             Some(read) if read.host_names().iter().any(|name| name == expected) => {
@@ -63,6 +78,29 @@ pub(super) fn of_certificate(error: &Error, certificate: &CertificateDer<'_>, ex
             None => format!("cannot be verified: {}", reason(other)),
         },
         other => format!("cannot be verified: {}", reason(other)),
+    }
+}
+
+/// A verifier says when, and not of which certificate of the chain: it is the server's if that has such dates.
+fn of_dates(
+    when: String,
+    dates: Option<(UnixTime, UnixTime)>,
+    others: &[CertificateDer<'_>],
+    fits: impl Fn((UnixTime, UnixTime)) -> bool,
+) -> String {
+    if dates.is_none_or(&fits) {
+        return when;
+    }
+    let mut between = others.iter().filter_map(Certificate::read);
+    let name = between
+        .find(|other| other.validity().is_some_and(&fits))
+        .and_then(|other| other.subject_name());
+    match name {
+        Some(name) => format!(
+            "is issued by an authority whose own certificate ({}) {when}",
+            shown(&name)
+        ),
+        None => format!("is issued by an authority whose own certificate {when}"),
     }
 }
 

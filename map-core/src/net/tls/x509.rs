@@ -118,6 +118,11 @@ impl<'a> Certificate<'a> {
             .flat_map(Reader)
     }
 
+    /// The common name of whom it is for.
+    pub(super) fn subject_name(&self) -> Option<String> {
+        common_name(self.subject)
+    }
+
     /// The common name of who issued it.
     pub(super) fn issuer_name(&self) -> Option<String> {
         common_name(self.issuer)

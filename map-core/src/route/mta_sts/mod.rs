@@ -124,6 +124,9 @@ pub enum FetchError {
     /// Its addresses could not be looked up.
     #[error("the address of the policy host could not be looked up: {0}")]
     Lookup(LookupError),
+    /// What it sent is no text, but HTML or the like: somebody else's page.
+    #[error("the policy host sent {0}, and a policy is text/plain")]
+    MediaType(String),
     /// It has no address, or does not exist.
     #[error("the policy host has no address")]
     NoAddress,
