@@ -1559,7 +1559,9 @@ MAP_API map_reply map_part_add(map_part *multipart, const map_part *part);
  * @param media_type with parameters, if it has any: "text/calendar; method=REQUEST".
  * @return RE_SUCCESS; RE_INVALID_FORMAT, and map_last_advice() says what is wrong; RE_MISUSE.
  */
-MAP_API map_reply map_part_set_media_type(map_part *part, const char *media_type);
+MAP_API
+map_reply map_part_set_media_type(map_part *part,
+                                  const char *media_type);
 
 /**
  * Fixes how a part is encoded. MAP_ENCODING_8BIT and MAP_ENCODING_BINARY are wishes: for a host that does not offer what
