@@ -643,5 +643,7 @@ def test_those_who_lack_it_get_the_same_message(mail_world: World) -> None:
         first.for_recipients(["dave@good.example"])
     with pytest.raises(ValueError, match="nobody is named"):
         first.for_recipients([])
-    with pytest.raises(ValueError, match="recipients"):
+    with pytest.raises(ValueError, match="a name without an address"):
         first.for_recipients("dave")
+    with pytest.raises(TypeError, match="recipients"):
+        first.for_recipients(7)  # type: ignore[arg-type]

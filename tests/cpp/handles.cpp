@@ -67,6 +67,12 @@ static void messages(const mapagent::agent &agent)
     CHECK(agent.send(mapagent::message::raw(octets)).reply() == RE_SUCCESS);
     CHECK(mapagent::send(message).reply() == RE_SUCCESS);
 
+    // The same message for some of its recipients, and for nobody else.
+    mapagent::message rest = message.for_recipients({std::string(message.recipient(1))});
+    CHECK(rest && rest.build() == RE_SUCCESS && rest.recipients() == 1 && rest.id() == message.id());
+    CHECK(rest.recipient(0) == message.recipient(1) && rest.size() == message.size());
+    CHECK(!message.for_recipients({"mallory@taken.example"}) && !message.for_recipients({}));
+
     // What is wrong with a part or a piece is not left out.
     message.attach(mapagent::part::multipart(MAP_MULTIPART_MIXED).add(mapagent::part::file("/nowhere")));
     report = agent.send(message);
