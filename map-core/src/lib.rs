@@ -16,9 +16,11 @@ pub mod smtp;
 #[doc(hidden)]
 pub mod text;
 
+mod local;
 mod signals;
 
 pub use address::Mailbox;
 pub use agent::{Agent, Config, Job, send};
 pub use delivery::{Progress, Relay, RelayError, RelaySecurity, Report, TlsPolicy};
+pub use local::LocalError;
 pub use protocol::{MapReply, MapReplyCode};

@@ -1,9 +1,10 @@
 //! What an agent sends is signed for the domain of its author.
 
 use crate::delivery::{Cause, Stage};
-use crate::dkim::DkimSigner;
+use crate::dkim::{DkimError, DkimSigner};
+use crate::local::LocalError;
 use crate::message::Message;
-use crate::net::Limits;
+use crate::net::{Limits, blocking};
 use tokio::time::Instant;
 
 /// The message with a signature of each signer that is for a domain in its `From`.
@@ -31,12 +32,16 @@ pub(super) async fn signed(
         .map_or(limits.content_start, |total| total.min(limits.content_start));
     // Who has given up waiting wants the thread to end, too.
     let goes_on = move || !cancel.is_cancelled() && Instant::now() < deadline;
-    let signing = tokio::task::spawn_blocking(move || {
+    let signing = blocking::start(move || {
         let signers: Vec<&DkimSigner> = fitting.iter().collect();
         message.sign_by_all(&signers, &goes_on)
     });
+    let signing = signing.map_err(|no_thread| Cause::Local(Stage::Check, no_thread))?;
     match limits.bound(signing).await {
-        Ok(Ok(signed)) => signed.map_err(|error| Cause::Unsigned(error.to_string().into())),
+        Ok(Ok(signed)) => signed.map_err(|error| match error {
+            DkimError::Read(error) => Cause::Local(Stage::Check, LocalError::of_data(&error, "the content")),
+            error => Cause::Unsigned(error.to_string().into()),
+        }),
         // It panicked.
         Ok(Err(_)) => Err(Cause::Internal { content_begun: false }),
         Err(why) => Err(Cause::GivenUp(Stage::Check, why)),

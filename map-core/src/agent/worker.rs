@@ -3,15 +3,16 @@
 use super::config::Config;
 use super::job::Task;
 use super::signing::signed;
-use crate::delivery::{BrokenTls, Environment, StsSource, deliver, rejected};
+use crate::delivery::{BrokenTls, Cause, Environment, Stage, StsSource, deliver, rejected};
 use crate::dkim::DkimSigner;
+use crate::local::LocalError;
 use crate::net::{HttpsFetcher, Limits, Port25};
 use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, HostNames, Resolver};
 use crate::signals::without_signals;
 use std::cell::Cell;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime;
@@ -47,7 +48,7 @@ impl Workshop {
     /// Hands a task to the worker, which is started where there is none.
     ///
     /// The one that is there may be ending at this moment, of idleness or of a fault. Then it gives the task back, for a
-    /// new one. Where the system gives no thread the task is dropped, which ends its job.
+    /// new one. Where the system gives no thread, that is the end of its job.
     pub(super) fn run(&mut self, mut task: Task, config: &Config) {
         if let Some(worker) = self.worker.take() {
             let Some(given_back) = worker.run(task) else {
@@ -60,10 +61,16 @@ impl Workshop {
         let environment = self
             .environment
             .get_or_insert_with(|| Arc::new(environment(config)));
-        if let Ok(worker) = Worker::start(config, Arc::clone(environment)) {
-            // A worker that could not even begin drops the task, which ends its job.
-            drop(worker.run(task));
-            self.worker = Some(worker);
+        match Worker::start(config, Arc::clone(environment)) {
+            Ok(worker) => {
+                // It gives it back only if it could not even begin, and has said why then.
+                if let Some(task) = worker.run(task) {
+                    let why = worker.refusal.get().cloned();
+                    fall_short(task, why.unwrap_or(LocalError::Threads));
+                }
+                self.worker = Some(worker);
+            }
+            Err(error) => fall_short(task, LocalError::of_thread(&error)),
         }
     }
 
@@ -91,6 +98,8 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
     /// Shared with every task that is not finished.
     busy: Arc<()>,
+    /// Why it could not begin.
+    refusal: Arc<OnceLock<LocalError>>,
 }
 
 impl Worker {
@@ -98,15 +107,21 @@ impl Worker {
         let start_timeout = config.deadlines.start;
         let signers = config.dkim_signers.as_slice().into();
         let (tasks, queue) = mpsc::unbounded_channel();
+        let refusal = Arc::<OnceLock<LocalError>>::default();
+        let refused = Arc::clone(&refusal);
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned());
         let work = move || {
             ON_A_WORKER.set(true);
             // Made here and not by the caller: the thread of a C program that makes a runtime keeps a handle of
-            // Rust's for ever. Where the system gives none, the queue is gone, and its jobs end with a fault.
-            if let Ok(runtime) = runtime() {
-                runtime.block_on(self::work(queue, environment, signers, start_timeout));
-                // A thread that signs or reads a content may be held up by its source, and nobody is to wait for that.
-                runtime.shutdown_timeout(Duration::from_secs(1));
+            // Rust's for ever.
+            match runtime() {
+                Ok(runtime) => {
+                    runtime.block_on(self::work(queue, environment, signers, start_timeout));
+                    // A thread that signs or reads a content may be held up by its source, and nobody is to wait for
+                    // that.
+                    runtime.shutdown_timeout(Duration::from_secs(1));
+                }
+                Err(error) => refuse(queue, &error, &refused),
             }
         };
         // The threads that the runtime starts for files and readers are started by this one, and inherit from it.
@@ -115,6 +130,7 @@ impl Worker {
             tasks: Some(tasks),
             thread: Some(thread),
             busy: Arc::default(),
+            refusal,
         })
     }
 
@@ -131,6 +147,22 @@ impl Worker {
     fn leave(mut self) {
         self.thread = None;
     }
+}
+
+/// Ends the jobs of a worker for which the system gives no descriptors.
+fn refuse(mut queue: mpsc::UnboundedReceiver<Task>, error: &io::Error, refusal: &OnceLock<LocalError>) {
+    let why = LocalError::shortage(error).unwrap_or(LocalError::Descriptors);
+    let why = refusal.get_or_init(|| why);
+    // From here on a task goes back to whoever hands it over.
+    queue.close();
+    while let Some(task) = queue.blocking_recv() {
+        fall_short(task, why.clone());
+    }
+}
+
+fn fall_short(task: Task, why: LocalError) {
+    let report = rejected(Arc::clone(&task.asked), &Cause::Local(Stage::Check, why));
+    task.finish(report);
 }
 
 impl Drop for Worker {

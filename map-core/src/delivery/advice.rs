@@ -15,7 +15,8 @@ use super::refusal::meaning;
 use super::report::{Delivered, Stage};
 use super::transcript::shown;
 use super::verdict::{Cause, ConnectFailure, Verdict, verdict};
-use crate::message::{BodyType, Reason, Unmet};
+use crate::local::LocalError;
+use crate::message::{BodyType, LineTrouble, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
@@ -122,8 +123,16 @@ fn to_this_one(case: &Case<'_>) -> &'static str {
 }
 
 fn what(case: &Case<'_>) -> String {
+    if let Some((_, error)) = case.cause.local() {
+        return local(case, error);
+    }
     match case.cause {
         Cause::Check(failure) => match failure.reply {
+            MapReply::Local(_) => format!(
+                "Nothing was sent: {}. {} Or send it as a file, which is read a block at a time.",
+                failure.reason,
+                LocalError::Memory.remedy()
+            ),
             MapReply::NoEmpty(_) => {
                 format!("Nothing was sent: {}. Fill in what is missing and send again.", failure.reason)
             }
@@ -144,6 +153,7 @@ fn what(case: &Case<'_>) -> String {
                 .to_owned()
         }
         Cause::LeftOver(reply) => left_over(case, reply.as_deref()),
+        Cause::Local(_, error) => local(case, error),
         Cause::Misuse(how) => format!("Nothing was sent: {how}."),
         Cause::NoRoots(why) => secure::no_roots(case, why),
         Cause::Relayed(reply) => secure::relayed(case, reply),
@@ -155,6 +165,21 @@ fn what(case: &Case<'_>) -> String {
             reason: Reason::Address(address),
             ..
         }) => only_ascii(case, address),
+        Cause::Unmet(
+            unmet @ Unmet {
+                reason:
+                    Reason::Line {
+                        trouble: LineTrouble::BareLf,
+                        ..
+                    },
+                ..
+            },
+        ) => format!(
+            "{} cannot take the message as it is: {}. Send it with the setting unix_line_ends, which makes CR LF of its \
+             line ends.",
+            host(case),
+            one_line(&unmet.to_string())
+        ),
         Cause::Unmet(unmet) => format!(
             "{} cannot take the message as it is: {}. Send it in 7-bit lines, and if it is signed, sign it in that form.",
             host(case),
@@ -163,11 +188,6 @@ fn what(case: &Case<'_>) -> String {
         Cause::Unsigned(why) => {
             format!("Nothing was sent, since it could not be signed: {}.", one_line(why))
         }
-        Cause::Unreadable(_, why) => format!(
-            "The content could not be read to its end, so nothing was delivered{}: {}.",
-            to_this_one(case),
-            one_line(why)
-        ),
         Cause::Unreachable(failure, evidence) => unreachable(case, *failure, evidence),
     }
 }
@@ -179,6 +199,22 @@ fn left_over(case: &Case<'_>, reply: Option<&Reply>) -> String {
          opened for one mail. Nothing was delivered to it.",
         host(case)
     )
+}
+
+/// What this machine or the data of the caller lacked, and what to do about it.
+fn local(case: &Case<'_>, error: &LocalError) -> String {
+    let to_this_one = to_this_one(case);
+    let remedy = error.remedy();
+    match error {
+        LocalError::Data(what) => format!(
+            "Nothing was delivered{to_this_one}, because the content could not be read to its end: {}. {remedy}",
+            one_line(what)
+        ),
+        _ => format!(
+            "Nothing was delivered{to_this_one}, and neither the network nor a mail host is to blame: this machine has \
+             {error}. {remedy}"
+        ),
+    }
 }
 
 fn only_ascii(case: &Case<'_>, address: &str) -> String {
@@ -367,9 +403,7 @@ fn given_up(case: &Case<'_>, stage: Stage, why: Abort) -> String {
         Abort::Cancelled => {
             format!("You cancelled it: nothing was delivered{to_this_one}, and it can be sent again.")
         }
-        Abort::ContentUnreadable => {
-            format!("The content could not be read to its end, so nothing was delivered{to_this_one}.")
-        }
+        Abort::ContentUnreadable => local(case, &LocalError::unreadable_content()),
         Abort::Deadline => format!(
             "Time ran out while {doing}: nothing was delivered{to_this_one}. Set a longer deadline if that was short."
         ),
@@ -479,6 +513,8 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
         Cause::Internal { .. } => "a fault inside the library".to_owned(),
         Cause::LeftOver(_) => "left this recipient over in each session".to_owned(),
+        Cause::Local(Stage::Connect | Stage::Route, error) => format!("was left: this machine has {error}"),
+        Cause::Local(_, error) => format!("was left because the content could not be read: {error}"),
         Cause::Misuse(how) => how.clone(),
         Cause::NoRoots(why) => format!("could not be verified: {why}"),
         Cause::Relayed(reply) => format!("accepted as a relay: {}", quoted(reply)),
@@ -496,7 +532,6 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         }
         Cause::TlsDemanded(reply) => format!("takes mail only over TLS: said {}", quoted(reply)),
         Cause::Unmet(unmet) => format!("does not offer {}", unmet.keyword),
-        Cause::Unreadable(_, why) => format!("was left because the content could not be read: {why}"),
         Cause::Unsigned(why) => format!("could not be signed: {why}"),
     }
 }

@@ -281,6 +281,9 @@ impl<'a> Delivery<'a> {
                         | Cause::Skipped(Skip::Dane(LookupError::NoAnswer))
                 ));
                 self.note_unused(&name, &cause);
+                if cause.local().is_some() {
+                    return ControlFlow::Break(());
+                }
                 ControlFlow::Continue(())
             }
             Ok(Prepared {
@@ -425,6 +428,8 @@ impl<'a> Delivery<'a> {
         let mut failures = Vec::new();
         for (cause, attempt) in &recipient.causes {
             let failure = match cause {
+                // What this machine lacks says nothing about the network.
+                cause if cause.local().is_some() => return None,
                 Cause::Connect(failure) => *failure,
                 Cause::GivenUp(Stage::Connect, Abort::Deadline) => ConnectFailure::TimedOut,
                 Cause::Route(_) | Cause::Skipped(_) => continue,

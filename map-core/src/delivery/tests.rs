@@ -10,6 +10,7 @@ mod port25;
 mod recipients;
 mod relay;
 mod replies;
+mod shortage;
 mod strangers;
 mod tls;
 mod ways;
@@ -46,6 +47,8 @@ use tokio::time::Instant;
 /// What lives at an address.
 #[derive(Clone, Debug)]
 enum Peer {
+    /// `connect()` itself fails with this number.
+    Errno(i32),
     /// `connect()` itself fails.
     Immediate(io::ErrorKind),
     /// The source address is not ours.
@@ -147,6 +150,7 @@ impl ConnectByName for Arc<Network> {
 impl Network {
     async fn meet(&self, peer: &Peer) -> Result<Box<dyn Transport>, ConnectError> {
         match peer {
+            Peer::Errno(number) => Err(ConnectError::Immediate(io::Error::from_raw_os_error(*number))),
             Peer::Immediate(kind) => Err(ConnectError::Immediate((*kind).into())),
             Peer::NotOurs => Err(ConnectError::SourceAddress {
                 address: [192, 0, 2, 7].into(),

@@ -3,6 +3,7 @@
 use super::protection::Skip;
 use super::refusal::{RETRY, meaning};
 use super::report::{Delivered, Stage};
+use crate::local::LocalError;
 use crate::message::{Reason, SMTPUTF8, Unmet};
 use crate::net::{Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
@@ -32,6 +33,8 @@ pub(crate) enum Cause {
     /// A host was given as many sessions as one message has for it, and left the recipient over in each; with the reply
     /// that did so last, if it was one.
     LeftOver(Option<Arc<Reply>>),
+    /// This machine, or the data of the caller, did not suffice: at which stage, and what.
+    Local(Stage, LocalError),
     /// The interface was used wrongly; how.
     Misuse(String),
     /// A certificate had to be verified, and this machine trusts no authority; why.
@@ -48,8 +51,6 @@ pub(crate) enum Cause {
     Route(RouteError),
     /// The message needs more than a host offers, and there is no other form of it.
     Unmet(Unmet),
-    /// The content could not be read to its end; the stage, and why.
-    Unreadable(Stage, Arc<str>),
     /// The message could not be signed as the settings want; why.
     Unsigned(Arc<str>),
     /// No connection to any address, the last word about one of them, and what is known about port 25.
@@ -103,7 +104,11 @@ impl Verdict {
         let decided_here = self.delivered == Delivered::No && self.server.is_none();
         let has_nothing_to_do_with_hosts = matches!(
             self.reply,
-            MapReply::Cancelled | MapReply::Internal | MapReply::Misuse(_) | MapReply::PortBlocked
+            MapReply::Cancelled
+                | MapReply::Internal
+                | MapReply::Local(_)
+                | MapReply::Misuse(_)
+                | MapReply::PortBlocked
         );
         if decided_here && !has_nothing_to_do_with_hosts && !self.transient {
             self.transient = true;
@@ -114,6 +119,9 @@ impl Verdict {
         }
     }
 }
+
+/// What this machine is short of is often there again when other work is done.
+const SHORTAGE: Duration = Duration::from_secs(60);
 
 const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatusCode {
     EnhancedStatusCode {
@@ -153,6 +161,10 @@ const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
 const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
 /// UTF-8 header message cannot be transferred to one or more recipients (RFC 6531 section 3.5).
 const NO_UTF8_HEADER: EnhancedStatusCode = status(5, 6, 9);
+/// Other or undefined mail system status (RFC 3463 section 3.4), for now: this machine is short of something.
+const SHORT_HERE: EnhancedStatusCode = status(4, 3, 0);
+/// The same, until somebody changes what was to be sent.
+const UNREADABLE_HERE: EnhancedStatusCode = status(5, 3, 0);
 /// Conversion required but not supported (RFC 3463 section 3.7).
 const NO_CONVERSION: EnhancedStatusCode = status(5, 6, 3);
 
@@ -161,7 +173,13 @@ const NO_REQUIRETLS: EnhancedStatusCode = status(5, 7, 30);
 
 /// What a cause means. `domain` is the recipient's, as `RE_DNS_FAIL` prints it.
 pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
+    if let Some((stage, error)) = cause.local() {
+        return local(stage, error);
+    }
     match cause {
+        Cause::Check(failure) if matches!(failure.reply, MapReply::Local(_)) => {
+            transient_after(SHORTAGE, failure.reply.clone(), SHORT_HERE, Stage::Check)
+        }
         Cause::Check(failure) => {
             let enhanced = matches!(failure.reply, MapReply::InvalidFormat(_)).then_some(BAD_SYNTAX);
             permanent(failure.reply.clone(), enhanced, Stage::Check)
@@ -181,6 +199,7 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
         },
+        Cause::Local(stage, error) => local(*stage, error),
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
         Cause::NoRoots(_) => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Tls),
         // https://www.rfc-editor.org/rfc/rfc5321#section-2.1 lets a relay fail later, and tell the sender by mail.
@@ -212,12 +231,22 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
-        Cause::Unreadable(stage, _) => given_up(*stage, Abort::ContentUnreadable),
         Cause::Unreachable(_, evidence) => unreachable_verdict(evidence.finding()),
     }
 }
 
 impl Cause {
+    /// What this machine or the data of the caller lacked, and at which stage, if that is what it says.
+    pub(crate) fn local(&self) -> Option<(Stage, &LocalError)> {
+        match self {
+            Self::Local(stage, error) => Some((*stage, error)),
+            Self::RelayNotFound(RouteError::Lookup(LookupError::Local(error)))
+            | Self::Route(RouteError::Lookup(LookupError::Local(error)))
+            | Self::Skipped(Skip::Dane(LookupError::Local(error))) => Some((Stage::Route, error)),
+            _ => None,
+        }
+    }
+
     /// What the exchange with a host came to for one recipient.
     pub(crate) fn of_exchange(outcome: Outcome, circumstances: Circumstances) -> Self {
         match outcome {
@@ -247,10 +276,24 @@ fn permanent(reply: MapReply, enhanced: Option<EnhancedStatusCode>, stage: Stage
 }
 
 fn transient(reply: MapReply, enhanced: EnhancedStatusCode, stage: Stage) -> Verdict {
+    transient_after(RETRY, reply, enhanced, stage)
+}
+
+fn transient_after(wait: Duration, reply: MapReply, enhanced: EnhancedStatusCode, stage: Stage) -> Verdict {
     Verdict {
         transient: true,
-        retry_after: Some(RETRY),
+        retry_after: Some(wait),
         ..permanent(reply, Some(enhanced), stage)
+    }
+}
+
+/// Nothing was sent: no content that could not be read to its end has passed the commit point.
+fn local(stage: Stage, error: &LocalError) -> Verdict {
+    let reply = MapReply::Local(error.to_string());
+    if error.passes() {
+        transient_after(SHORTAGE, reply, SHORT_HERE, stage)
+    } else {
+        permanent(reply, Some(UNREADABLE_HERE), stage)
     }
 }
 
@@ -283,7 +326,7 @@ fn given_up(stage: Stage, why: Abort) -> Verdict {
     match why {
         // Nothing was wrong with the mail, and nothing of it was sent: the caller may send it again.
         Abort::Cancelled => permanent(MapReply::Cancelled, None, stage),
-        Abort::ContentUnreadable => permanent(MapReply::Internal, None, stage),
+        Abort::ContentUnreadable => local(stage, &LocalError::unreadable_content()),
         Abort::Deadline => {
             let enhanced = match stage {
                 Stage::Route => DNS_FAILURE,
@@ -415,6 +458,8 @@ fn is_demand_for_tls(reply: &Reply) -> bool {
 /// The recipient needs no other host: the message is taken, or may be, or was refused for good.
 pub(crate) fn settles(cause: &Cause) -> bool {
     match cause {
+        // Another host would fail for the same reason.
+        cause if cause.local().is_some() => true,
         Cause::Exchange(Outcome::Refused { .. }) => !verdict(cause, "").transient,
         Cause::Exchange(
             Outcome::Accepted(_)
@@ -425,8 +470,7 @@ pub(crate) fn settles(cause: &Cause) -> bool {
             },
         )
         | Cause::GivenUp(..)
-        | Cause::Relayed(_)
-        | Cause::Unreadable(..) => true,
+        | Cause::Relayed(_) => true,
         _ => false,
     }
 }
@@ -462,7 +506,8 @@ fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
         Cause::Exchange(Outcome::Uncertain(_)) => 5,
         Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_) => 4,
         Cause::Exchange(Outcome::Refused { .. }) if !verdict.transient => 3,
-        _ if verdict.reply == MapReply::Cancelled => 2,
+        // What ended it here is what somebody can do something about.
+        _ if matches!(verdict.reply, MapReply::Cancelled | MapReply::Local(_)) => 2,
         _ if verdict.transient => 1,
         _ => 0,
     };

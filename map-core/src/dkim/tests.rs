@@ -183,7 +183,10 @@ fn what_cannot_be_read_is_not_signed() {
         .build()
         .unwrap();
     let error = message.sign(&signer()).unwrap_err();
-    assert_eq!(error.to_string(), "the message cannot be read: gone");
+    assert_eq!(
+        error.to_string(),
+        "the message cannot be read: the program's own reader failed: gone"
+    );
     let stopped = Raw::octets("From: a@x.example\r\nTo: b@y.example\r\n\r\n")
         .build()
         .unwrap();

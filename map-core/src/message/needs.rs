@@ -82,6 +82,16 @@ impl fmt::Display for Reason {
     }
 }
 
+impl LineTrouble {
+    /// Which setting helps, where one does; its name is the same in Rust, C and Python.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Self::BareLf => "; unix_line_ends takes such lines, and sends them with CR LF",
+            Self::BareCr | Self::EightBit | Self::Nul | Self::TooLong => "",
+        }
+    }
+}
+
 impl fmt::Display for LineTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,5 +1,6 @@
 //! Where data comes from: memory, a file, or whatever can be read.
 
+use crate::local::in_words;
 use crate::text::named;
 use bytes::{Buf, Bytes};
 use std::fmt;
@@ -24,6 +25,16 @@ pub(super) enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
+    /// A file cannot be opened or read: it vanished, or may not be read.
+    #[error("{}: {reason}", named(&.path.to_string_lossy()))]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// The system's number of the error, where it has one.
+        number: Option<i32>,
+        /// The system's words for it.
+        reason: String,
+    },
     /// More octets than there were, or than were announced.
     #[error("{} has more than the {expected} octets that it had when the message was made", named(.name))]
     Longer {
@@ -35,6 +46,14 @@ pub enum SourceError {
     /// A directory, a pipe or a device, which cannot be read again for the next host. A reader can.
     #[error("{} is not a regular file", named(&.0.to_string_lossy()))]
     NotAFile(PathBuf),
+    /// A reader failed.
+    #[error("the program's own reader failed: {reason}")]
+    Reader {
+        /// The system's number of the error, where it has one.
+        number: Option<i32>,
+        /// What the reader said.
+        reason: String,
+    },
     /// Fewer octets than there were, or than were announced.
     #[error("{} ends after {seen} octets, and had {expected} when the message was made", named(.name))]
     Shorter {
@@ -50,8 +69,8 @@ pub enum SourceError {
 impl Origin {
     /// A file, by what it is now. A relative path counts from the directory of now.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
-        let path = std::path::absolute(path)?;
-        let metadata = std::fs::metadata(&path)?;
+        let path = std::path::absolute(path).map_err(|error| of_file(path, &error))?;
+        let metadata = std::fs::metadata(&path).map_err(|error| of_file(&path, &error))?;
         if !metadata.is_file() {
             return Err(not_a_file(&path));
         }
@@ -77,13 +96,14 @@ impl Origin {
         match self {
             Self::File { path, octets } => {
                 // Opening a pipe would wait for somebody who writes into it.
-                if !std::fs::metadata(path)?.is_file() {
+                let of_file = |error| of_file(path, &error);
+                if !std::fs::metadata(path).map_err(of_file)?.is_file() {
                     return Err(not_a_file(path));
                 }
-                let file = File::open(path)?;
+                let file = File::open(path).map_err(of_file)?;
                 let name = path.display().to_string();
                 // At once, where it can be seen before anything has been sent.
-                let seen = file.metadata()?.len();
+                let seen = file.metadata().map_err(of_file)?.len();
                 if seen < *octets {
                     let expected = *octets;
                     return Err(changed(SourceError::Shorter { name, expected, seen }));
@@ -92,14 +112,16 @@ impl Origin {
                     let expected = *octets;
                     return Err(changed(SourceError::Longer { name, expected }));
                 }
+                let path = Arc::clone(path);
+                let file = Named::new(file, move |error| self::of_file(&path, &error));
                 Ok(Box::new(Exactly::new(file, name, *octets)))
             }
             Self::Memory(octets) => Ok(Box::new(octets.clone().reader())),
             Self::Reader { open, octets } => {
-                let reader = open()?;
+                let reader = Named::new(open().map_err(of_reader)?, of_reader);
                 Ok(match octets {
                     Some(octets) => Box::new(Exactly::new(reader, "the reader".to_owned(), *octets)),
-                    None => reader,
+                    None => Box::new(reader),
                 })
             }
         }
@@ -121,6 +143,44 @@ impl fmt::Debug for Origin {
                 .field("octets", octets)
                 .finish_non_exhaustive(),
         }
+    }
+}
+
+/// An error of the system with the name of the file.
+fn of_file(path: &Path, error: &io::Error) -> io::Error {
+    let (path, number, reason) = (path.to_owned(), error.raw_os_error(), in_words(error));
+    io::Error::new(error.kind(), SourceError::File { path, number, reason })
+}
+
+/// What a reader of the caller's said. Taken by value, as `map_err` gives it.
+fn of_reader(error: io::Error) -> io::Error {
+    // A message in a message is read by a reader, and has named what failed.
+    let inner = error.get_ref();
+    if inner
+        .and_then(|inner| inner.downcast_ref::<SourceError>())
+        .is_some()
+    {
+        return error;
+    }
+    let (number, reason) = (error.raw_os_error(), in_words(&error));
+    io::Error::new(error.kind(), SourceError::Reader { number, reason })
+}
+
+/// Whose errors say what failed.
+struct Named<R, F> {
+    inner: R,
+    name: F,
+}
+
+impl<R: Read, F: Fn(io::Error) -> io::Error> Named<R, F> {
+    fn new(inner: R, name: F) -> Self {
+        Self { inner, name }
+    }
+}
+
+impl<R: Read, F: Fn(io::Error) -> io::Error> Read for Named<R, F> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(out).map_err(&self.name)
     }
 }
 

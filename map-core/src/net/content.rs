@@ -1,12 +1,12 @@
 //! The content on its way from its source to the machine.
 
-use super::Observer;
+use super::{Observer, blocking};
 use crate::smtp::TransactionId;
 use bytes::Bytes;
 use std::future::pending;
 use std::io::{self, Read};
 use tokio::runtime::Handle;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 /// How much content is read ahead at a time, in octets.
 const CONTENT_BLOCK: usize = 64 * 1024;
@@ -77,11 +77,17 @@ impl OpenContent {
                 Some(block)
             }
             State::Elsewhere(open) => {
-                self.state = State::Reading(spawn_blocking(move || {
+                let reading = blocking::start(move || {
                     let mut reader = open()?;
                     Ok((next_block(&mut reader)?, reader))
-                }));
-                None
+                });
+                match reading {
+                    Ok(reading) => {
+                        self.state = State::Reading(reading);
+                        None
+                    }
+                    Err(no_thread) => Some(Err(io::Error::other(no_thread))),
+                }
             }
             // One block is asked for at a time.
             State::Unopened { .. } | State::Reading(_) | State::Over => {
@@ -112,7 +118,8 @@ impl Drop for OpenContent {
             return;
         };
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(open))),
+            // Where there is no thread for it, it waits in a queue for one, or for the end of the runtime.
+            Ok(_) => drop(blocking::start(move || drop(open))),
             Err(_) => drop(open),
         }
     }

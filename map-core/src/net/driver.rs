@@ -3,7 +3,7 @@
 use super::content::{ContentSource, OpenContent};
 use super::limits::passed;
 use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
-use super::{Limits, Transport};
+use super::{Limits, Transport, blocking};
 use crate::smtp::{Abort, Connection, DerivedKey, Event, TlsSession, TransactionId};
 use bytes::Bytes;
 use std::future::{Future, pending, poll_fn};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// How much is read from a peer at a time, in octets; a reply is at most 16 KiB.
@@ -42,6 +42,11 @@ pub trait Observer: Send {
     /// # Errors
     /// What reading a source gives; the transaction is then given up.
     fn open_content(&mut self, tx: TransactionId, form: usize) -> io::Result<ContentSource>;
+
+    /// The content could not be read to its end, or gave nothing for as long as it may: its transaction is given up.
+    fn content_failed(&mut self, error: &io::Error) {
+        let _ = error;
+    }
 
     /// So many octets of the content were given to the system since it was opened, 0 when it has just been: as they were
     /// read, without what the transfer adds. It never falls while a content is open, and ends at the content's size.
@@ -125,7 +130,7 @@ pub async fn converse(
             Pause::Wait if driver.feed(observer) => {}
             Pause::Wait => {
                 let turn = driver.turn(transport.as_mut(), limits).await;
-                driver.handle(turn);
+                driver.handle(turn, observer);
                 driver.tell_progress(observer);
             }
         }
@@ -169,7 +174,12 @@ impl Driver<'_> {
                 }
                 Event::NeedContent(tx) => self.content_wanted = Some(tx),
                 Event::DeriveKey(derivation) => {
-                    self.derivation = Some(spawn_blocking(move || derivation.derive()));
+                    let here = derivation.clone();
+                    match blocking::start(move || derivation.derive()) {
+                        Ok(elsewhere) => self.derivation = Some(elsewhere),
+                        // Better that others wait some milliseconds than that this mail does not go.
+                        Err(_no_thread) => self.connection.handle_key(here.derive(), now()),
+                    }
                 }
                 Event::StartTls => return Pause::StartTls,
                 Event::Closed => return Pause::Closed,
@@ -206,13 +216,16 @@ impl Driver<'_> {
             None => Some(Err(io::Error::other("the content is not open"))),
         };
         match block {
-            Some(block) => self.handle_block(block),
+            Some(block) => self.handle_block(block, observer),
             None => return false,
         }
         true
     }
 
-    fn handle_block(&mut self, block: io::Result<Bytes>) {
+    fn handle_block(&mut self, block: io::Result<Bytes>, observer: &mut dyn Observer) {
+        if let Err(error) = &block {
+            observer.content_failed(error);
+        }
         match (block, &self.content) {
             (Ok(block), Some(content)) => {
                 let tx = content.tx();
@@ -361,7 +374,7 @@ impl Driver<'_> {
         .await
     }
 
-    fn handle(&mut self, turn: Turn) {
+    fn handle(&mut self, turn: Turn, observer: &mut dyn Observer) {
         self.has_read = matches!(turn, Turn::Read(_));
         match turn {
             Turn::Limit(why, octets) => {
@@ -380,7 +393,7 @@ impl Driver<'_> {
                 self.handle_octets(octets);
             }
             Turn::ReadFailed(error) => self.read_failed = Some(error),
-            Turn::Supplied(block) => self.handle_block(block),
+            Turn::Supplied(block) => self.handle_block(block, observer),
             Turn::Derived(key) => {
                 self.derivation = None;
                 self.connection.handle_key(key, now());
@@ -388,7 +401,11 @@ impl Driver<'_> {
             Turn::TimedOut => match self.write_failed.take() {
                 Some((error, _)) => self.connection.handle_closed(Some(error.kind()), now()),
                 // Not the host is slow.
-                None if self.is_starved() => self.connection.abort(Abort::ContentUnreadable, now()),
+                None if self.is_starved() => {
+                    let silent = "it gave nothing for as long as a content may";
+                    observer.content_failed(&io::Error::new(io::ErrorKind::TimedOut, silent));
+                    self.connection.abort(Abort::ContentUnreadable, now());
+                }
                 None => self.connection.handle_timeout(now()),
             },
             Turn::WriteFailed(error) => {

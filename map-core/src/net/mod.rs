@@ -9,6 +9,7 @@
 //! - [`Port25Evidence`] is the answer to the question whether outgoing port 25 is blocked, with what it rests on.
 //!
 
+pub(crate) mod blocking;
 mod connect;
 mod content;
 #[cfg(test)]

@@ -15,7 +15,8 @@
 //! An agent keeps an answer about the way out for [`KEPT`].
 
 use super::{ConnectError, Connector, Transport};
-use crate::route::{HostName, Policy, Record, RecordType, Resolver, Target};
+use crate::local::LocalError;
+use crate::route::{HostName, LookupError, Policy, Record, RecordType, Resolver, Target};
 use crate::smtp::{ReplyCode, ReplyParser};
 use crate::text::quoted;
 use std::fmt;
@@ -263,6 +264,10 @@ pub enum Said {
 }
 
 impl Testimony {
+    fn is_greeting(&self) -> bool {
+        matches!(self.said, Said::Greeted(_))
+    }
+
     /// `host:port`
     pub fn witness(&self) -> String {
         self.witness.to_string()
@@ -493,10 +498,15 @@ impl Port25 {
             asked.spawn(async move { (index, testify(witness, is_mail, family, &way).await) });
         }
         let mut heard = Vec::new();
+        let mut fell_short = false;
         while let Some(answer) = asked.join_next().await {
             // A resolver or connector of the caller's may panic; its witness has said nothing then.
             let Ok((index, testimony)) = answer else { continue };
-            let greeted = matches!(testimony.said, Said::Greeted(_));
+            let Ok(testimony) = testimony else {
+                fell_short = true;
+                continue;
+            };
+            let greeted = testimony.is_greeting();
             heard.push((index, testimony));
             if greeted {
                 break;
@@ -504,9 +514,16 @@ impl Port25 {
         }
         heard.sort_by_key(|(index, _)| *index);
         let testimonies: Vec<_> = heard.into_iter().map(|(_, testimony)| testimony).collect();
+        let finding = match finding(&testimonies) {
+            // Whoever could not be asked, because this machine lacked something, might have said something else.
+            _ if fell_short && !testimonies.iter().any(Testimony::is_greeting) => {
+                Port25Finding::NotAsked(NotAsked::NoWitness)
+            }
+            finding => finding,
+        };
         Hearing {
             family,
-            finding: finding(&testimonies),
+            finding,
             testimonies,
             heard: Instant::now(),
         }
@@ -568,7 +585,7 @@ fn finding(testimonies: &[Testimony]) -> Port25Finding {
 async fn own_refusal(address: IpAddr, way: &WayOut) -> Option<Testimony> {
     let connecting = way.connector.connect(SocketAddr::new(address, WEB_PORT));
     let said = match timeout(OWN_REFUSAL_WAIT, connecting).await {
-        Ok(Err(error)) if error.is_forbidden_here() => return None,
+        Ok(Err(error)) if error.is_forbidden_here() || fell_short(&error, address) => return None,
         Ok(Err(error)) => Said::Refused(error.kind()),
         Ok(Ok(_)) => Said::Connected,
         Err(_elapsed) => Said::Silent,
@@ -585,28 +602,47 @@ async fn own_refusal(address: IpAddr, way: &WayOut) -> Option<Testimony> {
     })
 }
 
-async fn testify(witness: Witness, is_mail: bool, family: Family, way: &WayOut) -> Testimony {
+/// This machine lacked what a connection needs, which says nothing about the network.
+fn fell_short(error: &ConnectError, to: IpAddr) -> bool {
+    match error {
+        ConnectError::Immediate(error) | ConnectError::Later(error) => {
+            LocalError::of_connecting(error, Some(to)).is_some()
+        }
+        ConnectError::Proxy(_) => false,
+        ConnectError::SourceAddress { error, .. } => LocalError::shortage(error).is_some(),
+    }
+}
+
+/// This machine could not ask.
+struct NotAbleToAsk;
+
+async fn testify(
+    witness: Witness,
+    is_mail: bool,
+    family: Family,
+    way: &WayOut,
+) -> Result<Testimony, NotAbleToAsk> {
     let address = timeout(LOOKUP_WAIT, find_address(&witness.host, family, way)).await;
-    let address = address.ok().flatten();
+    let address = address.unwrap_or(Ok(None))?;
     let said = match address {
         None => Said::NoAddress,
         Some(address) => {
             let address = SocketAddr::new(address, witness.port);
             timeout(ANSWER_WAIT, hear_witness(address, is_mail, way))
                 .await
-                .unwrap_or(Said::Silent)
+                .unwrap_or(Ok(Said::Silent))?
         }
     };
-    Testimony {
+    Ok(Testimony {
         witness,
         is_mail,
         address,
         said,
-    }
+    })
 }
 
 /// A filtering resolver may send a witness's name to this machine, whose own mail server would greet.
-async fn find_address(host: &Target, family: Family, way: &WayOut) -> Option<IpAddr> {
+async fn find_address(host: &Target, family: Family, way: &WayOut) -> Result<Option<IpAddr>, NotAbleToAsk> {
     let own = way.connector.own_addresses();
     let fits = |address: &IpAddr| {
         Family::from(*address) == family
@@ -614,9 +650,12 @@ async fn find_address(host: &Target, family: Family, way: &WayOut) -> Option<IpA
             && !own.contains(&address.to_canonical())
     };
     match host {
-        Target::Address(address) => Some(*address).filter(fits),
+        Target::Address(address) => Ok(Some(*address).filter(fits)),
         Target::Name(name) => {
             let answer = way.resolver.query(name.as_ascii(), family.record_type()).await;
+            if let Err(LookupError::Local(_)) = answer {
+                return Err(NotAbleToAsk);
+            }
             let mut addresses = answer
                 .into_iter()
                 .flat_map(|answer| answer.records)
@@ -624,16 +663,17 @@ async fn find_address(host: &Target, family: Family, way: &WayOut) -> Option<IpA
                     Record::Address(address) => Some(address),
                     _ => None,
                 });
-            addresses.find(fits)
+            Ok(addresses.find(fits))
         }
     }
 }
 
-async fn hear_witness(address: SocketAddr, is_mail: bool, way: &WayOut) -> Said {
+async fn hear_witness(address: SocketAddr, is_mail: bool, way: &WayOut) -> Result<Said, NotAbleToAsk> {
     match way.connector.connect(address).await {
-        Ok(transport) if is_mail => greeting(transport).await,
-        Ok(_) => Said::Connected,
-        Err(error) => refusal(&error),
+        Ok(transport) if is_mail => Ok(greeting(transport).await),
+        Ok(_) => Ok(Said::Connected),
+        Err(error) if fell_short(&error, address.ip()) => Err(NotAbleToAsk),
+        Err(error) => Ok(refusal(&error)),
     }
 }
 

@@ -12,6 +12,7 @@
 //! [RFC 1929]: https://www.rfc-editor.org/rfc/rfc1929
 
 use super::{ConnectByName, ConnectError, Connecting, Connector, Transport};
+use crate::local::LocalError;
 use crate::route::{HostName, HostNames, Target};
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -311,7 +312,7 @@ impl SocksConnector {
         destination.extend(port.to_be_bytes());
         let mut transport = timeout(PROXY_WAIT, self.connect_to_proxy())
             .await
-            .unwrap_or(Err(ProxyError::Silent))?;
+            .unwrap_or(Err(ProxyError::Silent.into()))?;
         let mut request = vec![VERSION, CONNECT, RESERVED];
         request.extend(destination);
         send(&mut transport, &request).await?;
@@ -320,7 +321,7 @@ impl SocksConnector {
     }
 
     /// A proxy that knows us.
-    async fn connect_to_proxy(&self) -> Result<Box<dyn Transport>, ProxyError> {
+    async fn connect_to_proxy(&self) -> Result<Box<dyn Transport>, ConnectError> {
         let mut last = ProxyError::NoAddress;
         for address in self.addresses().await {
             match self
@@ -332,10 +333,16 @@ impl SocksConnector {
                     self.log_in(&mut transport).await?;
                     return Ok(transport);
                 }
+                // It is not the proxy that lacks something.
+                Err(ConnectError::Immediate(error))
+                    if LocalError::of_connecting(&error, Some(address)).is_some() =>
+                {
+                    return Err(ConnectError::Immediate(error));
+                }
                 Err(error) => last = ProxyError::Unreachable(error.kind()),
             }
         }
-        Err(last)
+        Err(last.into())
     }
 
     async fn addresses(&self) -> Vec<IpAddr> {

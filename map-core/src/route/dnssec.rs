@@ -86,6 +86,10 @@ impl Validator {
             return validation;
         }
         let validation = self.probe().await;
+        // A shortage says nothing about the DNS: with the next question it may be over.
+        if matches!(validation, Validation::Off(NotValidating::Local(_))) {
+            return validation;
+        }
         *probed = Some(Probed {
             at: Instant::now(),
             validation: validation.clone(),
@@ -103,7 +107,9 @@ impl Validator {
             return probed.validation.clone();
         }
         let validation = match self.probe().await {
-            Validation::Off(NotValidating::NoAnswer | NotValidating::Refused(_)) => Validation::On,
+            Validation::Off(
+                NotValidating::Local(_) | NotValidating::NoAnswer | NotValidating::Refused(_),
+            ) => Validation::On,
             validation => validation,
         };
         *probed = Some(Probed {
@@ -161,6 +167,7 @@ impl Validator {
             Ok(Ok(message)) => message,
             Ok(Err(error)) => {
                 return Validation::Off(match blame(error) {
+                    LookupError::Local(error) => NotValidating::Local(error),
                     LookupError::NoAnswer => NotValidating::NoAnswer,
                     other => NotValidating::Refused(other.to_string()),
                 });

@@ -156,6 +156,8 @@ impl Client {
             Some(validation) => validation,
             // Both at once: where the probe fails, nothing has been lost by it.
             None => match tokio::join!(self.validator.validation(), plain()) {
+                // What demands TLS is not to be missed for want of a descriptor.
+                (Validation::Off(NotValidating::Local(error)), _) => return Err(LookupError::Local(error)),
                 (Validation::Off(_), answer) => return answer,
                 (Validation::On, _) => Validation::On,
             },

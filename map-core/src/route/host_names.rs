@@ -7,6 +7,7 @@
 //! A domain of mail is never looked up so: it goes to the DNS, fully qualified.
 
 use super::{HostName, LookupError, MAX_ADDRESSES, Resolver, RouteError, find};
+use crate::local::LocalError;
 use crate::signals::without_signals;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use std::collections::HashMap;
@@ -101,7 +102,7 @@ impl System {
         let (look_up, asked) = (self.look_up, name.clone());
         let thread = thread::Builder::new().name(crate::agent::THREAD_NAME.to_owned());
         without_signals(|| thread.spawn(move || sender.send_replace(Some(look_up(&asked)))))
-            .map_err(|error| LookupError::System(format!("there is no thread for it: {error}")))?;
+            .map_err(|error| LookupError::Local(LocalError::of_thread(&error)))?;
         under_way.insert(name, answer.clone());
         Ok(answer)
     }
@@ -115,10 +116,14 @@ fn ask_the_system(name: &str) -> Addresses {
     let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {
         // Of what an operating system says this is the one word that means no.
         LookupErrorKind::NoData | LookupErrorKind::NoName => LookupError::NxDomain,
-        LookupErrorKind::Again => {
-            LookupError::System("none of those it asks has answered, or not now".to_owned())
-        }
-        _ => LookupError::System(error.to_string()),
+        // That it had no socket to ask by is among these.
+        kind => match (LocalError::of_another_socket(), kind) {
+            (Some(shortage), _) => LookupError::Local(shortage),
+            (None, LookupErrorKind::Again) => {
+                LookupError::System("none of those it asks has answered, or not now".to_owned())
+            }
+            (None, _) => LookupError::System(error.to_string()),
+        },
     })?;
     let mut addresses = Vec::new();
     // In the system's own order, which knows what this machine can reach (RFC 6724).

@@ -37,6 +37,7 @@ pub use host_names::HostNames;
 pub use tlsa::Tlsa;
 pub use trust::{NotValidating, TrustAnchorError, TrustAnchors, Validation};
 
+use crate::local::LocalError;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -118,6 +119,9 @@ pub enum LookupError {
     /// The server said so: SERVFAIL, REFUSED or another code; or what it sent was no answer to the question.
     #[error("the DNS server answered {0}")]
     Failed(String),
+    /// This machine lacks what a question needs: it was not asked.
+    #[error("this machine has {0}")]
+    Local(LocalError),
     /// Nobody answered.
     #[error("no DNS server answered")]
     NoAnswer,
@@ -172,6 +176,7 @@ impl LookupError {
             | Self::Bogus
             | Self::Configuration(_)
             | Self::Failed(_)
+            | Self::Local(_)
             | Self::NoAnswer
             | Self::System(_) => true,
             Self::NoData | Self::NxDomain => false,
@@ -300,8 +305,8 @@ impl RouteError {
         }
     }
 
-    /// The one error of a domain none of whose hosts can be tried: the first transient one, since another try may
-    /// find that host; else, when an address was there and was refused, that; else the first.
+    /// The one error of a domain none of whose hosts can be tried: what this machine lacked, since nobody else is to
+    /// blame then; else the first transient one, since another try may find that host; else, when an address was there and was refused, that; else the first.
     ///
     /// `None` for no errors at all.
     ///
@@ -314,9 +319,10 @@ impl RouteError {
     /// ```
     pub fn join<'a>(errors: impl IntoIterator<Item = &'a RouteError>) -> Option<RouteError> {
         let weight = |error: &RouteError| match error {
-            error if error.is_transient() => 0,
-            Self::ForbiddenTarget => 1,
-            _ => 2,
+            Self::Lookup(LookupError::Local(_)) => 0,
+            error if error.is_transient() => 1,
+            Self::ForbiddenTarget => 2,
+            _ => 3,
         };
         // `min_by_key` gives the first of equals: the host that was preferred.
         errors.into_iter().min_by_key(|error| weight(error)).cloned()

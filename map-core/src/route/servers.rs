@@ -2,6 +2,7 @@
 
 use super::LookupError;
 use super::cache::Cache;
+use crate::local::LocalError;
 use crate::text;
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -203,6 +204,10 @@ pub(super) fn blame(error: NetError) -> LookupError {
             // It may print what the message holds.
             let why = text::excerpt(error.to_string().as_bytes(), text::MAX_QUOTED);
             LookupError::Failed(format!("unusably ({why})"))
+        }
+        // hickory's pool keeps to itself what the system said when it gave no socket.
+        NetError::Io(_) | NetError::NoConnections => {
+            LocalError::of_another_socket().map_or(LookupError::NoAnswer, LookupError::Local)
         }
         // Nothing came back: time-outs, refused or broken connections.
         _ => LookupError::NoAnswer,

@@ -1,5 +1,6 @@
 //! Which keys are trusted for DNSSEC, and whether validation by them works here.
 
+use crate::local::LocalError;
 use crate::text::named;
 use hickory_resolver::proto::dnssec::TrustAnchors as RootKeys;
 use std::fmt;
@@ -71,6 +72,9 @@ pub enum NotValidating {
     /// The signature of the root's keys is not valid yet, or not any more, by this machine's clock.
     #[error("by this machine's clock the signatures of the DNS root are not valid; set the clock")]
     Clock,
+    /// This machine lacks what the question for the root's keys needs: it was not asked, and nothing is known.
+    #[error("this machine has {0}")]
+    Local(LocalError),
     /// Nobody answered the question for the root's keys.
     #[error("no DNS server answered the question for the keys of the root")]
     NoAnswer,

@@ -10,6 +10,7 @@ use crate::delivery::report::{Attempt, Findings, Stage};
 use crate::delivery::summary::summarize;
 use crate::delivery::verdict::{Cause, Circumstances, ConnectFailure, verdict};
 use crate::dkim::DkimError;
+use crate::local::LocalError;
 use crate::message::{Reason, SourceError, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError, TlsRefusals, tls_refusals};
 use crate::protocol::{Fields, check};
@@ -64,12 +65,12 @@ fn unreadable() -> Cause {
         expected: 20,
         seen: 10,
     };
-    Cause::Unreadable(Stage::Content, shorter.to_string().into())
+    let error = io::Error::new(ErrorKind::InvalidData, shorter);
+    Cause::Local(Stage::Content, LocalError::of_data(&error, "the content"))
 }
 
 fn unsigned() -> Cause {
-    let error = DkimError::Read(io::Error::from_raw_os_error(5));
-    Cause::Unsigned(error.to_string().into())
+    Cause::Unsigned(DkimError::Random.to_string().into())
 }
 
 fn no_roots(why: &str) -> Cause {
@@ -144,6 +145,7 @@ fn direct() -> Vec<Cause> {
         Cause::Exchange(Outcome::Unserved),
         unreadable(),
         Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
+        Cause::Local(Stage::Connect, LocalError::Descriptors),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
         refused(
             smtp::Stage::Greeting,

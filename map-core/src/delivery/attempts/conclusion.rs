@@ -124,7 +124,7 @@ impl Delivery<'_> {
                         why: Loss::Aborted(Abort::ContentUnreadable),
                     }),
                     Some(unreadable),
-                ) => Cause::Unreadable(stage.into(), unreadable.as_str().into()),
+                ) => Cause::Local(stage.into(), unreadable.clone()),
                 (cause, _) => cause,
             };
             let next = if !next.is_here() && is_refusal_of_our_address(&cause) {

@@ -7,6 +7,7 @@ use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
+use crate::local::LocalError;
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
@@ -36,7 +37,7 @@ pub(super) struct Conversation {
     /// A content was opened for the host.
     pub(super) content_begun: bool,
     /// Why the content could not be read.
-    pub(super) unreadable: Option<String>,
+    pub(super) unreadable: Option<LocalError>,
 }
 
 impl Delivery<'_> {
@@ -251,10 +252,10 @@ struct Notes<'a> {
 
 /// Why a content cannot be read; known to whoever reads it first.
 #[derive(Clone, Debug, Default)]
-struct Trouble(Arc<Mutex<Option<String>>>);
+struct Trouble(Arc<Mutex<Option<LocalError>>>);
 
 impl Trouble {
-    fn take(&self) -> Option<String> {
+    fn take(&self) -> Option<LocalError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -262,7 +263,8 @@ impl Trouble {
         if let Err(error) = &result
             && error.kind() != io::ErrorKind::Interrupted
         {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            let told = LocalError::of_data(error, "the content");
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
         }
         result
     }
@@ -347,6 +349,12 @@ impl Observer for Notes<'_> {
             Ok(facts) => self.conversation.tls = Some(facts.clone()),
             Err(error) => self.conversation.no_roots = matches!(error, TlsError::NoRoots(_)),
         }
+    }
+
+    fn content_failed(&mut self, error: &io::Error) {
+        let mut told = self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever read it has said more.
+        told.get_or_insert_with(|| LocalError::of_data(error, "the content"));
     }
 
     fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<ContentSource> {

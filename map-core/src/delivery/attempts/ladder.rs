@@ -4,6 +4,7 @@ use super::{Delivery, Environment, Host, MAX_SESSIONS, Trail, Turn};
 use crate::delivery::protection::Demands;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
+use crate::local::LocalError;
 use crate::net::{ConnectByName, ConnectError, ProxyError, Transport};
 use crate::route::{HostName, RouteError};
 use crate::smtp::{Abort, Chunking, Hello, TlsUse};
@@ -323,7 +324,12 @@ impl Delivery<'_> {
                 return ControlFlow::Break(());
             }
             Ok(Err(_elapsed)) => return self.no_connection(trail, recipients, ConnectFailure::TimedOut),
-            Ok(Ok(Err(error))) => return self.no_connection(trail, recipients, (&error).into()),
+            Ok(Ok(Err(error))) => {
+                if let Some(shortage) = shortage(&error, trail.address) {
+                    return self.fall_short(trail, shortage);
+                }
+                return self.no_connection(trail, recipients, (&error).into());
+            }
             Ok(Ok(Ok(transport))) => transport,
         };
         if let (Some(address), Some(_)) = (trail.address, visit.demands) {
@@ -375,6 +381,15 @@ impl Delivery<'_> {
         self.note_for_all(&cause, Some(index));
     }
 
+    /// This machine lacks what every connection needs: nobody is to blame, and nobody else is tried.
+    fn fall_short(&mut self, trail: Trail, shortage: LocalError) -> ControlFlow<(), Attempted> {
+        let cause = Cause::Local(Stage::Connect, shortage);
+        let index = self.attempts.len();
+        self.record(trail.attempt(&cause, None, Vec::new()));
+        self.note_for_all(&cause, Some(index));
+        ControlFlow::Break(())
+    }
+
     fn no_connection(
         &mut self,
         trail: Trail,
@@ -415,6 +430,18 @@ impl Delivery<'_> {
             injected: false,
             wants_tls: false,
         }
+    }
+}
+
+/// What this machine lacked for a connection, if that is why there is none.
+fn shortage(error: &ConnectError, to: Option<IpAddr>) -> Option<LocalError> {
+    match error {
+        ConnectError::Proxy(_) => None,
+        // That it is none of ours is not what the others say.
+        ConnectError::SourceAddress { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => None,
+        ConnectError::Immediate(error)
+        | ConnectError::Later(error)
+        | ConnectError::SourceAddress { error, .. } => LocalError::of_connecting(error, to),
     }
 }
 

@@ -800,7 +800,14 @@ async fn a_content_that_cannot_be_read_is_not_sent_and_the_report_says_why() {
         let sent = World::new(&[&[(A, Peer::Says(takes_two))], &[(B, GOOD)]])
             .send_message(&message)
             .await;
-        sent.assert("RE_INTERNAL.", Delivered::No, false, None);
+        let what = if shorten {
+            "ends after 1 octets, and had 1000 when the message was made"
+        } else {
+            "No such file or directory"
+        };
+        let separator = if shorten { " " } else { ": " };
+        let reply = format!("RE_LOCAL: <{}{separator}{what}>.", path.display());
+        sent.assert(&reply, Delivered::No, false, Some("5.3.0"));
         assert_eq!(sent.connected, [A]);
         assert!(!sent.heard.contains(&".".to_owned()), "{:?}", sent.heard);
         let advice = sent.report.summary().advice();

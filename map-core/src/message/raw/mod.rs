@@ -102,7 +102,10 @@ pub enum RawError {
     Defect(Warning),
     /// A line of the header that no host can carry. Lines that end in LF alone are those of a file of Unix: see
     /// [`Raw::unix_line_ends`].
-    #[error("{trouble} in line {line}, which is in the header, where no host can take it")]
+    #[error(
+        "{trouble} in line {line}, which is in the header, where no host can take it{}",
+        .trouble.remedy()
+    )]
     HeaderLine {
         /// Which.
         line: u64,

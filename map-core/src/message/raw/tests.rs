@@ -170,7 +170,8 @@ fn a_header_that_is_none() {
         ),
         (
             b"To: b@y.example\nFrom: a\n",
-            "an LF without a CR in line 1, which is in the header, where no host can take it",
+            "an LF without a CR in line 1, which is in the header, where no host can take it; unix_line_ends takes such \
+             lines, and sends them with CR LF",
         ),
         (
             b"To: b@y.example\r\nFrom: a\r\rb\r\n",
@@ -500,7 +501,7 @@ fn a_reader_is_opened_for_the_look_and_for_each_host() {
     let broken = Raw::reader(|| Err(io::Error::other("no such thing"))).build();
     assert_eq!(
         broken.unwrap_err().to_string(),
-        "the message cannot be read: no such thing"
+        "the message cannot be read: the program's own reader failed: no such thing"
     );
 }
 

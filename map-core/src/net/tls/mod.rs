@@ -23,7 +23,7 @@ mod x509;
 #[doc(hidden)]
 pub use x509::read_all_of_a_certificate;
 
-use super::Transport;
+use super::{Transport, blocking};
 use crate::route::{HostName, Tlsa};
 use crate::text::quoted;
 use rustls::client::Resumption;
@@ -35,7 +35,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use verifier::{Rule, Verifier};
 
@@ -207,7 +206,9 @@ impl TlsSettings {
             let (provider, extra_roots) = (Arc::clone(&self.provider), Arc::clone(&self.extra_roots));
             let platform_roots = self.platform_roots;
             // It reads files: on another thread, so that a cancel is heard meanwhile.
-            spawn_blocking(move || pkix::verifier(&provider, &extra_roots, platform_roots))
+            let verifier = blocking::start(move || pkix::verifier(&provider, &extra_roots, platform_roots));
+            verifier
+                .map_err(|error| TlsError::NoRoots(error.to_string()))?
                 .await
                 .map_err(|error| TlsError::NoRoots(error.to_string()))?
         });
