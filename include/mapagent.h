@@ -1834,7 +1834,7 @@ MAP_API map_reply map_message_set_html_n(map_message *message, const char *html,
  *
  * @param message required.
  * @param path    of a regular file, as the system's calls take it.
- * @return RE_SUCCESS, or RE_MISUSE if there is no such file.
+ * @return RE_SUCCESS; RE_LOCAL if there is no such file, or it is not a regular one; RE_MISUSE.
  */
 MAP_API
 map_reply map_message_attach_file(map_message *message,
@@ -2146,7 +2146,7 @@ map_reply map_message_for_recipients(map_message *message,
  * @param message   required.
  * @param write     required; called in this thread, with blocks of any length.
  * @param user_data handed to it.
- * @return RE_SUCCESS; RE_CANCELLED if the function stopped it; RE_MISUSE if a file or a function cannot be read; what
+ * @return RE_SUCCESS; RE_CANCELLED if the function stopped it; RE_LOCAL if a file or a function cannot be read; what
  *         map_message_build() says.
  */
 MAP_API
@@ -2161,7 +2161,7 @@ map_reply map_message_write(map_message *message,
  * @param message required.
  * @param path    of a file, which is made, or replaced by one of the same permissions; a symbolic link is followed. What
  *                is no regular file, a pipe or a device, is written to as it is.
- * @return RE_SUCCESS; RE_MISUSE if it cannot be read or written; what map_message_build() says.
+ * @return RE_SUCCESS; RE_LOCAL if it cannot be read or written; what map_message_build() says.
  */
 MAP_API
 map_reply map_message_write_file(map_message *message,

@@ -5,10 +5,13 @@ use crate::reply::map_reply;
 use crate::text::{Recent, c_text};
 use map_core::agent::ConfigError;
 use map_core::net::{ProxyUrlError, WitnessError};
-use map_core::{MapReply, RelayError, Report};
+use map_core::text::named;
+use map_core::{LocalError, MapReply, RelayError, Report};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
+use std::io;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a call has to say: a reply, and a sentence for a person.
@@ -41,20 +44,36 @@ impl Answer {
         Self::with_advice(MapReply::InvalidFormat(cut(shown)), why)
     }
 
-    /// This machine, or what the caller gave, does not suffice; and what to do about it.
+    /// This machine, or what the caller gave, does not suffice; and what to do about it, a sentence.
     pub(crate) fn local(what: impl Into<String>, remedy: &str) -> Self {
         let what = what.into();
         Self {
-            advice: format!("{what}: {remedy}"),
+            advice: format!("This machine or the data failed: {what}. {remedy}"),
             reply: MapReply::Local(what),
         }
+    }
+
+    /// A file or a function of the caller's cannot be read or written; `of` names it where the error does not.
+    pub(crate) fn unreadable(error: &io::Error, of: &str) -> Self {
+        let error = LocalError::of_data(error, of);
+        Self::local(error.to_string(), error.remedy())
+    }
+
+    /// A file cannot be written.
+    pub(crate) fn unwritable(error: &io::Error, path: &Path) -> Self {
+        let what = LocalError::of_data(error, &named(&path.to_string_lossy()).to_string());
+        let remedy = match what {
+            LocalError::Data(_) => "Look at the file, its folder and the space that is left there.",
+            _ => what.remedy(),
+        };
+        Self::local(what.to_string(), remedy)
     }
 
     /// There is no memory for a copy of an argument.
     pub(crate) fn no_memory(argument: &str, octets: usize) -> Self {
         Self::local(
             format!("no memory for the {octets} octets of {argument}"),
-            "let the process have more of it, or give the data as a file, which is read a block at a time",
+            "Let the process have more of it, or give the data as a file, which is read a block at a time.",
         )
     }
 

@@ -7,7 +7,7 @@ use crate::reply::map_reply;
 use crate::text::c_text;
 use map_core::address::Domain;
 use map_core::dkim::{DkimError, DkimSigner};
-use map_core::text::quoted;
+use map_core::text::{named, quoted};
 use std::ffi::{CString, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -48,7 +48,13 @@ impl map_dkim_signer {
 
 impl From<DkimError> for Answer {
     fn from(error: DkimError) -> Self {
-        Self::misuse(error.to_string())
+        match error {
+            DkimError::File { path, error } => {
+                Self::unreadable(&error, &named(&path.to_string_lossy()).to_string())
+            }
+            DkimError::Read(error) => Self::unreadable(&error, "the message"),
+            error => Self::misuse(error.to_string()),
+        }
     }
 }
 

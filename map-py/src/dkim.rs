@@ -1,10 +1,12 @@
 //! `DkimSigner`.
 
 use crate::config::{seconds, value_error};
+use crate::message::of_file;
 use crate::text::text;
 use map_core::address::{Domain, MailboxError};
+use map_core::dkim::DkimError;
 use map_core::text::quoted;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use std::time::Duration;
 /// key_file: the same in a file, which is read now; one that every user can write is refused, and one that others can read is a warning in the report.
 /// expires_after: seconds that a signature is good for, one at least; for ever when None. Mail may wait for days in the queue of a relay.
 ///
-/// Raises ValueError for a key that is none; the key is in no message or repr.
+/// Raises ValueError for a key that is none, and OSError for a file that cannot be read; the key is in no message or repr.
 #[pyclass(frozen, module = "mapagent")]
 pub(crate) struct DkimSigner(map_core::dkim::DkimSigner);
 
@@ -39,7 +41,13 @@ impl DkimSigner {
             (None, Some(path)) => map_core::dkim::DkimSigner::from_file(domain, selector, path),
             _ => return Err(value_error("a signer has one key: key or key_file")),
         };
-        let signer = signer.map_err(value_error)?;
+        let signer = signer.map_err(|error| match error {
+            DkimError::File { path, error } => match error.raw_os_error() {
+                Some(number) => of_file(number, &error.to_string(), &path),
+                None => PyOSError::new_err(error.to_string()),
+            },
+            error => value_error(error),
+        })?;
         Ok(Self(match expires_after {
             Some(time) => {
                 let time = seconds(time, "expires_after")?;

@@ -198,8 +198,10 @@ def test_a_zone_that_knows_no_offset_is_the_local_one() -> None:
 def test_files_that_are_not_there_are_os_errors(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         message(attachments=[tmp_path / "nothing"])
-    with pytest.raises(OSError, match="not a regular file"):
+    with pytest.raises(IsADirectoryError):
         Part.file(tmp_path)
+    with pytest.raises(OSError, match="not a regular file"):
+        Part.file("/dev/null")
     with pytest.raises(FileNotFoundError):
         Message.raw(tmp_path / "nothing")
 

@@ -87,9 +87,9 @@ static void messages(const mapagent::agent &agent)
 
     // Why there is none is still known where a chain ends.
     CHECK(!mapagent::part::file("/nowhere").file_name("a.png").description("a picture"));
-    CHECK(mapagent::last_reply().find("/nowhere cannot be attached") != std::string::npos);
+    CHECK(mapagent::last_reply().find("/nowhere: No such file") != std::string::npos);
     CHECK(!mapagent::message::raw_file("/nowhere").strict().notify("NEVER"));
-    CHECK(mapagent::last_reply().find("/nowhere cannot be sent") != std::string::npos);
+    CHECK(mapagent::last_reply().find("/nowhere: No such file") != std::string::npos);
 }
 
 int main(int argc, char **argv)

@@ -116,7 +116,7 @@ pub unsafe extern "C" fn map_message_set_html_n(
 ///
 /// @param message required.
 /// @param path    of a regular file, as the system's calls take it.
-/// @return RE_SUCCESS, or RE_MISUSE if there is no such file.
+/// @return RE_SUCCESS; RE_LOCAL if there is no such file, or it is not a regular one; RE_MISUSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_attach_file(
     message: *mut map_message,

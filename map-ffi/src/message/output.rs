@@ -12,7 +12,6 @@ use crate::reply::map_reply;
 use crate::text::{c_text, pointer_or_null};
 use map_core::message::{BuildError, Message, RawError};
 use map_core::protocol::EmptyFields;
-use map_core::text::named;
 use map_core::{Mailbox, MapReply};
 use std::ffi::{CString, c_char, c_void};
 use std::io::{self, Read, Write};
@@ -209,7 +208,7 @@ unsafe fn mailboxes(strings: *const *const c_char, count: usize) -> Result<Vec<M
 /// @param message   required.
 /// @param write     required; called in this thread, with blocks of any length.
 /// @param user_data handed to it.
-/// @return RE_SUCCESS; RE_CANCELLED if the function stopped it; RE_MISUSE if a file or a function cannot be read; what
+/// @return RE_SUCCESS; RE_CANCELLED if the function stopped it; RE_LOCAL if a file or a function cannot be read; what
 ///         map_message_build() says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_write(
@@ -242,7 +241,7 @@ pub unsafe extern "C" fn map_message_write(
                 "the function that took the message stopped it",
             ),
             Ok(()) => Answer::done(),
-            Err(error) => Answer::misuse(format!("the message cannot be read: {error}")),
+            Err(error) => Answer::unreadable(&error, "the message"),
         }
     })
 }
@@ -253,7 +252,7 @@ pub unsafe extern "C" fn map_message_write(
 /// @param message required.
 /// @param path    of a file, which is made, or replaced by one of the same permissions; a symbolic link is followed. What
 ///                is no regular file, a pipe or a device, is written to as it is.
-/// @return RE_SUCCESS; RE_MISUSE if it cannot be read or written; what map_message_build() says.
+/// @return RE_SUCCESS; RE_LOCAL if it cannot be read or written; what map_message_build() says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path: *const c_char) -> map_reply {
     replying(|| {
@@ -271,13 +270,9 @@ pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path:
                 });
                 match written {
                     Ok(()) => Answer::done(),
-                    Err(error) => Answer::local(
-                        format!(
-                            "the message cannot be written: {}: {error}",
-                            named(&path.to_string_lossy())
-                        ),
-                        "look at the file, its folder and the space that is left",
-                    ),
+                    // What was to be read is named by the error.
+                    Err(error) if error.get_ref().is_some() => Answer::unreadable(&error, "the message"),
+                    Err(error) => Answer::unwritable(&error, path),
                 }
             }
             Err(answer) => answer,
@@ -353,9 +348,8 @@ impl From<RawError> for Answer {
             RawError::NoFrom(_) => BuildError::NoFrom("From").into(),
             RawError::NoRecipient => BuildError::NoRecipient.into(),
             RawError::Resent(error) => error.into(),
-            RawError::Read(_) | RawError::BlindCopies(_) | RawError::SeveralResent => {
-                Self::misuse(error.to_string())
-            }
+            RawError::Read(error) => Self::unreadable(&error, "the message"),
+            RawError::BlindCopies(_) | RawError::SeveralResent => Self::misuse(error.to_string()),
             _ => Self::unfit("message", error.to_string()),
         }
     }

@@ -7,7 +7,6 @@ use crate::boundary::{Answer, guarded, making};
 use crate::pointer;
 use crate::reply::map_reply;
 use map_core::message::{Disposition, Multipart, Part, TransferEncoding};
-use map_core::text::named;
 use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -449,12 +448,7 @@ pub(super) unsafe fn whole(part: *const map_part) -> Result<Part, Answer> {
 pub(super) unsafe fn of_file(path: *const c_char) -> Result<Part, Answer> {
     // SAFETY: as the caller vouches.
     let path = unsafe { self::path(path) }?;
-    Part::file(path).map_err(|error| {
-        Answer::misuse(format!(
-            "{} cannot be attached: {error}",
-            named(&path.to_string_lossy())
-        ))
-    })
+    Part::file(path).map_err(|error| Answer::unreadable(&error, "the part"))
 }
 
 /// A path as the system takes it: any octets.

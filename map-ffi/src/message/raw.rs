@@ -7,7 +7,6 @@ use super::{Draft, change, chosen, copied, map_message, text};
 use crate::boundary::{Answer, making};
 use crate::reply::map_reply;
 use map_core::message::{BlindCopies, Raw};
-use map_core::text::named;
 use std::ffi::{c_char, c_void};
 
 /// What becomes of a Bcc in the header of a message that is octets already, for map_message_set_blind_copies(). Later
@@ -53,12 +52,7 @@ pub unsafe extern "C" fn map_message_raw_file_new(path: *const c_char) -> *mut m
     making(|| {
         // SAFETY: a string.
         let path = unsafe { self::path(path) }?;
-        let raw = Raw::file(path).map_err(|error| {
-            Answer::misuse(format!(
-                "{} cannot be sent: {error}",
-                named(&path.to_string_lossy())
-            ))
-        })?;
+        let raw = Raw::file(path).map_err(|error| Answer::unreadable(&error, "the message"))?;
         Ok(map_message::raw(raw))
     })
 }

@@ -6,7 +6,7 @@ mod progress;
 mod source;
 mod writer;
 
-pub(crate) use part::Part;
+pub(crate) use part::{Part, of_file};
 pub(crate) use progress::{Progress, wait};
 pub(crate) use source::{Attendance, not_inside_a_callable};
 pub(crate) use writer::{HeaderWriter, parse_addresses, seven_bit};
@@ -14,9 +14,10 @@ pub(crate) use writer::{HeaderWriter, parse_addresses, seven_bit};
 use crate::config::{of_keyword, value_error};
 use crate::text::octets as octets_of;
 use keywords::{Wish, builder, raw, words};
-use map_core::message::{BodyType, TextError};
+use map_core::dkim::DkimError;
+use map_core::message::{BodyType, RawError, TextError};
 use map_core::text::quoted;
-use part::{add, copied, fixed};
+use part::{add, copied, fixed, os_error};
 use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -112,11 +113,15 @@ impl Message {
         } else if content.is_instance_of::<PyByteArray>() {
             return Self::of_octets(py, &fixed(content)?, keywords);
         } else {
-            map_core::message::Raw::file(content.extract::<PathBuf>()?)?
+            let path: PathBuf = content.extract()?;
+            map_core::message::Raw::file(&path).map_err(|error| os_error(&error, Some(&path)))?
         };
         let mut wishes = Vec::new();
         let raw = self::raw(raw, keywords, &mut wishes)?;
-        let message = py.detach(|| raw.build()).map_err(value_error)?;
+        let message = py.detach(|| raw.build()).map_err(|error| match error {
+            RawError::Read(error) => os_error(&error, None),
+            error => value_error(error),
+        })?;
         Self::wishing(py, message, &wishes)
     }
 
@@ -293,13 +298,21 @@ impl Message {
         }
         // What was raised is the reason of an error.
         attendance.leave(py)?;
-        let message = granted.map_err(value_error)?;
+        let message = granted.map_err(|error| match error {
+            DkimError::Read(error) => os_error(&error, None),
+            error => value_error(error),
+        })?;
         Ok(Self { message })
     }
 
     fn read(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
         let attendance = Attendance::new();
-        let failed = |error: std::io::Error| attendance.raised().err().unwrap_or_else(|| error.into());
+        let failed = |error: std::io::Error| {
+            attendance
+                .raised()
+                .err()
+                .unwrap_or_else(|| os_error(&error, None))
+        };
         let message = attendance.at_desk(&self.message);
         let mut reader = py.detach(|| directly(|| message.open())).map_err(failed)?;
         let mut block = vec![0; 64 * 1024];

@@ -5,11 +5,13 @@ use super::source::opener;
 use super::{Message, chosen, content};
 use crate::config::{of_keyword, unless_none, value_error};
 use crate::text::text;
+use map_core::message::SourceError;
 use map_core::message::{Disposition, FileName, Multipart, TransferEncoding};
-use pyo3::exceptions::{PyMemoryError, PyTypeError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// A part of a message: made by text, html, data, file, reader, message and multipart.
 ///
@@ -80,7 +82,7 @@ impl Part {
     #[pyo3(signature = (path, **keywords), text_signature = "(path, *, media_type=None, filename=None, content_id=None, disposition=None, \
         transfer_encoding=None, description=None)")]
     fn file(path: PathBuf, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        Self::described(map_core::message::Part::file(path)?, keywords)
+        Self::described(file_part(path)?, keywords)
     }
 
     /// Data that is made while it is sent: open() gives a binary file, or anything with a read(size) that gives bytes; it is
@@ -192,8 +194,43 @@ pub(super) fn attachment(value: &Bound<'_, PyAny>) -> PyResult<map_core::message
         ));
     }
     let path: PathBuf = value.extract()?;
-    Ok(map_core::message::Part::file(path)?)
+    file_part(path)
 }
+
+/// A part of a file whose name was just given.
+fn file_part(path: PathBuf) -> PyResult<map_core::message::Part> {
+    let part = map_core::message::Part::file(&path);
+    part.map_err(move |error| os_error(&error, Some(&path)))
+}
+
+/// The exception of a file that cannot be read: with its number, so that Python makes a `FileNotFoundError` of it or what
+/// else it is, and with its name; that which the program gave, where it has just given it.
+pub(super) fn os_error(error: &io::Error, given: Option<&Path>) -> PyErr {
+    let named = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<SourceError>());
+    match named {
+        Some(SourceError::File {
+            path,
+            number: Some(number),
+            reason,
+        }) => of_file(*number, reason, given.unwrap_or(path)),
+        Some(SourceError::NotAFile(path)) if path.is_dir() => {
+            of_file(IS_A_DIRECTORY, "Is a directory", given.unwrap_or(path))
+        }
+        _ => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// What `OSError` makes of a number, the words for it, and the name of a file.
+pub(crate) fn of_file(number: i32, reason: &str, path: &Path) -> PyErr {
+    // The standard library's own have the words without the number.
+    let reason = reason.split(" (os error ").next().unwrap_or(reason);
+    PyOSError::new_err((number, reason.to_owned(), path.as_os_str().to_owned()))
+}
+
+/// `EISDIR`, on all systems that Python runs on.
+const IS_A_DIRECTORY: i32 = 21;
 
 /// The bytes of a bytearray, by Python's own copy, which raises `MemoryError` where there is no memory for it.
 pub(super) fn fixed<'py>(octets: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -123,6 +123,23 @@ fn a_cancelled_thread_finishes_its_call() -> TestResult {
 }
 
 #[test]
+fn what_this_machine_lacks_is_named() -> TestResult {
+    let program = library()?.c(&["c/shortage.c"]).shared()?;
+    let world = RunningWorld::for_delivery()?;
+    let folder = tempfile::tempdir()?;
+    let [dns, port] = world.arguments();
+    assert_silent_success(&program.run([dns, port, folder.path().display().to_string()])?);
+    let subjects = world.subjects();
+    assert!(
+        subjects
+            .iter()
+            .all(|subject| subject == "enough" || subject == "s"),
+        "{subjects:?}"
+    );
+    Ok(())
+}
+
+#[test]
 fn what_there_is_no_memory_for_is_an_error() -> TestResult {
     let world = delivers("c/memory.c")?;
     assert_eq!(world.subjects(), ["s"]);
