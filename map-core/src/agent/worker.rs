@@ -6,7 +6,7 @@ use super::signing::signed;
 use crate::delivery::{BrokenTls, Cause, Environment, Stage, StsSource, deliver, rejected};
 use crate::dkim::DkimSigner;
 use crate::local::LocalError;
-use crate::net::{HttpsFetcher, Limits, Port25};
+use crate::net::{HttpsFetcher, Limits, Places, Port25};
 use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, HostNames, Resolver};
 use crate::signals::without_signals;
@@ -228,6 +228,7 @@ fn environment(config: &Config) -> Environment {
         hello_name: config.hello_name.clone(),
         connect_timeout: config.connect_timeout,
         deadlines: config.deadlines,
+        places: Places::of_this_process(),
         chunking: config.chunking,
         port25: config
             .port25_check

@@ -224,8 +224,14 @@ impl<'a> Delivery<'a> {
             (Some(addresses), ..) => addresses.into_iter().map(Destination::Address).collect(),
             (None, Target::Name(name), Some(_)) => [Destination::Name(name.clone())].into(),
             (None, Target::Name(name), None) => {
-                let asking = self.environment.host_names.addresses(name, relay.is_absolute());
-                match self.limits.bound(asking).await {
+                let found = match self.limits.place(&self.environment.places.look_ups).await {
+                    Ok(_place) => {
+                        let asking = self.environment.host_names.addresses(name, relay.is_absolute());
+                        self.limits.bound(asking).await
+                    }
+                    Err(why) => Err(why),
+                };
+                match found {
                     Err(why) => return self.note_for_all(&Cause::GivenUp(Stage::Route, why), None),
                     Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
                     Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),
@@ -264,7 +270,11 @@ impl<'a> Delivery<'a> {
 
     async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> ControlFlow<()> {
         let name: Arc<str> = host.target.to_string().into();
-        let (dropped, prepared) = match self.limits.bound(self.prepare(host, demands)).await {
+        let found = match self.limits.place(&self.environment.places.look_ups).await {
+            Ok(_place) => self.limits.bound(self.prepare(host, demands)).await,
+            Err(why) => Err(why),
+        };
+        let (dropped, prepared) = match found {
             Err(why) => {
                 self.note_for_all(&Cause::GivenUp(Stage::Route, why), None);
                 return ControlFlow::Break(());

@@ -150,7 +150,7 @@ async fn find_way(
     limits: &Limits,
     patience: Duration,
 ) -> Found {
-    let limits = Limits {
+    let mut limits = Limits {
         content_start: Instant::now() + patience,
         ..limits.clone()
     };
@@ -159,8 +159,14 @@ async fn find_way(
         .and_then(|&place| message.recipients().get(place));
     let way = match first {
         Some(first) if environment.relay.is_none() => {
-            let directions = protection::directions(environment, &limits, first.domain());
-            match limits.bound(directions).await {
+            let found = match limits.place(&environment.places.look_ups).await {
+                Ok(_place) => {
+                    let directions = protection::directions(environment, &limits, first.domain());
+                    limits.bound(directions).await
+                }
+                Err(why) => Err(why),
+            };
+            match found {
                 Err(why) => Way::None(Cause::GivenUp(Stage::Route, why)),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),
                 Ok(Ok(mut directions)) => {

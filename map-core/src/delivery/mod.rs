@@ -50,7 +50,7 @@ pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 
 use crate::net::tls::TlsSettings;
-use crate::net::{Connector, Port25};
+use crate::net::{Connector, Places, Port25};
 use crate::route::{HostNames, Policy, Resolver};
 use crate::smtp;
 use std::sync::Arc;
@@ -68,6 +68,7 @@ pub(crate) struct Environment {
     pub(crate) hello_name: HelloName,
     pub(crate) connect_timeout: Duration,
     pub(crate) deadlines: smtp::Deadlines,
+    pub(crate) places: Places,
     pub(crate) chunking: smtp::Chunking,
     /// `None` when the question whether port 25 is blocked is switched off.
     pub(crate) port25: Option<Arc<Port25>>,

@@ -38,7 +38,12 @@ pub(super) async fn ask(
         connector: Arc::clone(&environment.connector),
         policy: environment.policy,
     };
-    match limits.bound(port25.ask(&failed, &way)).await {
+    let mut limits = limits.clone();
+    let asked = match limits.place(&environment.places.look_ups).await {
+        Ok(_place) => limits.bound(port25.ask(&failed, &way)).await,
+        Err(why) => Err(why),
+    };
+    match asked {
         Ok(evidence) => Ok(Some(Arc::new(evidence))),
         Err(Abort::Cancelled) => Err(Abort::Cancelled),
         // A port that swallows everything takes the witnesses' whole time to show.

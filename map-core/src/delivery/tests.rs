@@ -17,13 +17,14 @@ mod ways;
 
 use super::report::Asked;
 use super::{
-    Attempt, AttemptOutcome, BrokenTls, Delivered, Environment, HelloName, Meter, Relay, Report, Stage,
-    StsSource, TlsPolicy, deliver,
+    Attempt, AttemptOutcome, BrokenTls, Delivered, Environment, HelloName, Meter, RecipientReport, Relay,
+    Report, Stage, StsSource, TlsPolicy, deliver,
 };
 use crate::message::{Message, Options};
 use crate::net::tls::{TlsSettings, Verified};
 use crate::net::{
-    CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Port25, ProxyError, Transport,
+    CancelSignal, ConnectByName, ConnectError, Connecting, Connector, Limits, Places, Port25, ProxyError,
+    Transport,
 };
 use crate::protocol::{self, Fields, MapReply};
 use crate::route::mta_sts::{FetchError, FetchPolicy, Fetching, MtaSts};
@@ -542,6 +543,7 @@ impl World {
             hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
+            places: Places::of_this_process(),
             chunking: self.chunking,
             port25: self.port25,
             tls: self.tls,

@@ -4,7 +4,7 @@ use crate::smtp::Abort;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// The caller's word that a delivery should stop. Cheap to clone; given from any thread, heard by one delivery.
@@ -57,6 +57,26 @@ impl Limits {
             biased;
             why = self.reached(true) => Err(why),
             value = work => Ok(value),
+        }
+    }
+
+    /// Waits for a place, or for the caller's reason to give up. Time that is waited so is not the host's, and does not
+    /// count until the content.
+    ///
+    /// # Errors
+    /// Why to give up.
+    pub(crate) async fn place(&mut self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Abort> {
+        let since = Instant::now();
+        let place = Arc::clone(places).acquire_owned();
+        tokio::select! {
+            biased;
+            why = self.reached(false) => Err(why),
+            // It is an error only of places that are closed, and nobody closes them.
+            Ok(place) = place => {
+                self.content_start += since.elapsed();
+                Ok(place)
+            }
+            else => Err(Abort::Deadline),
         }
     }
 

@@ -25,6 +25,7 @@ mod https;
 #[cfg(test)]
 mod https_tests;
 mod limits;
+mod places;
 mod port25;
 mod socks;
 pub mod tls;
@@ -41,6 +42,7 @@ pub use port25::{
 pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector};
 
 pub(crate) use https::HTTPS_PORT;
+pub(crate) use places::Places;
 pub(crate) use port25::{FailedAddress, Port25, WayOut};
 pub(crate) use socks::is_localhost;
 #[cfg(test)]

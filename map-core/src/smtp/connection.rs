@@ -349,13 +349,13 @@ impl Connection {
     pub fn poll_deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::ExpectLastReply(ExpectLastReply { until })
-            | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => return *until,
-            Phase::Closed | Phase::Gone => return None,
+            | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => *until,
+            Phase::Closed | Phase::Gone => None,
             Phase::ExpectTls(_) => self.core.wire.after(self.core.config.deadlines.tls),
             Phase::Ready(ready) => {
                 let deadlines = &self.core.config.deadlines;
                 let reply = self.core.wire.deadline(deadlines, ready.is_taking_content());
-                return earliest(reply, ready.start_deadline(&self.core));
+                earliest(reply, ready.start_deadline(&self.core))
             }
             Phase::ExpectGreeting(_)
             | Phase::ExpectEhloReply(_)

@@ -424,7 +424,7 @@ fn delivered(report: &Report) -> Vec<Delivered> {
     report
         .recipients()
         .iter()
-        .map(|recipient| recipient.delivered())
+        .map(RecipientReport::delivered)
         .collect()
 }
 

@@ -1,0 +1,74 @@
+//! An agent in a process that may open few descriptors: it waits for its own, and leaves some to the program.
+
+#![cfg(unix)]
+
+use map_core::{Agent, Config, MapReplyCode};
+use map_sandbox::{Sandbox, World};
+use std::collections::BTreeMap;
+use std::process::Command;
+
+const MAILS: usize = 1_000;
+const DESCRIPTORS: &str = "256";
+/// The child's side: where the world is.
+const WORLD: &str = "MAPAGENT_TEST_WORLD";
+
+const SCRIPT: &str = "\
+domain a.example
+  mx 10 mx.a.example
+host mx.a.example 127.0.0.2
+  on mail delay 300ms then answer
+";
+
+#[test]
+fn a_thousand_mails_at_once_wait_for_their_turn() {
+    if let Ok(world) = std::env::var(WORLD) {
+        return send_all(&world);
+    }
+    let world: World = SCRIPT.parse().expect("a world");
+    let sandbox = Sandbox::start(&world).expect("a sandbox");
+    let child = Command::new("sh")
+        .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", DESCRIPTORS])
+        .arg(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "a_thousand_mails_at_once_wait_for_their_turn",
+            "--nocapture",
+        ])
+        .env(WORLD, format!("{} {}", sandbox.dns_server(), sandbox.smtp_port()))
+        .status()
+        .expect("a shell");
+    assert!(child.success());
+    assert_eq!(sandbox.mails().len(), MAILS);
+}
+
+fn send_all(world: &str) {
+    let (dns, port) = world.split_once(' ').expect("where it is");
+    let mut config = Config::new();
+    config.parse_dns_servers([dns]).expect("a server");
+    config
+        .set_smtp_port(port.parse().expect("a number"))
+        .expect("a port");
+    config.set_allow_loopback(true);
+    config.set_mta_sts(false);
+    let agent = Agent::new(config);
+    let jobs: Vec<_> = (0..MAILS)
+        .map(|number| {
+            agent.submit(map_core::protocol::Fields {
+                from: b"alice@a.example",
+                to: format!("r{number}@a.example").as_bytes(),
+                subject: b"s",
+                content: b"c",
+            })
+        })
+        .collect();
+    let mut replies: BTreeMap<String, usize> = BTreeMap::new();
+    for job in jobs {
+        let report = job.wait();
+        let said = match report.reply().code() {
+            MapReplyCode::Success => "sent".to_owned(),
+            _ => format!("{} {}", report.reply(), report.summary().advice()),
+        };
+        *replies.entry(said).or_default() += 1;
+    }
+    assert_eq!(replies, BTreeMap::from([("sent".to_owned(), MAILS)]));
+}
