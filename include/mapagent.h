@@ -1712,8 +1712,8 @@ MAP_API map_reply map_message_set_message_id(map_message *message, const char *i
  * Adds to In-Reply-To: the Message-ID of what it answers.
  *
  * @param message required.
- * @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
- *                may stand whatever another program has made: printable ASCII without blanks travels as it is.
+ * @param ids     one or more: "<1@example.com> <2@example.com>". Between angle brackets may stand whatever another program
+ *                has made: printable ASCII without blanks travels as it is. Around one with an @ they may be left away.
  * @return as map_message_add_from().
  */
 MAP_API
@@ -1725,8 +1725,8 @@ map_reply map_message_add_in_reply_to(map_message *message,
  * last.
  *
  * @param message required.
- * @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
- *                may stand whatever another program has made: printable ASCII without blanks travels as it is.
+ * @param ids     one or more: "<1@example.com> <2@example.com>". Between angle brackets may stand whatever another program
+ *                has made: printable ASCII without blanks travels as it is. Around one with an @ they may be left away.
  * @return as map_message_add_from().
  */
 MAP_API

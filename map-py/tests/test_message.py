@@ -149,6 +149,50 @@ def test_what_no_mail_can_carry_is_a_value_error(given: dict[str, Any], reason: 
     assert reason in str(caught.value)
 
 
+def test_what_others_write_is_taken_as_it_is(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Grüße", encoding="utf-8")
+    link = "<https://list.example/" + "x" * 200 + "?a=?b>"
+    local_part = "bounces+" + "0" * 200
+    sent = message(
+        to=f"Jo(x)hn <{local_part} @good.example>",
+        in_reply_to="<17@>",
+        references="<[17@abc]> <a..b@c.>\r\n <no-at><a@b@c>",
+        headers={"List-Unsubscribe": f"{link},  <mailto:leave@list.example>", "List-Id": "Büro <b.list.example>"},
+        subject="see https://example.com/" + "y" * 80 + "?q=?",
+        html="<img src='cid:logo'>",
+        inline=[Part.data(b"PNG", content_id="logo")],
+        attachments=[notes],
+    )
+    octets = bytes(sent).replace(b"\r\n ", b" ").decode("ascii")
+    assert sent.recipients == (f"{local_part}@good.example",)
+    assert f"\r\nTo: Jo hn <{local_part}@good.example>\r\n" in octets
+    assert "\r\nIn-Reply-To: <17@>\r\n" in octets
+    assert "\r\nReferences: <[17@abc]> <a..b@c.> <no-at> <a@b@c>\r\n" in octets
+    assert f"\r\nList-Unsubscribe: {link},  <mailto:leave@list.example>\r\n" in octets
+    assert "\r\nList-Id: =?utf-8?B?QsO8cm8=?= <b.list.example>\r\n" in octets
+    assert "\r\nSubject: see https://example.com/" + "y" * 80 + "?q=?\r\n" in octets
+    assert "\r\nContent-ID: <logo>\r\n" in octets
+    assert 'Content-Type: text/plain; charset="utf-8"; name="notes.txt"' in octets
+    assert any("<logo>" in warning for warning in sent.warnings)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"to": "first(middle)last@good.example"}, "comment"),
+        ({"to": "<b@exa(x)mple.example>"}, "comment"),
+        ({"to": "b@good.example’"}, "’"),
+        ({"to": "b@xn--a.example"}, "xn--a"),
+        ({"references": "<a b@c>"}, "identifier"),
+        ({"headers": {"List-Unsubscribe": "<" + "x" * 1000 + ">"}}, "List-Unsubscribe"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        message(**given)
+
+
 @pytest.mark.parametrize(
     "given",
     [

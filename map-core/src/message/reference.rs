@@ -64,6 +64,10 @@ pub enum ReferenceIdError {
     /// An identifier must fit on one line.
     #[error("an identifier is at most {MAX_OCTETS} octets long, and one has {0}")]
     Length(usize),
+    /// A word without an `@` and without angle brackets: more likely text than an identifier. Put it in angle brackets if it
+    /// is one.
+    #[error("{} has no @; if it is an identifier, put it in angle brackets", quoted(.0))]
+    NoAt(String),
     /// A `<` without its `>`.
     #[error("the angle bracket around the identifier {} is not closed", quoted(.0))]
     NotClosed(String),
@@ -73,8 +77,8 @@ pub enum ReferenceIdError {
 const MAX_OCTETS: usize = MAX_LINE - " <>".len();
 
 impl ReferenceId {
-    /// Several, as the fields of a message have them: with or without angle brackets, one behind the other or with blanks,
-    /// line ends or commas between them.
+    /// Several, as the fields of a message have them: one behind the other or with blanks, line ends or commas between
+    /// them. Angle brackets may be left away around one that has an `@`.
     ///
     /// # Errors
     /// What is wrong with one of them. None at all is no error.
@@ -87,7 +91,10 @@ impl ReferenceId {
                 Some(inside) => inside
                     .split_once('>')
                     .ok_or_else(|| ReferenceIdError::NotClosed(excerpt(inside)))?,
-                None => rest.split_at(rest.find(between).unwrap_or(rest.len())),
+                None => {
+                    let (id, behind) = rest.split_at(rest.find(between).unwrap_or(rest.len()));
+                    (with_at(id)?, behind)
+                }
             };
             ids.push(Self(checked(id)?));
             rest = behind.trim_start_matches(between);
@@ -112,14 +119,15 @@ impl ContentId {
     }
 }
 
-/// With or without its angle brackets.
+/// With its angle brackets, or without them if it has an `@`.
 impl FromStr for ReferenceId {
     type Err = ReferenceIdError;
 
     /// # Errors
     /// What is wrong with it.
     fn from_str(text: &str) -> Result<Self, ReferenceIdError> {
-        checked(bare(text)).map(Self)
+        let id = bare(text);
+        checked(if id == text { with_at(id)? } else { id }).map(Self)
     }
 }
 
@@ -175,6 +183,14 @@ fn bare(text: &str) -> &str {
     inside.unwrap_or(text)
 }
 
+fn with_at(id: &str) -> Result<&str, ReferenceIdError> {
+    if id.is_empty() || id.contains('@') {
+        Ok(id)
+    } else {
+        Err(ReferenceIdError::NoAt(excerpt(id)))
+    }
+}
+
 fn checked(id: &str) -> Result<Arc<str>, ReferenceIdError> {
     if id.is_empty() {
         return Err(ReferenceIdError::Empty);
@@ -218,7 +234,7 @@ mod tests {
             "!&!AAAA(x)/+=$#@mail",
             longest.as_str(),
         ] {
-            assert_eq!(id.parse::<ReferenceId>().unwrap().as_str(), id);
+            assert_eq!(id.parse::<ReferenceId>().is_ok(), id.contains('@'), "{id}");
             assert_eq!(format!("<{id}>").parse::<ReferenceId>().unwrap().as_str(), id);
             assert_eq!(format!("<{id}>").parse::<ContentId>().unwrap().as_str(), id);
             let mut out = Vec::new();
@@ -237,19 +253,28 @@ mod tests {
         for (text, error) in [
             ("", "an identifier is empty"),
             ("<>", "an identifier is empty"),
-            ("a b", "the character ' ' cannot stand in the identifier \"a b\""),
+            (
+                "a @b",
+                "the character ' ' cannot stand in the identifier \"a @b\"",
+            ),
             (
                 "<a\tb>",
                 "the character '\\t' cannot stand in the identifier \"a\\tb\"",
             ),
             (
-                "a\r\nBcc: x",
-                "the character '\\r' cannot stand in the identifier \"a\\r\\nBcc: x\"",
+                "a\r\nBcc: x@y",
+                "the character '\\r' cannot stand in the identifier \"a\\r\\nBcc: x@y\"",
             ),
-            ("<a", "the character '<' cannot stand in the identifier \"<a\""),
-            ("a>b", "the character '>' cannot stand in the identifier \"a>b\""),
+            ("<a@", "the character '<' cannot stand in the identifier \"<a@\""),
+            (
+                "a>@b",
+                "the character '>' cannot stand in the identifier \"a>@b\"",
+            ),
             ("é@b", "the character 'é' cannot stand in the identifier \"é@b\""),
-            ("\0", "the character '\\0' cannot stand in the identifier \"\\0\""),
+            (
+                "@\0",
+                "the character '\\0' cannot stand in the identifier \"@\\0\"",
+            ),
         ] {
             assert_eq!(
                 text.parse::<ReferenceId>().unwrap_err().to_string(),
@@ -263,7 +288,7 @@ mod tests {
             );
         }
         assert_eq!(
-            format!("{longest}a").parse::<ReferenceId>(),
+            format!("<{longest}a>").parse::<ReferenceId>(),
             Err(ReferenceIdError::Length(MAX_OCTETS + 1))
         );
     }
@@ -286,6 +311,10 @@ mod tests {
         assert_eq!(
             ReferenceId::list("<1@x> <2@x"),
             Err(ReferenceIdError::NotClosed("2@x".to_owned()))
+        );
+        assert_eq!(
+            ReferenceId::list("<1@x> nonsense").unwrap_err().to_string(),
+            "\"nonsense\" has no @; if it is an identifier, put it in angle brackets"
         );
         assert!(ReferenceId::list("<1@x> <2 @x>").is_err());
         assert!(ReferenceId::list("<1@x>2@x>").is_err());

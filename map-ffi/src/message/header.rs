@@ -182,8 +182,8 @@ pub unsafe extern "C" fn map_message_set_message_id(
 /// Adds to In-Reply-To: the Message-ID of what it answers.
 ///
 /// @param message required.
-/// @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
-///                may stand whatever another program has made: printable ASCII without blanks travels as it is.
+/// @param ids     one or more: "<1@example.com> <2@example.com>". Between angle brackets may stand whatever another program
+///                has made: printable ASCII without blanks travels as it is. Around one with an @ they may be left away.
 /// @return as map_message_add_from().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_add_in_reply_to(
@@ -203,8 +203,8 @@ pub unsafe extern "C" fn map_message_add_in_reply_to(
 /// last.
 ///
 /// @param message required.
-/// @param ids     one or more, with or without angle brackets: "<1@example.com> <2@example.com>". Between angle brackets
-///                may stand whatever another program has made: printable ASCII without blanks travels as it is.
+/// @param ids     one or more: "<1@example.com> <2@example.com>". Between angle brackets may stand whatever another program
+///                has made: printable ASCII without blanks travels as it is. Around one with an @ they may be left away.
 /// @return as map_message_add_from().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_add_references(
