@@ -45,11 +45,12 @@ def test_the_wheel_has_the_types_and_the_plugin(wheel: pathlib.Path) -> None:
     assert "mapagent_sandbox=mapagent_sandbox.pytest_plugin" in plugin.replace(" ", "")
 
 
-def test_the_source_distribution_has_the_crate_and_nothing_else(tmp_path: pathlib.Path) -> None:
+def test_the_source_distribution_has_the_crate_and_what_it_names(tmp_path: pathlib.Path) -> None:
     maturin("sdist", "--out", str(tmp_path))
     (source,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         names = [name.split("/", 1)[1] for name in archive.getnames()]
     assert "map-sandbox/src/lib.rs" in names
     assert "map-sandbox/src/example.world" in names
-    assert not [name for name in names if name.startswith(("map-core/", "map-ffi/", "map-py/"))]
+    # map-core is there because the command of the crate names it, and cargo looks at what is named; the wheel lacks it.
+    assert not [name for name in names if name.startswith(("map-ffi/", "map-py/"))]
