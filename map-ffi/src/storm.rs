@@ -104,7 +104,7 @@ pub fn program(data: &[u8]) {
         // SAFETY: every handle is NULL or one that was made and not freed, every text is ended by a NUL, every length is
         // that of what stands there, and one thread uses it all.
         unsafe { machine.step(step) };
-        machine.last_words_can_be_read();
+        last_words_can_be_read();
     }
 }
 
@@ -178,12 +178,6 @@ impl<'a> Machine<'a> {
         let (octets, rest) = self.data.split_at(length);
         self.data = rest;
         (octets.as_ptr().cast(), length)
-    }
-
-    fn last_words_can_be_read(&self) {
-        for text in [map_last_reply(), map_last_advice()] {
-            is_text(text);
-        }
     }
 
     /// One call.
@@ -441,7 +435,7 @@ impl<'a> Machine<'a> {
                     self.sessions[place] = map_session_new(agent);
                 }
                 5 => self.command(place),
-                6 => self.look_at(self.report),
+                6 => look_at(self.report),
                 _ => {
                     let number = self.number();
                     is_text(map_reply_name(number));
@@ -471,28 +465,7 @@ impl<'a> Machine<'a> {
                 command.as_ptr().cast(),
                 command.len(),
             ));
-            self.look_at(map_session_report(session));
-        }
-    }
-
-    unsafe fn look_at(&self, report: *const map_report) {
-        // SAFETY: as `program` says.
-        unsafe {
-            for recipient in (0..=map_report_recipient_count(report)).chain([usize::MAX]) {
-                let mut length = 0;
-                map_report_reply(report, recipient);
-                map_report_server_text(report, recipient, &raw mut length);
-                is_text(map_report_recipient(report, recipient));
-                is_text(map_report_text(report, recipient));
-                is_text(map_report_advice(report, recipient));
-            }
-            for attempt in 0..=map_report_attempt_count(report) {
-                is_text(map_report_attempt_detail(report, attempt));
-            }
-            for warning in 0..=map_report_warning_count(report) {
-                is_text(map_report_warning(report, warning));
-            }
-            is_text(map_report_transcript(report));
+            look_at(map_session_report(session));
         }
     }
 }
@@ -517,6 +490,35 @@ impl Drop for Machine<'_> {
                 .for_each(|signer| map_dkim_signer_free(signer));
             map_report_free(self.report);
         }
+    }
+}
+
+/// What the last call said, which a program may print at any time.
+fn last_words_can_be_read() {
+    for text in [map_last_reply(), map_last_advice()] {
+        is_text(text);
+    }
+}
+
+/// Reads all of a report, and a little beyond its ends.
+unsafe fn look_at(report: *const map_report) {
+    // SAFETY: as `program` says.
+    unsafe {
+        for recipient in (0..=map_report_recipient_count(report)).chain([usize::MAX]) {
+            let mut length = 0;
+            map_report_reply(report, recipient);
+            map_report_server_text(report, recipient, &raw mut length);
+            is_text(map_report_recipient(report, recipient));
+            is_text(map_report_text(report, recipient));
+            is_text(map_report_advice(report, recipient));
+        }
+        for attempt in 0..=map_report_attempt_count(report) {
+            is_text(map_report_attempt_detail(report, attempt));
+        }
+        for warning in 0..=map_report_warning_count(report) {
+            is_text(map_report_warning(report, warning));
+        }
+        is_text(map_report_transcript(report));
     }
 }
 

@@ -14,7 +14,7 @@ pub struct InstalledLibrary {
     flags: Vec<&'static str>,
 }
 
-/// Set by `scripts/sanitize`: the library itself is built with AddressSanitizer, and so are the programs.
+/// Set by `scripts/sanitize`: the library itself is built with `AddressSanitizer`, and so are the programs.
 const SANITIZE: &str = "MAPAGENT_SANITIZE";
 
 /// What is compiled, and how.

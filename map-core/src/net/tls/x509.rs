@@ -148,6 +148,10 @@ impl<'a> Certificate<'a> {
 
 /// Reads all that is ever read of a certificate.
 #[cfg(any(fuzzing, test))]
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the fuzz target is elsewhere")
+)]
 pub fn read_all_of_a_certificate(octets: &[u8]) {
     let der = CertificateDer::from(octets);
     let Some(certificate) = Certificate::read(&der) else {
