@@ -87,14 +87,12 @@ impl ReferenceId {
         let mut ids = Vec::new();
         let mut rest = text.trim_start_matches(between);
         while !rest.is_empty() {
-            let (id, behind) = match rest.strip_prefix('<') {
-                Some(inside) => inside
-                    .split_once('>')
-                    .ok_or_else(|| ReferenceIdError::NotClosed(excerpt(inside)))?,
-                None => {
-                    let (id, behind) = rest.split_at(rest.find(between).unwrap_or(rest.len()));
-                    (with_at(id)?, behind)
-                }
+            let (id, behind) = if let Some(inside) = rest.strip_prefix('<') {
+                let closed = inside.split_once('>');
+                closed.ok_or_else(|| ReferenceIdError::NotClosed(excerpt(inside)))?
+            } else {
+                let (id, behind) = rest.split_at(rest.find(between).unwrap_or(rest.len()));
+                (with_at(id)?, behind)
             };
             ids.push(Self(checked(id)?));
             rest = behind.trim_start_matches(between);
