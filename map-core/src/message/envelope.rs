@@ -111,7 +111,6 @@ impl Message {
     /// ```
     /// use map_core::Agent;
     /// use map_core::message::{AddressList, Builder};
-    /// use map_core::protocol::MapReplyCode;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let message = Builder::new()
@@ -119,12 +118,10 @@ impl Message {
     ///     .to("bob@example.net, carol@example.org".parse::<AddressList>()?)
     ///     .text("Hello.".parse()?)
     ///     .build()?;
-    /// # let agent = {
-    /// #     let mut config = map_core::Config::default();
-    /// #     config.parse_dns_servers("127.0.0.1:9")?;
-    /// #     config.set_deadline(Some(std::time::Duration::from_millis(200)));
-    /// #     Agent::new(config)?
-    /// # };
+    /// # let mut config = map_core::Config::default();
+    /// # config.parse_dns_servers(["127.0.0.1:9"])?;
+    /// # config.set_deadline(Some(std::time::Duration::from_millis(200)))?;
+    /// # let agent = Agent::new(config);
     /// let report = agent.send_message(message.clone());
     /// // The report has the recipients in the order of the message.
     /// let pairs = message.recipients().iter().zip(report.recipients());
