@@ -116,10 +116,10 @@ pub(crate) fn address_list(data: &[u8]) {
 /// Commands on a stream, in pieces of a length that the first octet says: the same as in one, and what is read of a
 /// command and written again is read as the same.
 pub(crate) fn stream(data: &[u8]) {
+    const LIMIT: usize = 256;
     let Some((&piece, octets)) = data.split_first() else {
         return;
     };
-    const LIMIT: usize = 256;
     let whole = commands(octets, octets.len().max(1), LIMIT);
     assert_eq!(commands(octets, usize::from(piece) + 1, LIMIT), whole);
     for command in whole.into_iter().flatten() {
