@@ -706,7 +706,9 @@ public:
     report send(std::string_view from, std::string_view to, std::string_view subject, std::string_view content,
                 Tell &&tell) const
     {
-        return detail::send_telling(get(), from, to, subject, content, tell);
+        /* What takes a NULL sends by the agent that all of the program shares. */
+        return get() == nullptr ? send(from, to, subject, content)
+                                : detail::send_telling(get(), from, to, subject, content, tell);
     }
 
     /* To all of its recipients. The message is put together, and no other thread may use it meanwhile. */

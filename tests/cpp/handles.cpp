@@ -180,6 +180,9 @@ int main(int argc, char **argv)
     const mapagent::agent moved = std::move(agent);
     report = agent.send("alice@sender.example", "bob@taken.example", "s", "c");
     CHECK(!report && report.reply() == RE_MISUSE && report.text() == "RE_MISUSE: <agent is NULL>.");
+    // Never by the agent that all of the program shares, which has other settings.
+    auto go_on = [](mapagent::progress) { return true; };
+    CHECK(agent.send("alice@sender.example", "bob@taken.example", "s", "c", go_on).reply() == RE_MISUSE);
     CHECK(report.transcript().empty() && report.recipients() == 0);
     const std::string_view reason = report.text();
     const mapagent::report reasoned = std::move(report);
