@@ -687,6 +687,36 @@ def test_objects_under_a_signature_go_to_nobody_else() -> None:
     assert taken.recipients == ("bob@good.example",)
     assert taken.to_email()["To"].addresses[0].addr_spec == "bob@good.example"
     assert given.get_boundary() is None
+    outer = MIMEMultipart("mixed")
+    outer.attach(signed)
+    for whole in (given, old(outer)):
+        (read,) = (
+            part
+            for part in mapagent.Message.from_email(whole).to_email().walk()
+            if part.get_content_type() == "multipart/signed"
+        )
+        assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "application/pgp-signature"]
+        assert not read.defects
+    assert signed.get_boundary() is None
+
+
+def test_what_is_nested_without_an_end_is_refused() -> None:
+    part: Message = MIMEText("x")
+    for _ in range(3000):
+        outer = MIMEMultipart("mixed")
+        outer.attach(part)
+        part = outer
+    part["DKIM-Signature"] = "v=1; a=ed25519-sha256; d=example.com; s=s; h=from:to; bh=x; b=y"
+    part["From"], part["To"] = "a@example.com", "b@example.net"
+    with pytest.raises(ValueError, match="nested too deeply"):
+        mapagent.Message.from_email(part)
+
+
+def test_only_the_phrase_of_a_list_is_encoded() -> None:
+    given = modern()
+    given["List-Id"] = "Büro <l.x.example>"
+    octets = mapagent.Message.from_email(given).as_bytes()
+    assert b"<l.x.example>\r\n" in octets and b"=?utf-8?" in octets
 
 
 def test_a_signed_part_stays_inside_another_message() -> None:

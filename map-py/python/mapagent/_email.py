@@ -228,6 +228,8 @@ def _entity(part: Message, depth: int, author: str | None = None) -> bytes:
     signed = part.get_content_type() in ("multipart/signed", "multipart/encrypted")
     described = dict[str, Any]()
     if signed:
+        # A copy has the boundary that its body was printed with.
+        part = _with_boundaries(part)
         _, _, body = _printed(part, []).partition(b"\r\n\r\n")
     else:
         body = _body(part, depth, described)
@@ -310,10 +312,14 @@ def _is_source(value: Any) -> bool:
 
 
 def _write_text(header: HeaderWriter, name: str, text: str) -> None:
-    if text.isascii() and (name.lower() in _STRUCTURED or name.lower().startswith(("list-", "arc-"))):
-        header.structured(name, text)
-    else:
-        header.text(name, text)
+    if name.lower() in _STRUCTURED or name.lower().startswith(("list-", "arc-")):
+        try:
+            header.structured(name, text)
+            return
+        except ValueError:
+            if text.isascii():
+                raise
+    header.text(name, text)
 
 
 def _write_parameters(header: HeaderWriter, name: str, value: Any) -> None:
@@ -444,11 +450,31 @@ def _transfer_encoding(part: Message) -> str:
     return str(getattr(values[0], "cte", values[0])).strip().lower() if values else ""
 
 
+def _with_boundaries(message: Message) -> Message:
+    """The message, or a copy of it in which every multipart has a boundary."""
+    _check_depth(message)
+    if all(not part.is_multipart() or part.get_boundary() is not None for part in message.walk()):
+        return message
+    # The generator would write them into the caller's message.
+    message = copy.deepcopy(message)
+    BytesGenerator(io.BytesIO(), mangle_from_=False, policy=message.policy).flatten(message)
+    return message
+
+
+def _check_depth(message: Message) -> None:
+    """Refuses what the email package could only walk through by recursion without an end."""
+    level, depth = [message], 0
+    while level:
+        if depth > _DEPTH:
+            raise ValueError("the parts are nested too deeply")
+        lists = (part.get_payload() for part in level if part.is_multipart())
+        level = [part for parts in lists if isinstance(parts, list) for part in parts if isinstance(part, Message)]
+        depth += 1
+
+
 def _printed(message: Message, mailboxes: Iterable[Mailbox]) -> bytes:
     """What the generator prints, for a signature that is over it."""
-    if any(part.is_multipart() and part.get_boundary() is None for part in message.walk()):
-        # The generator would write one into the caller's message.
-        message = copy.deepcopy(message)
+    message = _with_boundaries(message)
     # Not mangle_from_: that is for mailbox files.
     policy = message.policy.clone(linesep="\r\n", mangle_from_=False)
     # A signed field with a long line would be folded or encoded anew.
