@@ -260,10 +260,11 @@ async fn work(
             },
             // A task that panicked was dropped while unwinding, which ended its job with RE_INTERNAL.
             Some(_) = running.join_next() => {}
-            () = tokio::time::sleep(IDLE), if running.is_empty() && !environment.learns() => {
+            // Asked each time anew: nobody is woken when a look-up that is no delivery's ends.
+            () = tokio::time::sleep(IDLE), if running.is_empty() => if !environment.learns() {
                 // From here on a task goes back to whoever hands it over. One that came before is still done.
                 queue.close();
-            }
+            },
         }
     }
     while running.join_next().await.is_some() {}

@@ -50,10 +50,9 @@ fn decide(recipients: &[RecipientReport]) -> Option<RecipientReport> {
     let count = |wanted| recipients.iter().filter(|report| holds(report) == wanted).count();
     let accepted = count(Holds::Yes);
     if count(Holds::Perhaps) > 0 {
-        recipients
-            .iter()
-            .find(|report| holds(report) == Holds::Perhaps)
-            .cloned()
+        let perhaps = || recipients.iter().filter(|report| holds(report) == Holds::Perhaps);
+        let uncertain = perhaps().find(|report| *report.reply() == MapReply::Uncertain);
+        uncertain.or_else(|| perhaps().next()).cloned()
     } else if accepted == 0 {
         worst_failure(recipients).cloned()
     } else if accepted == recipients.len() {
