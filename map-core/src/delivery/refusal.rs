@@ -40,6 +40,11 @@ pub(super) enum Meaning {
     Other(&'static str, Duration),
 }
 
+/// The reply says that we are on a block list.
+pub(super) fn names_a_list(stage: Stage, reply: &Reply) -> bool {
+    matches!(meaning(stage, reply), Meaning::Listed { .. })
+}
+
 /// What a refusal at a stage means.
 pub(super) fn meaning(stage: Stage, reply: &Reply) -> Meaning {
     if let Some(list) = block_list(reply).filter(|_| stage != Stage::Auth) {
@@ -111,6 +116,9 @@ fn is_at_the_door(stage: Stage) -> bool {
 }
 
 fn by_status(status: EnhancedStatusCode, soft: bool, stage: Stage) -> Option<Meaning> {
+    if let Some(unknown) = unknown_yet(status).filter(|_| soft) {
+        return Some(say(unknown));
+    }
     match status.subject {
         7 => Some(by_policy(status.detail, soft, stage)),
         2 => by_mailbox(status.detail, soft),
@@ -142,6 +150,31 @@ fn by_status(status: EnhancedStatusCode, soft: bool, stage: Stage) -> Option<Mea
             _ => return None,
         })),
     }
+}
+
+/// What a 4yz says of an address or a domain: it could not be found out, or not for good.
+fn unknown_yet(status: EnhancedStatusCode) -> Option<&'static str> {
+    Some(match (status.subject, status.detail) {
+        (1, 1..=6 | 10) => "It cannot tell now whether there is such a mailbox.",
+        (1, 7 | 8) | (7, 27) => {
+            "It cannot check the sender's address now. If it stays so, use one that exists and can receive mail."
+        }
+        (7, 20..=22) => {
+            "It cannot check the mail's DKIM signature now. If it stays so, ask the administrator of the sender's domain."
+        }
+        (7, 23 | 24) => {
+            "It cannot check now whether the sender's domain allows this machine to send for it (SPF). If it stays so, ask \
+             the administrator of that domain."
+        }
+        (7, 25) => {
+            "It finds no reverse name for this machine's IP address now. If it stays so, ask the provider to set one."
+        }
+        (7, 26) => {
+            "It cannot tell now whether the mail comes from the sender's domain (SPF, DKIM, DMARC). If it stays so, send from \
+             a machine that the domain authorises."
+        }
+        _ => return None,
+    })
 }
 
 const BAD_HELLO: &str = "It does not accept the name that this machine gives in EHLO: set one that is in the DNS and leads \
@@ -287,7 +320,13 @@ fn named_list(text: &str, lower: &str) -> Option<String> {
     const PREPOSITIONS: [&str; 7] = ["using ", "by ", "in ", "at ", "on ", "via ", "with "];
     let mut places: Vec<usize> = VERBS
         .iter()
-        .flat_map(|verb| lower.match_indices(verb).map(|(place, verb)| place + verb.len()))
+        .flat_map(|verb| lower.match_indices(verb))
+        // `bob@example.org is not listed in example.org`
+        .filter(|(place, _)| {
+            let before = lower.get(..*place).unwrap_or_default().trim_end();
+            !before.ends_with("not") && !before.ends_with("n't")
+        })
+        .map(|(place, verb)| place + verb.len())
         .collect();
     places.sort_unstable();
     places.into_iter().find_map(|place| {

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::delivery::protection::Skip;
 use crate::delivery::protection::TlsPolicy;
+use crate::delivery::refusal::names_a_list;
 use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
@@ -134,7 +135,7 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
         Outcome::Refused {
             stage: smtp::Stage::Rcpt,
             reply,
-        } if case.relay && is_relaying_denied(reply) => format!(
+        } if case.relay && is_relaying_denied(reply) && !names_a_list(smtp::Stage::Rcpt, reply) => format!(
             "The relay {} does not pass this mail on and said {}. Most likely it wants a user name and a password, or does \
              not take mail from this sender: ask its administrator.",
             host(case),
