@@ -2051,7 +2051,8 @@ MAP_API map_reply map_message_sign(map_message *message, const map_dkim_signer *
  *
  * @param message required.
  * @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; RE_INVALID_FORMAT if no host can carry it; the
- *         first refusal of a piece; RE_MISUSE if it does not fit together or cannot be read. map_last_advice() says more.
+ *         first refusal of a piece; RE_MISUSE if it does not fit together; RE_LOCAL if it cannot be read.
+ *         map_last_advice() says more.
  */
 MAP_API
 map_reply map_message_build(map_message *message);

@@ -40,6 +40,7 @@ pub(super) async fn signed(
     match limits.bound(signing).await {
         Ok(Ok(signed)) => signed.map_err(|error| match error {
             DkimError::Read(error) => Cause::Local(Stage::Check, LocalError::of_data(&error, "the content")),
+            error @ DkimError::BareLineEnd => Cause::Local(Stage::Check, LocalError::Data(error.to_string())),
             error => Cause::Unsigned(error.to_string().into()),
         }),
         // It panicked.

@@ -80,7 +80,7 @@ pub enum DkimError {
     /// body.
     #[error(
         "the message has a CR or LF that is not a line end, and a signature over it is good for some verifiers only; \
-         encode the body, or have its line ends made CRLF"
+         encode the body, or have its line ends made CRLF (unix_line_ends)"
     )]
     BareLineEnd,
     /// The private key needs a password, and nobody could give one. Store it without, readable by this program alone:

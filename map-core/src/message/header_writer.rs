@@ -2,6 +2,7 @@
 
 use super::address_list::write_addresses;
 use super::encoded_word::{Folded, LINE, MAX_LINE, looks_encoded};
+use super::own_field;
 use super::parameter::{Parameter, write_parameters};
 use super::reference::write_ids;
 use super::{AddressList, MessageId, OriginationDate};
@@ -105,10 +106,12 @@ impl HeaderWriter {
         Ok(())
     }
 
-    /// Writes a field for programs, such as `References`: ASCII, folded at its blanks and never encoded.
+    /// Writes a field for programs, such as `References`: folded at its blanks, with only phrases and comments encoded,
+    /// and these only beyond ASCII.
     ///
     /// # Errors
-    /// When the name is none, the text is not of printable ASCII, or a word is longer than a line.
+    /// When the name is none, the text is not printable, something beyond ASCII stands where it cannot be encoded, or a
+    /// word is longer than a line.
     pub fn structured(&mut self, name: &str, text: &str) -> Result<(), HeaderWriterError> {
         check_name(name)?;
         check_nul(name, text)?;
@@ -116,7 +119,10 @@ impl HeaderWriter {
             return Err(HeaderWriterError::LineEnd(name.to_owned()));
         }
         if !text.is_ascii() {
-            return Err(HeaderWriterError::NotAscii(name.to_owned()));
+            let field =
+                own_field::compose(name, text).map_err(|_| HeaderWriterError::NotAscii(name.to_owned()))?;
+            self.out.extend(field);
+            return Ok(());
         }
         self.folded(name, text)
     }

@@ -34,7 +34,8 @@ pub(super) struct Built {
 ///
 /// @param message required.
 /// @return RE_SUCCESS; RE_NO_EMPTY if nobody is named that it is from or to; RE_INVALID_FORMAT if no host can carry it; the
-///         first refusal of a piece; RE_MISUSE if it does not fit together or cannot be read. map_last_advice() says more.
+///         first refusal of a piece; RE_MISUSE if it does not fit together; RE_LOCAL if it cannot be read.
+///         map_last_advice() says more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_message_build(message: *mut map_message) -> map_reply {
     replying(|| {
