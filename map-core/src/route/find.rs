@@ -92,8 +92,9 @@ fn route_of(
 /// Finds the addresses of a mail host, in the order in which to try them.
 ///
 /// Nothing is proved of them: a forged address leads to a host that cannot show the certificate that [`super::dane`]
-/// asks for, and one of a host that has none is [`super::Dane::NoAddress`]. Both families are asked for at once, and are interleaved with IPv4 first: most senders' IPv6 addresses have no
-/// reverse name, and large receivers refuse mail for that.
+/// asks for, and one of a host that has none is [`super::Dane::NoAddress`]. Both families are asked for at once, and are
+/// interleaved with IPv4 first: most senders' IPv6 addresses have no reverse name, and large receivers refuse mail for
+/// that.
 pub async fn addresses(resolver: &dyn Resolver, host: &MxHost, policy: &Policy) -> HostAddresses {
     let name = match &host.target {
         Target::Address(address) => return literal_addresses(*address, *policy),

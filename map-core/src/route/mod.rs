@@ -306,7 +306,8 @@ impl RouteError {
     }
 
     /// The one error of a domain none of whose hosts can be tried: what this machine lacked, since nobody else is to
-    /// blame then; else the first transient one, since another try may find that host; else, when an address was there and was refused, that; else the first.
+    /// blame then; else the first transient one, since another try may find that host; else, when an address was there
+    /// and was refused, that; else the first.
     ///
     /// `None` for no errors at all.
     ///

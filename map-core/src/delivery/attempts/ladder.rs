@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 /// Why a mail was given up that had not come to a connection.
 const TOO_MANY: &str = "it waited for its turn, since an agent keeps no more connections open at once than the descriptors \
-                        of the process allow (a quarter of `ulimit -n`)";
+                        of the process allow (an eighth of `ulimit -n`)";
 
 /// Where an attempt goes.
 #[derive(Clone, Debug)]
