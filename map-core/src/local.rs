@@ -34,6 +34,9 @@ pub enum LocalError {
     /// `EAGAIN` of a new thread: the user or the machine has as many as it may have.
     #[error("no threads left")]
     Threads,
+    /// The time that the caller gave a mail passed before its turn came to look up or to connect.
+    #[error("too many mails under way at once in this program")]
+    TooManyAtOnce,
 }
 
 impl LocalError {
@@ -113,6 +116,10 @@ impl LocalError {
             }
             Self::Threads => {
                 "Let the user or the container have more of them (ulimit -u, pids.max, TasksMax of systemd)."
+            }
+            Self::TooManyAtOnce => {
+                "Send fewer at once, set a longer deadline, or let the process have more descriptors (ulimit -n, \
+                 RLIMIT_NOFILE, LimitNOFILE of systemd)."
             }
         }
     }

@@ -210,6 +210,10 @@ fn local(case: &Case<'_>, error: &LocalError) -> String {
             "Nothing was delivered{to_this_one}, because the content could not be read to its end: {}. {remedy}",
             one_line(what)
         ),
+        LocalError::TooManyAtOnce => format!(
+            "Time ran out before the mail had its turn, because there are {error}. Nothing was delivered{to_this_one}, and \
+             neither the network nor a mail host is to blame. {remedy}"
+        ),
         _ => format!(
             "Nothing was delivered{to_this_one}, and neither the network nor a mail host is to blame: this machine has \
              {error}. {remedy}"

@@ -227,12 +227,12 @@ impl<'a> Delivery<'a> {
                 let found = match self.limits.place(&self.environment.places.look_ups).await {
                     Ok(_place) => {
                         let asking = self.environment.host_names.addresses(name, relay.is_absolute());
-                        self.limits.bound(asking).await
+                        self.limits.bound(asking).await.map_err(given_up)
                     }
-                    Err(why) => Err(why),
+                    Err(why) => Err(Cause::without_place(why)),
                 };
                 match found {
-                    Err(why) => return self.note_for_all(&Cause::GivenUp(Stage::Route, why), None),
+                    Err(cause) => return self.note_for_all(&cause, None),
                     Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
                     Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),
                 }
@@ -271,12 +271,15 @@ impl<'a> Delivery<'a> {
     async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> ControlFlow<()> {
         let name: Arc<str> = host.target.to_string().into();
         let found = match self.limits.place(&self.environment.places.look_ups).await {
-            Ok(_place) => self.limits.bound(self.prepare(host, demands)).await,
-            Err(why) => Err(why),
+            Ok(_place) => {
+                let preparing = self.prepare(host, demands);
+                self.limits.bound(preparing).await.map_err(given_up)
+            }
+            Err(why) => Err(Cause::without_place(why)),
         };
         let (dropped, prepared) = match found {
-            Err(why) => {
-                self.note_for_all(&Cause::GivenUp(Stage::Route, why), None);
+            Err(cause) => {
+                self.note_for_all(&cause, None);
                 return ControlFlow::Break(());
             }
             Ok(prepared) => prepared,
@@ -479,6 +482,11 @@ impl<'a> Delivery<'a> {
             port25: self.port25,
         }
     }
+}
+
+/// The limits ended a look-up.
+fn given_up(why: Abort) -> Cause {
+    Cause::GivenUp(Stage::Route, why)
 }
 
 /// There are more of them than are looked at.

@@ -162,12 +162,13 @@ async fn find_way(
             let found = match limits.place(&environment.places.look_ups).await {
                 Ok(_place) => {
                     let directions = protection::directions(environment, &limits, first.domain());
-                    limits.bound(directions).await
+                    let given_up = |why| Cause::GivenUp(Stage::Route, why);
+                    limits.bound(directions).await.map_err(given_up)
                 }
-                Err(why) => Err(why),
+                Err(why) => Err(Cause::without_place(why)),
             };
             match found {
-                Err(why) => Way::None(Cause::GivenUp(Stage::Route, why)),
+                Err(cause) => Way::None(cause),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),
                 Ok(Ok(mut directions)) => {
                     if message.envelope_parameters().require_tls {

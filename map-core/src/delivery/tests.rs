@@ -5,6 +5,7 @@ mod certificates;
 #[cfg(feature = "tracing")]
 mod events;
 mod limits;
+mod places;
 mod policies;
 mod port25;
 mod recipients;
@@ -415,6 +416,7 @@ struct World {
     recipient: &'static str,
     chunking: Chunking,
     meter: Arc<Meter>,
+    places: Places,
 }
 
 /// What the policy host of the domain gives, and after how long.
@@ -483,6 +485,7 @@ impl World {
             relay: None,
             chunking: Chunking::default(),
             meter: Arc::default(),
+            places: Places::of_this_process(),
             recipient: "bob@example.org",
         }
     }
@@ -543,7 +546,7 @@ impl World {
             hello_name: HelloName::Fixed("client.example.com".parse().expect("a domain")),
             connect_timeout: Duration::from_secs(15),
             deadlines: self.deadlines,
-            places: Places::of_this_process(),
+            places: self.places,
             chunking: self.chunking,
             port25: self.port25,
             tls: self.tls,

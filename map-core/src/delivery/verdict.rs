@@ -236,6 +236,14 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
 }
 
 impl Cause {
+    /// A place of the agent's was waited for in vain. Nobody was asked for anything, so nothing is known of any host.
+    pub(crate) fn without_place(why: Abort) -> Self {
+        match why {
+            Abort::Deadline => Self::Local(Stage::Route, LocalError::TooManyAtOnce),
+            why => Self::GivenUp(Stage::Route, why),
+        }
+    }
+
     /// What this machine or the data of the caller lacked, and at which stage, if that is what it says.
     pub(crate) fn local(&self) -> Option<(Stage, &LocalError)> {
         match self {

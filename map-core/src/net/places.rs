@@ -26,6 +26,16 @@ impl Places {
         Self::among(descriptors())
     }
 
+    /// So many of each.
+    #[cfg(test)]
+    pub(crate) fn with(sessions: usize, look_ups: usize) -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self {
+            sessions: places(sessions),
+            look_ups: places(look_ups),
+        }
+    }
+
     /// Half of the share for connections, and half for look-ups; one of each at least.
     fn among(descriptors: Option<u64>) -> Self {
         let share = descriptors.map_or(u64::MAX, |descriptors| descriptors / SHARE);

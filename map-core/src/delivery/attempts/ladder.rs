@@ -15,10 +15,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
-/// Why a mail was given up that had not come to a connection.
-const TOO_MANY: &str = "it waited for its turn, since an agent keeps no more connections open at once than the descriptors \
-                        of the process allow (an eighth of `ulimit -n`)";
-
 /// Where an attempt goes.
 #[derive(Clone, Debug)]
 pub(super) enum Destination {
@@ -317,9 +313,7 @@ impl Delivery<'_> {
         let _place = match self.limits.place(&self.environment.places.sessions).await {
             Ok(place) => place,
             Err(why) => {
-                // No host was asked for anything, so nothing is known of any.
-                self.warn(Some(TOO_MANY.to_owned()));
-                self.note_for_all(&Cause::GivenUp(Stage::Route, why), None);
+                self.note_for_all(&Cause::without_place(why), None);
                 return ControlFlow::Break(());
             }
         };
