@@ -4,8 +4,7 @@
 //! megabytes. So what is kept is weighed by the octet: of an answer only what is used, in the form in which it
 //! travelled, which is the smallest there is.
 
-use super::dnssec::to_the_point;
-use super::servers::Signatures;
+use super::question::{Signatures, to_the_point};
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::{Message, OpCode, Query, ResponseCode};
 use hickory_resolver::proto::rr::RecordType;

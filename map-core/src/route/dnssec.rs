@@ -10,7 +10,8 @@
 //! look forged, and every signed domain would become undeliverable. Whether it works is found out by a probe: the keys
 //! of the root, which must be signed by a key that is built in. If it does not, validation is off, and that is told.
 
-use super::servers::{Servers, Signatures, blame};
+use super::question::{DNAME, Signatures, signature, to_the_point};
+use super::servers::{Servers, blame};
 use super::wildcard::{self, rrsets};
 use super::{LookupError, NotValidating, Proof, TrustAnchors, Validation};
 use futures_util::stream::{self, Stream};
@@ -248,9 +249,6 @@ fn follows_from_dname(message: &Message, name: &Name, target: &Name) -> bool {
     })
 }
 
-/// RFC 6672; hickory has no type of its own for its records.
-const DNAME: rr::RecordType = rr::RecordType::DNAME;
-
 /// The name with the owner of the DNAME replaced by its target.
 fn redirected(name: &Name, owner: &Name, target: &[u8]) -> Option<Name> {
     use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
@@ -286,13 +284,6 @@ fn denied(message: &Message, name: &Name, denial: Verdict) -> LookupError {
         }
         ResponseCode::NoError => LookupError::NoData,
         code => blame(DnsError::ResponseCode(code).into()),
-    }
-}
-
-fn signature(record: &rr::Record) -> Option<&RRSIG> {
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(signature)) => Some(signature),
-        _ => None,
     }
 }
 
@@ -354,27 +345,6 @@ async fn name_servers(servers: &Servers, query: &Query) -> Result<Message, NetEr
 
 fn failed(result: &Result<Message, NetError>) -> bool {
     matches!(result, Err(error) if blame(error.clone()).is_transient())
-}
-
-/// Without what is beside the point: hickory would validate it too, which costs look-ups in zones that have nothing to
-/// do with the question, and would judge the whole by it.
-pub(super) fn to_the_point(mut message: Message, query: &Query) -> Message {
-    if message.answers.is_empty() {
-        return message;
-    }
-    let of_type = |record: &rr::Record, types: &[rr::RecordType]| match signature(record) {
-        Some(signature) => types.contains(&signature.input().type_covered),
-        None => types.contains(&record.record_type()),
-    };
-    let denials = [rr::RecordType::NSEC, rr::RecordType::NSEC3, rr::RecordType::SOA];
-    message
-        .answers
-        .retain(|record| record.name == *query.name() || of_type(record, &[DNAME]));
-    if query.query_type() != rr::RecordType::NS {
-        message.authorities.retain(|record| of_type(record, &denials));
-    }
-    message.additionals.clear();
-    message
 }
 
 #[cfg(test)]

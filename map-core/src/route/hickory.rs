@@ -6,7 +6,8 @@
 //! itself.
 
 use super::dnssec::{Link, Validator};
-use super::servers::{Servers, Signatures, blame, name_server};
+use super::question::Signatures;
+use super::servers::{Servers, blame, name_server};
 use super::system::{Stamp, SystemConfig};
 use super::{
     Answer, Lookup, LookupError, NotValidating, Proof, Record, RecordType, Resolver, Tlsa, TrustAnchors,

@@ -17,6 +17,7 @@ mod hickory;
 mod host_name;
 mod host_names;
 pub mod mta_sts;
+mod question;
 mod servers;
 mod system;
 mod target;

@@ -2,6 +2,7 @@
 
 use super::LookupError;
 use super::cache::Cache;
+use super::question::Signatures;
 use crate::local::LocalError;
 use crate::text;
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
@@ -37,13 +38,6 @@ struct Pools {
     all: Pool,
     /// Each server alone, in the order of the configuration.
     each: Vec<Pool>,
-}
-
-/// Whether signatures are wanted with an answer: the DO bit of RFC 3225.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Signatures {
-    Unwanted,
-    Wanted,
 }
 
 impl Servers {
