@@ -16,6 +16,8 @@ struct Finding {
     recipient: usize,
     cause: Cause,
     next: Next,
+    /// If the host settles others, it may take this one in a session of its own.
+    is_for_another_session: bool,
 }
 
 impl Delivery<'_> {
@@ -28,11 +30,14 @@ impl Delivery<'_> {
     ) -> Attempted {
         let index = self.attempts.len();
         let findings = self.findings(host, opening, &mut conversation).await;
-        for finding in &findings {
-            if let Some(recipient) = self.recipients.get_mut(finding.recipient) {
-                recipient.settled = finding.next == Next::Stop;
-                recipient.take(finding.cause.clone(), index, finding.next == Next::Again);
+        for some in findings.chunks(RECIPIENTS_OF_A_TURN) {
+            for finding in some {
+                if let Some(recipient) = self.recipients.get_mut(finding.recipient) {
+                    recipient.settled = finding.next == Next::Stop;
+                    recipient.take(finding.cause.clone(), index, finding.next == Next::Again);
+                }
             }
+            let_others_go_on(some.len()).await;
         }
         let settled_nobody = findings.iter().all(|finding| finding.next != Next::Stop);
         self.futile_attempts += usize::from(settled_nobody);
@@ -97,7 +102,6 @@ impl Delivery<'_> {
         let unmet = self.message.for_host(offered(&conversation.capabilities)).err();
         let mut first_accepted = None;
         let mut findings = Vec::new();
-        let mut beside_others = Vec::new();
         for (recipient, outcome) in conversation.outcomes.drain(..) {
             let next = session.step_after(&outcome);
             let domain = self
@@ -108,9 +112,8 @@ impl Delivery<'_> {
                 first_accepted = first_accepted.or(domain);
             }
             let is_of_other_domain = first_accepted.is_some_and(|first| Some(first) != domain);
-            if is_deferred_at_rcpt(&outcome) && is_of_other_domain {
-                beside_others.push(findings.len());
-            }
+            let is_for_another_session = matches!(outcome, Outcome::Crowded(_) | Outcome::Unserved)
+                || (is_of_other_domain && is_deferred_at_rcpt(&outcome));
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
                 (Cause::Exchange(Outcome::Unfit(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
                     Cause::Unmet(unmet.clone())
@@ -138,12 +141,13 @@ impl Delivery<'_> {
                 recipient,
                 cause,
                 next,
+                is_for_another_session,
             });
             if findings.len().is_multiple_of(RECIPIENTS_OF_A_TURN) {
                 yield_now().await;
             }
         }
-        ask_again(&mut findings, &beside_others);
+        ask_again(&mut findings).await;
         findings
     }
 }
@@ -158,31 +162,35 @@ async fn most_telling(findings: &[Finding]) -> Option<&Finding> {
                 most = Some((finding, weight));
             }
         }
-        if some.len() == RECIPIENTS_OF_A_TURN {
-            yield_now().await;
-        }
+        let_others_go_on(some.len()).await;
     }
     most.map(|(finding, _)| finding)
 }
 
 /// A host that served somebody may serve others in a session of their own: those whose turn had not come, those that it
-/// had no room for, and those of another domain than the first, since some large receivers take one domain at a time and
-/// defer the rest. It is asked again only if it settled somebody, or is to be spoken with otherwise, so this ends.
-fn ask_again(findings: &mut [Finding], beside_others: &[usize]) {
+/// had no room for, and those of another domain than the first, since some large receivers take one domain in a session
+/// and defer the rest. It is asked again only if it settled somebody, or is to be spoken with otherwise, so this ends.
+async fn ask_again(findings: &mut [Finding]) {
     if !findings
         .iter()
         .any(|finding| matches!(finding.next, Next::DataHere | Next::Stop))
     {
         return;
     }
-    for (place, finding) in findings.iter_mut().enumerate() {
-        let is_for_another_session = match finding.cause {
-            Cause::Exchange(Outcome::Crowded(_) | Outcome::Unserved) => true,
-            _ => beside_others.contains(&place),
-        };
-        if is_for_another_session && matches!(finding.next, Next::Address | Next::Host) {
-            finding.next = Next::Again;
+    for some in findings.chunks_mut(RECIPIENTS_OF_A_TURN) {
+        for finding in some.iter_mut() {
+            if finding.is_for_another_session && matches!(finding.next, Next::Address | Next::Host) {
+                finding.next = Next::Again;
+            }
         }
+        let_others_go_on(some.len()).await;
+    }
+}
+
+/// Yields to other deliveries, if so many recipients were a turn's.
+async fn let_others_go_on(looked_at: usize) {
+    if looked_at == RECIPIENTS_OF_A_TURN {
+        yield_now().await;
     }
 }
 
