@@ -2,6 +2,7 @@
 
 mod bounds;
 mod certificates;
+mod domains;
 #[cfg(feature = "tracing")]
 mod events;
 mod limits;

@@ -61,6 +61,7 @@
 //! | --- | --- | --- |
 //! | to come | in its turn | MAIL of its round is accepted |
 //! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one of the round, as one too many |
+//! | | to come, its refusal kept | its RCPT is answered 4yz behind an accepted one of another domain, and none of its own |
 //! | | to come | its RCPT is answered 501, 504 or 555 while it has parameters, which the next round leaves out |
 //! | | over | its RCPT is refused otherwise; or its round ends, and shares its fate |
 //! | to come | over | MAIL is refused, or the session ends before its turn: below |
@@ -71,7 +72,12 @@
 //! **Who had no turn.** If a round of the same transaction was answered to its end, a session that is refused or closed
 //! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
 //! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
-//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later round to be told so.
+//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later round to be told so. Who
+//! was put off beside another domain is [`Outcome::Refused`] then.
+//!
+//! **One domain at a time.** Some large receivers accept the recipients of the first domain and defer all others. Where a
+//! round ends so, the next ones have no more domains than it took, as if RCPTDOMAINMAX had said it. A host that defers
+//! some domains and accepts others behind them is not such a one: whom it defers again, it defers for itself.
 //!
 //! **DATA or BDAT** (RFC 3030) is decided by [`Chunking`], the body and the offer. BDAT is said when somebody is accepted
 //! and never sent ahead; with PIPELINING many chunks may be unanswered. A refused chunk is the verdict: what was not begun

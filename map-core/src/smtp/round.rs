@@ -80,6 +80,18 @@ pub(super) struct Progress {
     crowded: bool,
     /// One was put off for its parameters.
     tactless: bool,
+    domains: Domains,
+}
+
+/// What a round has shown of how many domains the host takes at once.
+#[derive(Debug, Default)]
+struct Domains {
+    /// Of each domain with an accepted recipient, the first such one.
+    accepted: Vec<usize>,
+    /// Others were put off behind them.
+    deferred: bool,
+    /// And yet others were accepted behind these.
+    mixed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -282,6 +294,10 @@ impl Round {
                 progress.accepted += 1;
                 if matches!(progress.mail, MailReply::Accepted) {
                     transaction.set_welcome();
+                    if transaction.is_of_other_domain(index, &progress.domains.accepted) {
+                        progress.domains.accepted.push(index);
+                        progress.domains.mixed |= progress.domains.deferred;
+                    }
                 }
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
@@ -298,6 +314,9 @@ impl Round {
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.tactless = true;
                         transaction.put_off_for_parameters(index, events);
+                    } else if progress.domains.may_be_why(index, reply, transaction) {
+                        progress.domains.deferred = true;
+                        transaction.put_off_for_its_domain(index, reply);
                     } else {
                         let outcome = Outcome::Refused {
                             stage: Stage::Rcpt,
@@ -312,9 +331,12 @@ impl Round {
         if progress.crowded {
             transaction.limit_room(progress.accepted);
         }
-        // Not before: the others were sent with theirs.
-        if progress.tactless && progress.answered == self.recipients.len() {
-            transaction.drop_courtesies(events);
+        if progress.answered == self.recipients.len() {
+            // Not before: the others were sent with theirs.
+            if progress.tactless {
+                transaction.drop_courtesies(events);
+            }
+            progress.domains.conclude(transaction);
         }
         Verdict::Continue
     }
@@ -592,6 +614,30 @@ impl Chunks {
     }
 }
 
+impl Domains {
+    /// A refusal of a recipient may mean that it is of another domain than those before it.
+    ///
+    /// Some large receivers take the recipients of one domain at a time: "451 4.3.0 Multiple destination domains per
+    /// transaction is unsupported".
+    fn may_be_why(&self, index: usize, refusal: &Reply, transaction: &Transaction) -> bool {
+        refusal.severity() == Severity::TransientNegative
+            && !self.accepted.is_empty()
+            && transaction.may_count_domains()
+            && transaction.is_of_other_domain(index, &self.accepted)
+    }
+
+    /// All recipients of the round were answered.
+    fn conclude(&self, transaction: &mut Transaction) {
+        if self.mixed {
+            transaction.set_domains_do_not_count();
+        } else if self.deferred {
+            transaction.limit_domains(self.accepted.len());
+        } else if self.accepted.is_empty() {
+            transaction.doubt_limit_of_domains();
+        }
+    }
+}
+
 impl Progress {
     /// MAIL comes next.
     fn new() -> Self {
@@ -602,6 +648,7 @@ impl Progress {
             accepted: 0,
             crowded: false,
             tactless: false,
+            domains: Domains::default(),
         }
     }
 }

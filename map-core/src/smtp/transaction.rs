@@ -9,7 +9,7 @@ use super::{
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::message::BodyType;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -49,6 +49,14 @@ pub(super) struct Transaction {
     room: usize,
     /// Domains of recipients of one round, at most.
     domains: usize,
+    /// The same, as the server has announced it.
+    announced_domains: usize,
+    /// Of each recipient the first one of its domain, by index; found out where domains are limited.
+    firsts: Vec<usize>,
+    /// What defers a recipient beside one of another domain may mean how many domains there are.
+    may_count_domains: bool,
+    /// A limit of domains that was inferred has turned out not to be one.
+    is_limit_lifted: bool,
     /// The server has answered a round of it to the end.
     served: bool,
     /// The server has accepted one of its recipients.
@@ -64,11 +72,33 @@ pub(super) struct Transaction {
 enum Turn {
     /// In a round to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
     /// many.
-    ToCome(Option<Arc<Reply>>),
+    ToCome(Option<PutOff>),
     /// In the round whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
     Now,
     /// Its outcome is told.
     Over,
+}
+
+/// The refusal of a RCPT that was not the last word.
+#[derive(Clone, Debug)]
+enum PutOff {
+    /// It was one too many.
+    Crowded(Arc<Reply>),
+    /// It was of another domain than those before it.
+    OtherDomain(Arc<Reply>),
+}
+
+impl PutOff {
+    /// No other turn came.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Crowded(reply) => Outcome::Crowded(Arc::clone(reply)),
+            Self::OtherDomain(reply) => Outcome::Refused {
+                stage: Stage::Rcpt,
+                reply: Arc::clone(reply),
+            },
+        }
+    }
 }
 
 /// What the server can be told beyond what it must be.
@@ -94,6 +124,10 @@ impl Transaction {
             offers: Offers::default(),
             room: MAX_ROUND,
             domains: usize::MAX,
+            announced_domains: usize::MAX,
+            firsts: Vec::new(),
+            may_count_domains: true,
+            is_limit_lifted: false,
             served: false,
             welcome: false,
             told_of_dsn: false,
@@ -152,7 +186,8 @@ impl Transaction {
         };
         let limit = |limit: Option<NonZeroU32>| limit.and_then(|limit| usize::try_from(limit.get()).ok());
         self.room = limit(capabilities.limits.rcpt_max).map_or(MAX_ROUND, |limit| limit.min(MAX_ROUND));
-        self.domains = limit(capabilities.limits.rcpt_domain_max).unwrap_or(usize::MAX);
+        self.announced_domains = limit(capabilities.limits.rcpt_domain_max).unwrap_or(usize::MAX);
+        self.domains = self.announced_domains;
     }
 
     /// The first form that the server can take, or why it can take none.
@@ -279,26 +314,63 @@ impl Transaction {
     }
 
     /// The recipients of the next round; empty if nobody waits for one.
-    pub(super) fn next_round(&self) -> Vec<usize> {
-        let mut domains: Vec<&MailboxDomain> = Vec::new();
+    pub(super) fn next_round(&mut self) -> Vec<usize> {
+        let are_domains_limited = self.domains < usize::MAX;
+        if are_domains_limited && self.firsts.is_empty() {
+            self.firsts = firsts_of_domains(&self.envelope.recipients);
+        }
+        let mut domains = Vec::new();
         let mut recipients = Vec::new();
         for (index, turn) in self.turns.iter().enumerate().skip(self.first_open) {
             if recipients.len() >= self.room {
                 break;
             }
-            let (Turn::ToCome(_), Some(path)) = (turn, self.forward_path(index)) else {
+            if !matches!(turn, Turn::ToCome(_)) {
                 continue;
-            };
-            let domain = path.0.domain();
-            if !domains.contains(&domain) {
-                if domains.len() >= self.domains {
-                    continue;
+            }
+            if are_domains_limited {
+                let domain = self.firsts.get(index).copied().unwrap_or(index);
+                if !domains.contains(&domain) {
+                    if domains.len() >= self.domains {
+                        continue;
+                    }
+                    domains.push(domain);
                 }
-                domains.push(domain);
             }
             recipients.push(index);
         }
         recipients
+    }
+
+    /// True when no recipient of `others` is of this one's domain.
+    pub(super) fn is_of_other_domain(&self, index: usize, others: &[usize]) -> bool {
+        let domain = |index: usize| self.forward_path(index).map(|path| path.0.domain());
+        let domain_of_this = domain(index);
+        others.iter().all(|other| domain(*other) != domain_of_this)
+    }
+
+    /// So many domains the host takes at once, as it seems.
+    pub(super) fn limit_domains(&mut self, domains: usize) {
+        self.domains = self.domains.min(domains.max(1));
+    }
+
+    /// Within the limit of domains that was inferred, nobody was accepted: so others may have been deferred for
+    /// themselves. Once only, or a host could have each of them named in every round.
+    pub(super) fn doubt_limit_of_domains(&mut self) {
+        if self.domains < self.announced_domains && !self.is_limit_lifted {
+            self.is_limit_lifted = true;
+            self.domains = self.announced_domains;
+        }
+    }
+
+    /// The host defers some domains and takes others behind them: who is deferred again is so for itself.
+    pub(super) fn set_domains_do_not_count(&mut self) {
+        self.may_count_domains = false;
+    }
+
+    /// False when it is known that the host does not defer recipients for the domains of others.
+    pub(super) fn may_count_domains(&self) -> bool {
+        self.may_count_domains
     }
 
     /// So many recipients the host takes at once, as it turned out.
@@ -321,14 +393,25 @@ impl Transaction {
 
     /// This recipient was one too many: it takes part in another round.
     pub(super) fn put_off_as_one_too_many(&mut self, index: usize, refusal: &Arc<Reply>) {
+        let refusal = PutOff::Crowded(self.kept(refusal));
+        self.put_off(index, Some(refusal));
+    }
+
+    /// This recipient was deferred beside one of another domain: it takes part in another round.
+    pub(super) fn put_off_for_its_domain(&mut self, index: usize, refusal: &Arc<Reply>) {
+        let refusal = PutOff::OtherDomain(self.kept(refusal));
+        self.put_off(index, Some(refusal));
+    }
+
+    /// A refusal, or the beginning of it where there is no more room.
+    fn kept(&mut self, refusal: &Arc<Reply>) -> Arc<Reply> {
         let octets: usize = refusal.lines.iter().map(Vec::len).sum();
-        let refusal = if self.refusals + octets <= REFUSALS || octets <= REFUSAL {
+        if self.refusals + octets <= REFUSALS || octets <= REFUSAL {
             self.refusals = self.refusals.saturating_add(octets);
             Arc::clone(refusal)
         } else {
             Arc::new(refusal.beginning(REFUSAL))
-        };
-        self.put_off(index, Some(refusal));
+        }
     }
 
     /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another round.
@@ -338,7 +421,7 @@ impl Transaction {
         self.put_off(index, None);
     }
 
-    fn put_off(&mut self, index: usize, refusal: Option<Arc<Reply>>) {
+    fn put_off(&mut self, index: usize, refusal: Option<PutOff>) {
         if let Some(turn @ Turn::Now) = self.turns.get_mut(index) {
             *turn = Turn::ToCome(refusal);
         }
@@ -366,7 +449,7 @@ impl Transaction {
     pub(super) fn refuse_mail(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
-                Some(Turn::ToCome(Some(refusal))) => Outcome::Crowded(Arc::clone(refusal)),
+                Some(Turn::ToCome(Some(refusal))) => refusal.outcome(),
                 Some(Turn::ToCome(None)) if self.served => Outcome::Unserved,
                 _ => Outcome::Refused {
                     stage: Stage::Mail,
@@ -380,9 +463,12 @@ impl Transaction {
     /// The host has said that it takes no more mail transactions in this session.
     pub(super) fn leave_unserved(&mut self, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
-            if matches!(self.turns.get(index), Some(Turn::ToCome(_))) {
-                self.decide(index, Outcome::Unserved, events);
-            }
+            let outcome = match self.turns.get(index) {
+                Some(Turn::ToCome(Some(refusal @ PutOff::OtherDomain(_)))) => refusal.outcome(),
+                Some(Turn::ToCome(_)) => Outcome::Unserved,
+                _ => continue,
+            };
+            self.decide(index, outcome, events);
         }
     }
 
@@ -406,7 +492,7 @@ impl Transaction {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
                 None | Some(Turn::Over) => continue,
-                Some(Turn::ToCome(Some(refusal))) if !is_our_choice => Outcome::Crowded(Arc::clone(refusal)),
+                Some(Turn::ToCome(Some(refusal))) if !is_our_choice => refusal.outcome(),
                 Some(Turn::ToCome(_)) if is_for_another_session => Outcome::Unserved,
                 Some(Turn::ToCome(_)) if past_mail => for_bystander.clone(),
                 Some(Turn::ToCome(_) | Turn::Now) => round.clone(),
@@ -457,6 +543,14 @@ impl Transaction {
             events.push_back(Event::Finished(self.id));
         }
     }
+}
+
+fn firsts_of_domains(recipients: &[EnvelopeRecipient]) -> Vec<usize> {
+    let mut known: HashMap<&MailboxDomain, usize> = HashMap::new();
+    let recipients = recipients.iter().enumerate();
+    recipients
+        .map(|(index, recipient)| *known.entry(recipient.forward_path.0.domain()).or_insert(index))
+        .collect()
 }
 
 /// RFC 5321 section 4.1.1.11, <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.11>, names 555; servers

@@ -413,7 +413,9 @@ impl Harness {
                             self.final_replies.remove(&tx);
                             self.asked.retain(|asked| *asked != tx);
                         }
-                        (Stage::Rcpt, Some(tx)) if matches!(reply.code.0, 452 | 501 | 504 | 552 | 555) => {
+                        (Stage::Rcpt, Some(tx))
+                            if matches!(reply.code.0, 400..=499 | 501 | 504 | 552 | 555) =>
+                        {
                             self.put_off.insert(tx);
                         }
                         (Stage::Ehlo, _) => {

@@ -101,7 +101,7 @@ S: RE_PARTIAL: <2 of 3>.
 }
 
 /// The recipients that were named to each host, in the order of the connections to it.
-fn rcpts(sent: &Sent) -> Vec<&str> {
+pub(super) fn rcpts(sent: &Sent) -> Vec<&str> {
     let rcpts = sent
         .heard
         .iter()
@@ -145,43 +145,6 @@ async fn domains_with_the_same_hosts_in_another_order_do_not() {
         .await;
     assert_eq!(sent.report.reply(), &MapReply::Success);
     assert_eq!(sent.connected, [A, B]);
-}
-
-/// Some large receivers take the recipients of one domain at a time.
-#[tokio::test(start_paused = true)]
-async fn a_host_that_takes_one_domain_at_a_time_is_asked_again_for_the_others() {
-    let one_domain: &[&str] = &[
-        "220 r",
-        "250 h",
-        "250 m",
-        "250 r",
-        "451 4.3.0 Multiple destination domains per transaction is unsupported",
-        "354 d",
-        "250 ok",
-        "221 b",
-    ];
-    let mut world = World::new(&[&[(A, Peer::Says(one_domain)), (A, GOOD)], &[(B, Peer::Silent)]]);
-    let exchanges = world.zone.records[&("example.org".to_owned(), RecordType::Mx)].clone();
-    world.zone.insert("example.net", RecordType::Mx, exchanges);
-    let sent = world
-        .send_message(&message_to("bob@example.org, carol@example.net"))
-        .await;
-    assert_eq!(
-        sent.report.reply(),
-        &MapReply::Success,
-        "{}",
-        sent.report.transcript()
-    );
-    assert_eq!(sent.connected, [A, A]);
-    assert_eq!(
-        rcpts(&sent),
-        ["bob@example.org", "carol@example.net", "carol@example.net"]
-    );
-    assert_eq!(
-        sent.report.attempts()[0].detail(),
-        "took it for 1 of 2 recipients, and for another: said \"451 4.3.0 Multiple destination domains per transaction \
-         is unsupported\" to RCPT"
-    );
 }
 
 #[tokio::test(start_paused = true)]
