@@ -586,6 +586,7 @@ fn loss_at(stage: smtp::Stage, why: &Loss) -> String {
         (Loss::TimedOut, None) if stage == smtp::Stage::Greeting => "sent no greeting in time".to_owned(),
         (Loss::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
         (Loss::TimedOut, Some(command)) => format!("did not answer {command} in time"),
+        (Loss::OutOfTime, _) => loss_detail(why),
         (Loss::Closed | Loss::Reset(_), None) if stage == smtp::Stage::Greeting => {
             format!("{} before its greeting", loss_detail(why))
         }
@@ -633,6 +634,9 @@ fn loss_detail(why: &Loss) -> String {
         // What rustls makes of a record that cannot be read.
         Loss::Reset(io::ErrorKind::InvalidData) => "broke the TLS session".to_owned(),
         Loss::Reset(kind) => format!("was lost ({kind})"),
+        Loss::OutOfTime => {
+            "took longer in all than one mail may take, to answer and to read the content".to_owned()
+        }
         Loss::TimedOut => "did not answer in time".to_owned(),
         Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
         Loss::Tls(why) => format!("made no TLS session ({why})"),
@@ -643,7 +647,7 @@ fn loss_detail(why: &Loss) -> String {
 fn uncertain_detail(why: &Loss) -> String {
     match why {
         Loss::Aborted(_) => "it was given up before the final answer came".to_owned(),
-        Loss::TimedOut => "no final answer came in time".to_owned(),
+        Loss::OutOfTime | Loss::TimedOut => "no final answer came in time".to_owned(),
         Loss::Nonsense(reply) => format!("the answer was {}, which means neither yes nor no", quoted(reply)),
         Loss::NotSmtp => "the answer was not SMTP".to_owned(),
         Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) | Loss::Unproved => {

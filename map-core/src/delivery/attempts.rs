@@ -32,8 +32,8 @@ use tokio::time::Instant;
 const MAX_SLOW_ADDRESSES: usize = 5;
 /// Attempts of any kind: what is refused at once costs little, but a stranger's DNS can name thousands of addresses.
 const MAX_ATTEMPTS: usize = 20;
-/// Beyond the hour that all replies to a group may take, each of its recipients may take so long. A host that takes one at a
-/// time, and as long as it may over each reply, would be waited for through days.
+/// Beyond the hour that all replies to a group, and what is slow of its contents, may take, each of its recipients may take
+/// so long. A host that takes one at a time, and as long as it may over each reply, would be waited for through days.
 const MORE_FOR_A_RECIPIENT: Duration = Duration::from_secs(1);
 /// Hosts that came past EHLO, whatever they then took.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
@@ -114,7 +114,7 @@ pub(super) struct Delivery<'a> {
     limits: Limits,
     /// From the start of the group to its first octet of content.
     patience: Duration,
-    /// How long replies may still be waited for, over all sessions.
+    /// How long replies and slow contents may still be waited for, over all sessions.
     replies_left: Duration,
     meter: GroupMeter<'a>,
     kept: &'a Kept,

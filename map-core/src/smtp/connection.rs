@@ -309,7 +309,8 @@ impl Connection {
         self.core.wire.content_sent()
     }
 
-    /// How long replies were waited for so far, all together.
+    /// How long replies were waited for so far, all together, and content beyond what [`CONTENT_RATE`](super::CONTENT_RATE)
+    /// allows.
     pub fn waited(&self) -> Duration {
         self.core.wire.waited()
     }
@@ -426,12 +427,17 @@ impl Phase {
     fn handle_timeout(self, core: &mut Core, now: Instant) -> Self {
         match self {
             Self::Ready(_) if core.wire.awaited() == Some(Owed::Quit) => Self::close(core),
+            Self::Ready(ready) => {
+                let why = ready.why_late(core, now);
+                Self::Ready(ready).end(&Ending::Lost(why), core, now)
+            }
             phase => phase.end(&Ending::Lost(Loss::TimedOut), core, now),
         }
     }
 
     /// The session is over, whatever the phase.
     pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Self {
+        core.wire.stop_waiting(now);
         match self {
             Self::Ready(ready) => ready.end(ending, core, now),
             Self::ExpectGreeting(_) => {
@@ -611,7 +617,7 @@ impl Ending {
     /// True when the server still listens and understands: it answered, or is only slow.
     pub(super) fn allows_quit(&self) -> bool {
         match self {
-            Self::Lost(why) => matches!(why, Loss::TimedOut),
+            Self::Lost(why) => matches!(why, Loss::TimedOut | Loss::OutOfTime),
             Self::NoBdat(_) => false,
             Self::Refused { .. } | Self::Unexpected { .. } => true,
         }

@@ -111,8 +111,8 @@
 //!
 //! **Time.** Each reply has a deadline of its own, and many replies make days: so a round has one from its MAIL (or from
 //! the last reply to the round before it) to its content, the content has a least rate while it waits to be written, and
-//! all replies of a session have one together, which is looked at where no content has begun. None of them counts behind
-//! the commit point, where the final reply has its time and nothing shortens it.
+//! all replies of a session, with what was slow of its contents, have one together, which is looked at where no content has
+//! begun. None of them counts behind the commit point, where the final reply has its time and nothing shortens it.
 //!
 //! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
 //! where the server would not take it for a command: before the greeting, around a handshake, within content, behind a
@@ -354,13 +354,20 @@ pub struct Deadlines {
     pub final_reply: Duration,
     /// QUIT; also for all that is waited for once a session has failed.
     pub quit: Duration,
-    /// All replies of the session together. Behind it no content begins any more; one that has begun goes on.
+    /// All replies of the session together, and what its contents took beyond [`CONTENT_RATE`]. Behind it no content begins
+    /// any more; one that has begun goes on.
     pub replies: Duration,
 }
 
 /// Of how much content [`Deadlines::content_block`] is the time. With its default that is 1.7 kbit/s, which the slowest
 /// links of satellites reach; without, a host that takes an octet every three minutes is waited for through years.
 pub const CONTENT_BLOCK_OCTETS: u64 = 64 * 1024;
+
+/// Octets of content in a second, on the average of a session, that count for nothing in [`Deadlines::replies`]: 64 kbit/s,
+/// one channel of ISDN. So what a session may take grows with its mail transactions and their sizes, and a link that is as
+/// slow has no end but that of the mail; a slower one still has what replies leave. Without, a host that takes one recipient
+/// at a time, and reads its content at the rate of [`Deadlines::content_block`], is waited for through weeks.
+pub const CONTENT_RATE: u64 = 8 * 1024;
 
 impl Default for Deadlines {
     fn default() -> Self {
@@ -506,6 +513,8 @@ pub enum Loss {
     Reset(io::ErrorKind),
     /// No answer in time.
     TimedOut,
+    /// All that was waited for took longer than [`Deadlines::replies`] together, and no content had begun.
+    OutOfTime,
     /// The TLS handshake failed; why, for a person.
     Tls(Arc<str>),
     /// AUTH: the server did not prove that it knows the password, as SCRAM wants it to (RFC 5802 section 5).

@@ -271,10 +271,23 @@ impl Ready {
         self.rounds.front().filter(|first| first.is_before_content())?;
         let deadlines = &core.config.deadlines;
         let start = self.first_since.checked_add(deadlines.start);
-        let replies = core
-            .wire
-            .after(deadlines.replies.saturating_sub(core.wire.waited()));
-        start.into_iter().chain(replies).min()
+        start.into_iter().chain(Self::end_of_replies(core)).min()
+    }
+
+    /// When all that was waited for will have taken as long as it may.
+    fn end_of_replies(core: &Core) -> Option<Instant> {
+        let left = core.config.deadlines.replies.saturating_sub(core.wire.waited());
+        core.wire.after(left)
+    }
+
+    /// A deadline has passed: which.
+    pub(super) fn why_late(&self, core: &Core, now: Instant) -> Loss {
+        let is_before_content = self.rounds.front().is_some_and(Round::is_before_content);
+        if is_before_content && Self::end_of_replies(core).is_some_and(|end| now >= end) {
+            Loss::OutOfTime
+        } else {
+            Loss::TimedOut
+        }
     }
 
     /// A command or content is sent whole.

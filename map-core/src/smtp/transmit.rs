@@ -9,7 +9,7 @@
 //! (RFC 2920 section 3.2, <https://www.rfc-editor.org/rfc/rfc2920#section-3.2>) and because nothing is sent
 //! ahead whose sending depends on a reply that is still owed: the content waits for every reply before it.
 
-use super::{CONTENT_BLOCK_OCTETS, Deadlines, Event, Stage, TransactionId};
+use super::{CONTENT_BLOCK_OCTETS, CONTENT_RATE, Deadlines, Event, Stage, TransactionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -155,6 +155,12 @@ pub(super) struct Wire {
     since: Instant,
     /// How long replies were waited for, those to chunks left out: they come while content moves.
     waited: Duration,
+    /// How long content waited to be sent, or for the reply to a chunk.
+    content_time: Duration,
+    /// Since when it does so now, as far as `content_time` does not count it.
+    content_since: Option<Instant>,
+    /// Octets of all contents that were sent.
+    content_octets: u64,
     /// Octets of content in `unsent`, those of `written` not counted.
     content_queued: usize,
     /// The block of content that is being sent: since when, and how many octets of it were.
@@ -174,6 +180,9 @@ impl Wire {
             content: None,
             since: now,
             waited: Duration::ZERO,
+            content_time: Duration::ZERO,
+            content_since: None,
+            content_octets: 0,
             content_queued: 0,
             block: None,
         }
@@ -239,6 +248,7 @@ impl Wire {
             completes,
             is_content,
         });
+        self.count_content_time(now);
     }
 
     /// What to write next.
@@ -258,6 +268,12 @@ impl Wire {
         now: Instant,
         events: &mut VecDeque<Event>,
     ) -> Option<Owed> {
+        let completed = self.take_sent(octets, now, events);
+        self.count_content_time(now);
+        completed
+    }
+
+    fn take_sent(&mut self, octets: &mut usize, now: Instant, events: &mut VecDeque<Event>) -> Option<Owed> {
         // A chunk that moves shows that the server reads, although it owes an answer to one before.
         if *octets > 0 && matches!(self.owed.front(), None | Some(Owed::Chunk(_))) {
             self.since = now;
@@ -293,6 +309,7 @@ impl Wire {
     /// So many octets of content were sent, in less time than a block of it may take.
     fn content_left(&mut self, octets: usize, now: Instant) {
         self.content_queued = self.content_queued.saturating_sub(octets);
+        self.content_octets = self.content_octets.saturating_add(octets as u64);
         self.block = match self.block {
             // Whoever is to supply what follows may take his time.
             _ if self.content_queued == 0 => None,
@@ -317,7 +334,38 @@ impl Wire {
             self.waited = self.waited.saturating_add(waited);
         }
         self.since = now;
+        self.count_content_time(now);
         Some(owed)
+    }
+
+    /// Content waits to be sent, or a chunk to be answered: not the caller is waited for.
+    fn is_moving_content(&self) -> bool {
+        let is_of_content = |segment: &Segment| {
+            matches!(
+                segment.completes,
+                None | Some(Owed::Chunk(_) | Owed::Content(_) | Owed::LoneDot(_))
+            )
+        };
+        matches!(self.owed.front(), Some(Owed::Chunk(_))) || self.unsent.front().is_some_and(is_of_content)
+    }
+
+    /// Something has changed, up to which content was waited for or was not.
+    fn count_content_time(&mut self, now: Instant) {
+        if let Some(since) = self.content_since {
+            let passed = now.saturating_duration_since(since);
+            self.content_time = self.content_time.saturating_add(passed);
+        }
+        self.content_since = self.is_moving_content().then_some(now);
+    }
+
+    /// Nothing more is waited for: what has been so far counts.
+    pub(super) fn stop_waiting(&mut self, now: Instant) {
+        if !matches!(self.owed.front(), None | Some(Owed::Chunk(_))) {
+            let waited = now.saturating_duration_since(self.since);
+            self.waited = self.waited.saturating_add(waited);
+            self.since = now;
+        }
+        self.count_content_time(now);
     }
 
     /// Tells what was sent in the order command, reply, command, reply, whatever was sent ahead: a command is
@@ -368,6 +416,7 @@ impl Wire {
             }
         }
         self.content_queued = queued;
+        self.content_since = self.content_since.filter(|_| self.is_moving_content());
         self.block = self.block.filter(|_| queued > 0);
     }
 
@@ -390,9 +439,11 @@ impl Wire {
         self.count_content();
     }
 
-    /// How long replies were waited for, all together.
+    /// How long replies were waited for, all together, and content beyond what [`CONTENT_RATE`] allows.
     pub(super) fn waited(&self) -> Duration {
+        let allowed = Duration::from_millis(self.content_octets.saturating_mul(1000) / CONTENT_RATE);
         self.waited
+            .saturating_add(self.content_time.saturating_sub(allowed))
     }
 
     /// The content that was opened last, and how many octets of it were given to the system.
@@ -477,5 +528,86 @@ impl Deadlines {
             Stage::Chunk | Stage::Content => self.content,
             Stage::Quit => self.quit,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TX: TransactionId = TransactionId(0);
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// All that waits is sent.
+    fn sent(wire: &mut Wire, now: Instant) {
+        let mut octets = wire.queued();
+        let mut events = VecDeque::new();
+        while wire.transmitted(&mut octets, now, &mut events).is_some() {}
+    }
+
+    fn content(octets: usize) -> Part {
+        Part::Content(vec![b'x'; octets].into())
+    }
+
+    #[test]
+    fn the_time_of_chunks_counts() {
+        let start = Instant::now();
+        let mut wire = Wire::new(start);
+        let mut now = start;
+        for _ in 0..10 {
+            let octets = usize::try_from(CONTENT_RATE).expect("few");
+            wire.send_chunk(
+                "BDAT 8192\r\n".into(),
+                [content(octets)].into(),
+                Owed::Chunk(TX),
+                now,
+            );
+            sent(&mut wire, now);
+            now += seconds(170);
+            assert_eq!(wire.answered(now), Some(Owed::Chunk(TX)));
+            // The caller has nothing to send yet.
+            now += seconds(1000);
+        }
+        assert_eq!(wire.waited(), 10 * seconds(170 - 1));
+        // The final reply counts from the reply before it on.
+        wire.send_chunk("BDAT 0\r\n".into(), VecDeque::new(), Owed::Chunk(TX), now);
+        wire.send_chunk("BDAT 0 LAST\r\n".into(), VecDeque::new(), Owed::Content(TX), now);
+        sent(&mut wire, now);
+        assert!(wire.answered(now + seconds(100)).is_some());
+        assert!(wire.answered(now + seconds(130)).is_some());
+        assert_eq!(wire.waited(), 10 * seconds(170 - 1) + seconds(130));
+    }
+
+    #[test]
+    fn the_time_of_a_content_counts_as_far_as_it_is_slow() {
+        let start = Instant::now();
+        let mut now = start;
+        for (octets, counted) in [(1, 99), (80, 20), (800, 0)] {
+            let mut wire = Wire::new(start);
+            let octets = octets * usize::try_from(CONTENT_RATE).expect("few");
+            wire.send_part(content(octets), now);
+            wire.send(".\r\n".into(), Owed::Content(TX), now);
+            let mut events = VecDeque::new();
+            now += seconds(50);
+            assert_eq!(wire.transmitted(&mut (octets / 2), now, &mut events), None);
+            now += seconds(50);
+            sent(&mut wire, now);
+            assert_eq!(wire.waited(), seconds(counted));
+            assert_eq!(wire.answered(now + seconds(7)), Some(Owed::Content(TX)));
+            assert_eq!(wire.waited(), seconds(counted + 7));
+        }
+    }
+
+    #[test]
+    fn what_ends_in_waiting_was_waited_for() {
+        let now = Instant::now();
+        let mut wire = Wire::new(now);
+        wire.send("RSET\r\n".into(), Owed::Rset, now);
+        sent(&mut wire, now);
+        wire.stop_waiting(now + seconds(299));
+        assert_eq!(wire.waited(), seconds(299));
     }
 }

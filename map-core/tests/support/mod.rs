@@ -602,6 +602,7 @@ fn loss(why: &Loss) -> String {
         Loss::TimedOut => "timed out".to_owned(),
         Loss::Injected => "injected".to_owned(),
         Loss::Tls(why) => format!("TLS: {why}"),
+        Loss::OutOfTime => "out of time".to_owned(),
         Loss::Unproved => "unproved".to_owned(),
     }
 }

@@ -120,6 +120,7 @@ fn direct() -> Vec<Cause> {
         lost(smtp::Stage::Greeting, Loss::TimedOut),
         lost(smtp::Stage::Greeting, Loss::NotSmtp),
         lost(smtp::Stage::Mail, Loss::Closed),
+        lost(smtp::Stage::Mail, Loss::OutOfTime),
         Cause::GivenUp(Stage::Connect, Abort::Deadline),
         port25(refused_by_host, Port25Finding::BlockedHere),
         port25(refused_by_host, Port25Finding::BlockedOnTheWay { certain: true }),

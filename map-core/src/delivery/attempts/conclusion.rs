@@ -221,7 +221,7 @@ fn is_slow(cause: &Cause) -> bool {
     matches!(
         cause,
         Cause::Exchange(Outcome::Lost {
-            why: Loss::TimedOut,
+            why: Loss::TimedOut | Loss::OutOfTime,
             ..
         })
     )

@@ -499,27 +499,71 @@ async fn a_host_that_is_slow_with_each_of_many_is_left_in_the_end() {
     assert_eq!(sent.report.reply(), &MapReply::Success);
 }
 
+/// A message of so many lines of 25 octets.
+fn letter_to(recipients: &str, lines: usize) -> Message {
+    crate::message::Builder::new()
+        .from(
+            "alice@example.com"
+                .parse::<crate::message::AddressList>()
+                .expect("a sender"),
+        )
+        .to(recipients
+            .parse::<crate::message::AddressList>()
+            .expect("recipients"))
+        .text(
+            "A line of a long letter.\n"
+                .repeat(lines)
+                .parse()
+                .expect("a text"),
+        )
+        .build()
+        .expect("a message")
+}
+
+/// Of four hundred recipients, each in a mail transaction of its own, how many have it, and in what time.
+async fn slow_reader(lines: usize, sip: &str) -> (usize, Duration, Report) {
+    const RECIPIENTS: usize = 400;
+    let mut says = vec!["220 r", "250-h|250 LIMITS RCPTMAX=1"];
+    let sip: &'static str = sip.to_owned().leak();
+    for _ in 0..RECIPIENTS {
+        says.extend(["250 m", "250 r", "354 d", sip, "250 ok"]);
+    }
+    says.push("221 b");
+    let to: Vec<String> = (0..RECIPIENTS)
+        .map(|number| format!("r{number}@example.org"))
+        .collect();
+    let started = Instant::now();
+    let sent = World::new(&[&[(A, Peer::Says(says.leak())), (A6, GOOD)], &[(B, GOOD)]])
+        .send_message(&letter_to(&to.join(", "), lines))
+        .await;
+    let delivered = delivered(&sent.report);
+    assert!(!delivered.contains(&Delivered::Unknown));
+    let taken = delivered.iter().filter(|one| **one == Delivered::Yes).count();
+    (taken, started.elapsed(), sent.report)
+}
+
+/// Within the least rate of content, and within all deadlines of replies.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_reads_slowly_for_each_of_many_is_left_in_the_end() {
+    let (taken, time, report) = slow_reader(40_000, "sip 40000 140").await;
+    assert!((1..4).contains(&taken), "{taken}");
+    assert!(time < Duration::from_secs(3 * 60 * 60), "{time:?}");
+    let left = report.recipients().iter();
+    for recipient in left.filter(|recipient| recipient.delivered() == Delivered::No) {
+        assert!(recipient.transient());
+        let told = "mx1.example.org took longer in all than one mail may take, to answer and to read the content. Try again";
+        assert!(recipient.advice().contains(told), "{}", recipient.advice());
+    }
+
+    // 64 kbit/s, and a message of a megabyte for each: half a day.
+    let (taken, time, _) = slow_reader(40_000, "sip 16384 2").await;
+    assert_eq!(taken, 400);
+    assert!(time > Duration::from_secs(12 * 60 * 60), "{time:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_content_has_to_move_at_a_least_rate() {
-    let message = || {
-        crate::message::Builder::new()
-            .from(
-                "alice@example.com"
-                    .parse::<crate::message::AddressList>()
-                    .expect("a sender"),
-            )
-            .to("bob@example.org"
-                .parse::<crate::message::AddressList>()
-                .expect("a recipient"))
-            .text(
-                "A line of a long letter.\n"
-                    .repeat(40_000)
-                    .parse()
-                    .expect("a text"),
-            )
-            .build()
-            .expect("a message")
-    };
+    let message = || letter_to("bob@example.org", 40_000);
     let trickle = Peer::Says(&[
         "220 r",
         "250 h",
