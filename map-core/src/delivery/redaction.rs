@@ -4,8 +4,8 @@
 //! "AUTH PLAIN …"` is what Sendmail says), and a reply goes into the report.
 //!
 //! Nobody knows in which form a server repeats something, so a line is read as each of them ([`View`]): as it is, with
-//! its escapes undone (`%73`, `=73`, `\x73`, `&#115;`), as hexadecimal and as base64, wherever the digits begin, with
-//! padding or without. In each the secret is looked for, in any case of its letters, whole or as a piece of some length.
+//! the escapes of each syntax undone (`%73`, `+` for a blank, `=73`, `\x73`, `\163`, `&#115;`, `&amp;`), as hexadecimal
+//! and as base64, wherever the digits begin, with padding or without. In each the secret is looked for, in any case of its letters, whole or as a piece of some length.
 //! What was found is replaced in the line itself. The cost is a constant number of passes over the line.
 
 use super::redaction_views::{View, base64_decoded, hex_decoded, is_base64, runs, standard_alphabet};
@@ -40,6 +40,19 @@ const CLIENT_FINAL_BASE64: &[u8] = b"yz1iaxdz";
 /// What stands before the proof of SCRAM-SHA-256, and octets of it that make it one.
 const PROOF: &[u8] = b"p=";
 const PROOF_OCTETS: usize = 40;
+
+/// How octets are written in hexadecimal: before each, and between two of them.
+const HEX_LISTS: &[(&str, &str)] = &[
+    ("", ""),
+    ("", " "),
+    ("", ":"),
+    ("", "-"),
+    ("", ","),
+    ("", ", "),
+    ("0x", " "),
+    ("0x", ","),
+    ("0x", ", "),
+];
 
 /// Words that servers say whoever logs in. One that is the password, too, betrays nothing where it stands; asterisks in
 /// its place would.
@@ -132,10 +145,11 @@ impl Redaction {
         let mut words = Vec::new();
         match secret.len() {
             0 | 1 => {}
-            2..LONG => words.extend([
-                Zeroizing::new(alone.to_ascii_lowercase()),
-                Zeroizing::new(hex(secret.as_bytes())),
-            ]),
+            2..LONG => {
+                words.push(Zeroizing::new(alone.to_ascii_lowercase()));
+                let lists = HEX_LISTS.iter();
+                words.extend(lists.map(|(before, between)| hex(secret.as_bytes(), before, between)));
+            }
             _ => forms.push(Needle::new(&alone)),
         }
         let openings = if user.is_empty() {
@@ -180,8 +194,7 @@ impl Redaction {
     fn line(&self, line: &[u8], in_auth: bool) -> Vec<u8> {
         let mut marks = Marks(vec![false; line.len()]);
         let plain = View::of(line);
-        let unescaped = plain.unescaped();
-        for view in std::iter::once(&plain).chain(unescaped.as_ref()) {
+        for view in std::iter::once(&plain).chain(&plain.unescaped()) {
             self.mark_text(view, in_auth, &mut marks);
             self.mark_base64(view, in_auth, &mut marks);
             self.mark_hex(view, in_auth, &mut marks);
@@ -316,11 +329,10 @@ fn status_code(line: &[u8]) -> usize {
     if is_code { word.len() } else { 0 }
 }
 
-fn hex(octets: &[u8]) -> Vec<u8> {
-    octets
-        .iter()
-        .flat_map(|octet| format!("{octet:02x}").into_bytes())
-        .collect()
+/// In small letters.
+fn hex(octets: &[u8], before: &str, between: &str) -> Zeroizing<Vec<u8>> {
+    let numbers = octets.iter().map(|octet| format!("{before}{octet:02x}"));
+    Zeroizing::new(numbers.collect::<Vec<_>>().join(between).into_bytes())
 }
 
 /// Which octets of a line are redacted.

@@ -19,15 +19,24 @@ impl View {
         }
     }
 
-    /// With the escapes of URLs, quoted-printable, programming languages and HTML undone; `None` if there are none.
-    pub(super) fn unescaped(&self) -> Option<Self> {
+    /// With the escapes of each syntax undone, wherever there are any.
+    pub(super) fn unescaped(&self) -> Vec<Self> {
+        let syntaxes = [of_urls, of_forms, of_quoted_printable, of_programs, of_html];
+        syntaxes
+            .into_iter()
+            .filter_map(|read| self.rewritten(read))
+            .collect()
+    }
+
+    /// `read` tells what octet an escape at the beginning stands for, and how long it is. `None` if there is no escape.
+    fn rewritten(&self, read: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<Self> {
         let mut octets = Zeroizing::new(Vec::with_capacity(self.octets.len()));
         let mut places = Vec::with_capacity(self.places.len());
         let mut at = 0;
         let mut any = false;
         while let Some(first) = self.octets.get(at) {
             let rest = self.octets.get(at..).unwrap_or_default();
-            let (octet, length) = match unescaped(rest) {
+            let (octet, length) = match read(rest) {
                 Some(escape) => {
                     any = true;
                     escape
@@ -63,18 +72,34 @@ impl View {
         run.start..run.end + padding
     }
 
-    /// Hexadecimal digits that stand together, or with one character between two of them as in `73:33`; each with its
-    /// place and value.
+    /// Hexadecimal digits that stand together, or with a character or two between them as in `73:33`, or as numbers in a
+    /// list as in `0x73, 0x33`; each with its place and value.
     pub(super) fn hex_digits(&self) -> Vec<Vec<(usize, u8)>> {
         let mut all = Vec::new();
         let mut digits: Vec<(usize, u8)> = Vec::new();
-        for (place, octet) in self.octets.iter().enumerate() {
-            if let Some(value) = hex_value(*octet) {
-                if digits.last().is_some_and(|(last, _)| place - last > 2) {
+        // Octets since the last digit that belong to none.
+        let mut between = 0;
+        let mut places = 0..self.octets.len();
+        while let Some(place) = places.next() {
+            let rest = self.octets.get(place..).unwrap_or_default();
+            if let [b'0', b'x' | b'X', high, low, ..] = rest
+                && let (Some(high), Some(low)) = (hex_value(*high), hex_value(*low))
+            {
+                if between > MAX_BETWEEN {
+                    all.push(std::mem::take(&mut digits));
+                }
+                digits.extend([(place, high), (place + 3, low)]);
+                places = place + 4..self.octets.len();
+                between = 0;
+            } else if let Some(value) = rest.first().and_then(|digit| hex_value(*digit)) {
+                if between > MAX_BETWEEN {
                     all.push(std::mem::take(&mut digits));
                 }
                 digits.push((place, value));
-            } else if !matches!(octet, b':' | b'-' | b' ' | b',') {
+                between = 0;
+            } else if matches!(rest, [b':' | b'-' | b' ' | b',', ..]) {
+                between += 1;
+            } else {
                 all.push(std::mem::take(&mut digits));
             }
         }
@@ -84,12 +109,53 @@ impl View {
     }
 }
 
-/// The octet of an escape at the beginning, and how long the escape is.
-fn unescaped(octets: &[u8]) -> Option<(u8, usize)> {
+/// How many characters there may be between two digits: a comma and a blank.
+const MAX_BETWEEN: usize = 2;
+
+/// `%73`
+fn of_urls(octets: &[u8]) -> Option<(u8, usize)> {
     match octets {
-        [b'%' | b'=', high, low, ..] => Some((octet(*high, *low)?, 3)),
+        [b'%', high, low, ..] => Some((octet(*high, *low)?, 3)),
+        _ => None,
+    }
+}
+
+/// `%73`, and `+` for a blank
+fn of_forms(octets: &[u8]) -> Option<(u8, usize)> {
+    match octets {
+        [b'+', ..] => Some((b' ', 1)),
+        _ => of_urls(octets),
+    }
+}
+
+/// `=73`
+fn of_quoted_printable(octets: &[u8]) -> Option<(u8, usize)> {
+    match octets {
+        [b'=', high, low, ..] => Some((octet(*high, *low)?, 3)),
+        _ => None,
+    }
+}
+
+/// `\x73`, `\u0073`, `\163`, `\"`
+fn of_programs(octets: &[u8]) -> Option<(u8, usize)> {
+    match octets {
         [b'\\', b'x' | b'X', high, low, ..] => Some((octet(*high, *low)?, 4)),
         [b'\\', b'u' | b'U', b'0', b'0', high, low, ..] => Some((octet(*high, *low)?, 6)),
+        [
+            b'\\',
+            high @ b'0'..=b'3',
+            middle @ b'0'..=b'7',
+            low @ b'0'..=b'7',
+            ..,
+        ] => Some(((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'), 4)),
+        [b'\\', quoted, ..] if quoted.is_ascii_punctuation() => Some((*quoted, 2)),
+        _ => None,
+    }
+}
+
+/// `&#115;`, `&#x73;`, `&amp;`
+fn of_html(octets: &[u8]) -> Option<(u8, usize)> {
+    match octets {
         [b'&', b'#', rest @ ..] => {
             let (prefix, rest, radix) = match rest {
                 [b'x' | b'X', rest @ ..] => (3, rest, 16),
@@ -99,9 +165,53 @@ fn unescaped(octets: &[u8]) -> Option<(u8, usize)> {
             let number = std::str::from_utf8(rest.get(..length)?).ok()?;
             Some((u8::from_str_radix(number, radix).ok()?, prefix + length + 1))
         }
+        [b'&', rest @ ..] => ENTITIES.iter().find_map(|(name, octet)| {
+            let is_this = rest.get(..name.len())?.eq_ignore_ascii_case(name);
+            is_this.then_some((*octet, name.len() + 1))
+        }),
         _ => None,
     }
 }
+
+/// The characters of ASCII that have a name in HTML and may stand in a secret.
+const ENTITIES: &[(&[u8], u8)] = &[
+    (b"amp;", b'&'),
+    (b"apos;", b'\''),
+    (b"ast;", b'*'),
+    (b"bsol;", b'\\'),
+    (b"colon;", b':'),
+    (b"comma;", b','),
+    (b"commat;", b'@'),
+    (b"dollar;", b'$'),
+    (b"equals;", b'='),
+    (b"excl;", b'!'),
+    (b"grave;", b'`'),
+    (b"gt;", b'>'),
+    (b"hat;", b'^'),
+    (b"lbrace;", b'{'),
+    (b"lcub;", b'{'),
+    (b"lbrack;", b'['),
+    (b"lsqb;", b'['),
+    (b"lowbar;", b'_'),
+    (b"lpar;", b'('),
+    (b"lt;", b'<'),
+    (b"nbsp;", b' '),
+    (b"num;", b'#'),
+    (b"percnt;", b'%'),
+    (b"period;", b'.'),
+    (b"plus;", b'+'),
+    (b"quest;", b'?'),
+    (b"quot;", b'"'),
+    (b"rbrace;", b'}'),
+    (b"rcub;", b'}'),
+    (b"rbrack;", b']'),
+    (b"rsqb;", b']'),
+    (b"rpar;", b')'),
+    (b"semi;", b';'),
+    (b"sol;", b'/'),
+    (b"verbar;", b'|'),
+    (b"vert;", b'|'),
+];
 
 fn octet(high: u8, low: u8) -> Option<u8> {
     Some(hex_value(high)? << 4 | hex_value(low)?)

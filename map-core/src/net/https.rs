@@ -9,6 +9,7 @@ use super::tls::{TlsError, TlsSettings, Verification, handshake};
 use super::{ConnectByName, ConnectError, Connector, Transport, is_localhost};
 use crate::route::mta_sts::{FetchError, FetchPolicy, Fetching};
 use crate::route::{self, HostName, MxHost, Policy, Proof, Resolver, RouteError, Target};
+use crate::text::excerpt;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
@@ -192,11 +193,14 @@ async fn policy_of(response: Response<Incoming>) -> Result<Bytes, FetchError> {
     // > untrusted users to host non-text content (typically, HTML or images) at a user-defined path.
     // A server that names no type has none for what its users bring.
     if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
-        let content_type = String::from_utf8_lossy(content_type.as_bytes());
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("text/plain") {
-            let shown = media_type.chars().take(MAX_SHOWN).flat_map(char::escape_debug);
-            return Err(FetchError::MediaType(shown.collect()));
+        let octets = content_type.as_bytes();
+        let media_type = octets
+            .split(|octet| *octet == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        if !media_type.eq_ignore_ascii_case(b"text/plain") {
+            return Err(FetchError::MediaType(excerpt(media_type, MAX_SHOWN)));
         }
     }
     let body = Limited::new(response.into_body(), MAX_POLICY).collect().await;
