@@ -295,6 +295,9 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
+    /// By then the thread is there on any machine; a thread that there is none of is waited for no longer.
+    const PLENTY: Duration = Duration::from_secs(30);
+
     /// More than the runtime's own number of such threads, 512.
     #[test]
     fn readers_that_give_nothing_keep_no_file_from_being_read() {
@@ -308,8 +311,11 @@ mod tests {
                 let _ = until.lock().map(|until| until.recv());
             });
         }
-        let read = runtime.block_on(runtime.spawn_blocking(|| "a block"));
-        assert_eq!(read.expect("it is read"), "a block");
+        let read = runtime.spawn_blocking(|| "a block");
+        let in_time = runtime.block_on(async { tokio::time::timeout(PLENTY, read).await });
+        // Before anything can fail: the runtime waits for its threads.
         drop(release);
+        let read = in_time.expect("a thread is free for it");
+        assert_eq!(read.expect("it is read"), "a block");
     }
 }
