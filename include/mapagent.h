@@ -522,6 +522,12 @@ enum map_timeout
      * Each 64 KiB of the content, or what is left of it, until the host has taken it: 300 s.
      */
     MAP_TIMEOUT_CONTENT_BLOCK = 13,
+    /**
+     * All replies of a mail's hosts together, and what contents take beyond 8 KiB a second: 3600 s, and one second more for
+     * each recipient. After it no mail transaction begins any more; a content that has begun goes on. Recipients whose
+     * domains have the same hosts have it together.
+     */
+    MAP_TIMEOUT_REPLIES = 14,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

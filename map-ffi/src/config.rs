@@ -83,11 +83,15 @@ pub enum map_timeout {
     MAP_TIMEOUT_AUTH = 12,
     /// Each 64 KiB of the content, or what is left of it, until the host has taken it: 300 s.
     MAP_TIMEOUT_CONTENT_BLOCK = 13,
+    /// All replies of a mail's hosts together, and what contents take beyond 8 KiB a second: 3600 s, and one second more for
+    /// each recipient. After it no mail transaction begins any more; a content that has begun goes on. Recipients whose
+    /// domains have the same hosts have it together.
+    MAP_TIMEOUT_REPLIES = 14,
 }
 
 /// The deadline that a number from C names; an enumeration is never taken from C, because it may hold any number.
 fn timeout(which: i32) -> Option<Timeout> {
-    const ALL: [(map_timeout, Timeout); 14] = [
+    const ALL: [(map_timeout, Timeout); 15] = [
         (map_timeout::MAP_TIMEOUT_CONNECT, Timeout::Connect),
         (map_timeout::MAP_TIMEOUT_GREETING, Timeout::Greeting),
         (map_timeout::MAP_TIMEOUT_HELLO, Timeout::Hello),
@@ -102,6 +106,7 @@ fn timeout(which: i32) -> Option<Timeout> {
         (map_timeout::MAP_TIMEOUT_TLS, Timeout::Tls),
         (map_timeout::MAP_TIMEOUT_AUTH, Timeout::Auth),
         (map_timeout::MAP_TIMEOUT_CONTENT_BLOCK, Timeout::ContentBlock),
+        (map_timeout::MAP_TIMEOUT_REPLIES, Timeout::Replies),
     ];
     ALL.iter()
         .find(|(number, _)| *number as i32 == which)

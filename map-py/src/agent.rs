@@ -43,7 +43,8 @@ use std::sync::Arc;
 /// Time:
 /// deadline: seconds that one send may take in all, the DNS included; None for no limit but those of the exchange.
 /// timeouts: seconds for single steps, such as `{"connect": 5}`; the names are connect, greeting, hello, starttls, tls,
-///     auth, mail, rcpt, data, content, content_block, final_reply, quit and start.
+///     auth, mail, rcpt, data, content, content_block, final_reply, quit, replies (all of them together, and slow contents)
+///     and start.
 ///
 /// Port 25:
 /// port25_check: ask hosts of large providers, when no mail host could be connected to, whether outgoing port 25 is

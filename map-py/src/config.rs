@@ -172,7 +172,7 @@ fn chunking(word: &str) -> PyResult<Chunking> {
 }
 
 /// The keys of `timeouts`, in the order of an exchange.
-const TIMEOUTS: [(&str, Timeout); 14] = [
+const TIMEOUTS: [(&str, Timeout); 15] = [
     ("connect", Timeout::Connect),
     ("greeting", Timeout::Greeting),
     ("hello", Timeout::Hello),
@@ -186,6 +186,7 @@ const TIMEOUTS: [(&str, Timeout); 14] = [
     ("content_block", Timeout::ContentBlock),
     ("final_reply", Timeout::FinalReply),
     ("quit", Timeout::Quit),
+    ("replies", Timeout::Replies),
     ("start", Timeout::Start),
 ];
 

@@ -16,7 +16,7 @@ Maker = Callable[..., object]
 BOTH = pytest.mark.parametrize("make", [mapagent.Agent, mapagent.configure], ids=["Agent", "configure"])
 
 TIMEOUTS = ["connect", "greeting", "hello", "starttls", "tls", "auth", "mail", "rcpt", "data", "content"]
-TIMEOUTS += ["content_block", "final_reply", "quit", "start"]
+TIMEOUTS += ["content_block", "final_reply", "quit", "replies", "start"]
 
 # Of an authority that signed nothing.
 AUTHORITY = """\

@@ -118,7 +118,7 @@ static void settings_that_cannot_be(void)
 
     CHECK(map_config_set_timeout_ms(NULL, MAP_TIMEOUT_CONNECT, 1) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, -1, 1) == RE_MISUSE);
-    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONTENT_BLOCK + 1, 1) == RE_MISUSE);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_REPLIES + 1, 1) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, 0) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, UINT64_MAX) == RE_MISUSE);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONNECT, 1) == RE_SUCCESS);
@@ -126,6 +126,7 @@ static void settings_that_cannot_be(void)
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_TLS, 1) == RE_SUCCESS);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_AUTH, 1) == RE_SUCCESS);
     CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_CONTENT_BLOCK, 1) == RE_SUCCESS);
+    CHECK(map_config_set_timeout_ms(config, MAP_TIMEOUT_REPLIES, 1) == RE_SUCCESS);
 
     CHECK(map_config_set_allow_loopback(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_public_only(NULL, 1) == RE_MISUSE);

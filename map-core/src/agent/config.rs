@@ -103,6 +103,10 @@ pub enum Timeout {
     Quit,
     /// The reply to RCPT; 300 s.
     Rcpt,
+    /// All replies of a mail's hosts together, and what contents take beyond 8 KiB a second; 3600 s, and one second more for
+    /// each recipient. After it no mail transaction begins any more; a content that has begun goes on. Recipients whose
+    /// domains have the same hosts have it together.
+    Replies,
     /// From the start to the first octet of content, DNS and all hosts included; 300 s. Where a host takes several mail
     /// transactions, each of the others has the same from its MAIL on.
     Start,
@@ -351,6 +355,7 @@ impl Config {
             Timeout::Mail => &mut self.deadlines.mail,
             Timeout::Quit => &mut self.deadlines.quit,
             Timeout::Rcpt => &mut self.deadlines.rcpt,
+            Timeout::Replies => &mut self.deadlines.replies,
             Timeout::Start => &mut self.deadlines.start,
             Timeout::StartTls => &mut self.deadlines.starttls,
             Timeout::Tls => &mut self.deadlines.tls,
@@ -701,6 +706,7 @@ mod tests {
             Timeout::Mail,
             Timeout::Quit,
             Timeout::Rcpt,
+            Timeout::Replies,
             Timeout::Start,
             Timeout::StartTls,
             Timeout::Tls,
@@ -724,6 +730,7 @@ mod tests {
             deadlines.mail,
             deadlines.quit,
             deadlines.rcpt,
+            deadlines.replies,
             deadlines.start,
             deadlines.starttls,
             deadlines.tls,

@@ -197,6 +197,10 @@ fn times() {
             |config| map_config_set_timeout_ms(config, map_timeout::MAP_TIMEOUT_STARTTLS as i32, 1500),
             |config| Ok(config.set_timeout(Timeout::StartTls, Duration::from_millis(1500))?),
         );
+        assert_same(
+            |config| map_config_set_timeout_ms(config, map_timeout::MAP_TIMEOUT_REPLIES as i32, 1500),
+            |config| Ok(config.set_timeout(Timeout::Replies, Duration::from_millis(1500))?),
+        );
     }
 }
 

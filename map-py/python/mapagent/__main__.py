@@ -422,7 +422,7 @@ def _add_patience(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         help="for one step: connect, greeting, hello, starttls, tls, auth, mail, rcpt, data, content, "
-        "content_block (each 64 KiB), final_reply, quit, start",
+        "content_block (each 64 KiB), final_reply, quit, replies (all together, and slow contents), start",
     )
 
 
