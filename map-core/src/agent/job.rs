@@ -4,6 +4,9 @@ use super::CARRIED_OVER_A_FORK;
 use crate::delivery::{Asked, Cause, Meter, Progress, Report, rejected};
 use crate::message::Message;
 use crate::net::CancelSignal;
+use crate::protocol::CheckFailure;
+use arc_swap::ArcSwap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -129,6 +132,27 @@ impl Job {
         self.shared.cancel.clone()
     }
 
+    /// Whether it has ended. If not, `waker` is woken when it ends.
+    pub(super) fn has_ended(&self, waker: &Waker) -> bool {
+        let mut state = self.shared.lock();
+        match &mut *state {
+            State::UnderWay(waiting) => {
+                *waiting = Some(waker.clone());
+                false
+            }
+            State::Done(_) | State::Taken => true,
+        }
+    }
+
+    /// Cancels and watches it, while the job itself is elsewhere: in a [`Queue`](super::Queue).
+    pub fn watch(&self) -> JobWatch {
+        JobWatch {
+            shared: Arc::clone(&self.shared),
+            process: self.process,
+            last: ArcSwap::from_pointee(self.progress()),
+        }
+    }
+
     /// Waits for the report, and calls `observe` with the progress, in this thread: at once, then every
     /// [`PROGRESS_INTERVAL`] whether it has changed or not, and once more at the end if it has changed since. So the
     /// function can cancel at any time, by [`Self::cancel_signal`], while a host is silent too.
@@ -194,14 +218,71 @@ impl Future for Job {
     }
 }
 
+/// Cancels and watches a job without holding it. No method waits.
+#[derive(Debug)]
+pub struct JobWatch {
+    shared: Arc<Shared>,
+    process: u32,
+    /// The progress that was read last.
+    last: ArcSwap<Progress>,
+}
+
+impl JobWatch {
+    /// Cancels the delivery as [`Job::cancel`] does. In a forked child it does nothing.
+    pub fn cancel(&self) {
+        if self.process == std::process::id() {
+            self.shared.cancel.cancel();
+        }
+    }
+
+    /// The progress of the delivery, or what was read of it before while it is being written down. In a forked child it
+    /// stays as it was.
+    pub fn progress(&self) -> Progress {
+        let here = self.process == std::process::id();
+        if let Some(progress) = here.then(|| self.shared.meter.try_progress()).flatten() {
+            self.last.store(Arc::new(progress));
+        }
+        **self.last.load()
+    }
+}
+
+impl Drop for JobWatch {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // Freeing it takes locks, which a thread of the parent may have held.
+            std::mem::forget(Arc::clone(&self.shared));
+        }
+    }
+}
+
 fn carried_over_a_fork() -> Report {
     rejected(Arc::default(), &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned()))
+}
+
+/// What a task sends.
+pub(super) enum TaskContent {
+    Message(Message),
+    /// Put together by the worker, in a thread that may wait.
+    Deferred(Prepare),
+}
+
+/// Puts a message together, and says what was asked for where that is not known before.
+pub(super) type Prepare = Box<dyn FnOnce() -> Result<(Message, Option<Asked>), CheckFailure> + Send>;
+
+impl fmt::Debug for TaskContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Message(_) => "Message",
+            Self::Deferred(_) => "Deferred",
+        })
+    }
 }
 
 /// The worker's end of a job. However it is dropped, the job ends in a report.
 #[derive(Debug)]
 pub(super) struct Task {
-    pub(super) message: Message,
+    /// Taken by the worker.
+    pub(super) content: Option<TaskContent>,
     pub(super) asked: Arc<Asked>,
     pub(super) meter: Arc<Meter>,
     /// The caller's deadline runs from the call, not from when the worker comes to it.
@@ -216,7 +297,7 @@ pub(super) struct Task {
 impl Task {
     /// `started` is when the caller called, `deadline` what it gave from there.
     pub(super) fn new(
-        message: Message,
+        content: TaskContent,
         asked: Arc<Asked>,
         started: Instant,
         deadline: Option<Duration>,
@@ -224,8 +305,11 @@ impl Task {
         let shared = Shared::new(State::UnderWay(None));
         let process = std::process::id();
         let deadline = deadline.and_then(|deadline| started.checked_add(deadline));
+        shared
+            .meter
+            .set_preparing(matches!(content, TaskContent::Deferred(_)));
         let task = Self {
-            message,
+            content: Some(content),
             asked,
             meter: Arc::clone(&shared.meter),
             deadline,

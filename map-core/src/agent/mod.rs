@@ -18,7 +18,9 @@
 
 mod config;
 mod default;
+mod deferred;
 mod job;
+mod queue;
 mod signing;
 mod worker;
 
@@ -27,12 +29,14 @@ mod tests;
 
 pub use config::{Config, ConfigError, Timeout};
 pub use default::{close_default, configure_default, default_agent, send};
-pub use job::{Job, PROGRESS_INTERVAL};
+pub use deferred::OwnedFields;
+pub use job::{Job, JobWatch, PROGRESS_INTERVAL};
+pub use queue::{Completion, NotQueued, Queue};
 
 use crate::delivery::{Asked, Cause, Report, rejected};
 use crate::message::{Message, Options};
 use crate::protocol::{self, Fields};
-use job::Task;
+use job::{Task, TaskContent};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -117,7 +121,7 @@ impl Agent {
                 );
                 // Counted here and remembered: the worker has other deliveries to look after.
                 let _ = message.size();
-                self.start(message, asked, started)
+                self.start(TaskContent::Message(message), asked, started)
             }
         }
     }
@@ -152,14 +156,14 @@ impl Agent {
         // Its size is counted here and remembered: the worker has other deliveries to look after.
         let asked = Arc::new(Asked::of(&message));
         if self.belongs_here() {
-            self.start(message, asked, started)
+            self.start(TaskContent::Message(message), asked, started)
         } else {
             Job::done(rejected(asked, &Cause::Misuse(CARRIED_OVER_A_FORK.to_owned())))
         }
     }
 
-    fn start(&self, message: Message, asked: Arc<Asked>, started: Instant) -> Job {
-        let (task, job) = Task::new(message, asked, started, self.inner.config.deadline());
+    fn start(&self, content: TaskContent, asked: Arc<Asked>, started: Instant) -> Job {
+        let (task, job) = Task::new(content, asked, started, self.inner.config.deadline());
         let mut workshop = self.inner.workshop.lock().unwrap_or_else(PoisonError::into_inner);
         workshop.run(task, &self.inner.config);
         job

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How the DNS behaves.
 #[derive(Clone, Copy, Debug)]
-enum Dns {
+pub(super) enum Dns {
     Missing,
     Panics,
     Silent,
@@ -28,7 +28,7 @@ impl Resolver for Dns {
     }
 }
 
-fn agent(dns: Dns) -> Agent {
+pub(super) fn agent(dns: Dns) -> Agent {
     let mut config = Config::new();
     config.set_resolver(Arc::new(dns));
     Agent::new(config)

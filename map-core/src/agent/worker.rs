@@ -1,12 +1,14 @@
 //! The thread that delivers.
 
 use super::config::Config;
-use super::job::Task;
+use super::job::{Task, TaskContent};
 use super::signing::signed;
 use crate::delivery::{BrokenTls, Cause, Environment, Stage, StsSource, deliver, rejected};
 use crate::dkim::DkimSigner;
 use crate::local::LocalError;
-use crate::net::{HttpsFetcher, Limits, Places, Port25};
+use crate::message::Message;
+use crate::net::{HttpsFetcher, Limits, Places, Port25, blocking};
+use crate::protocol::{CheckFailure, MapReply};
 use crate::route::mta_sts::MtaSts;
 use crate::route::{HickoryResolver, HostNames, Resolver};
 use crate::signals::without_signals;
@@ -270,17 +272,60 @@ async fn work(
     while running.join_next().await.is_some() {}
 }
 
-async fn run(task: Task, environment: Arc<Environment>, signers: Arc<[DkimSigner]>, start_timeout: Duration) {
+/// The message of a task, put together first where that was left to the worker.
+async fn prepared(task: &mut Task, limits: &Limits) -> Result<Message, Cause> {
+    const FAULT: Cause = Cause::Internal { content_begun: false };
+    let prepare = match task.content.take().ok_or(FAULT)? {
+        TaskContent::Message(message) => return Ok(message),
+        TaskContent::Deferred(prepare) => prepare,
+    };
+    let preparing = blocking::start(prepare).map_err(|no_thread| Cause::Local(Stage::Check, no_thread))?;
+    let done = limits.bound(preparing).await;
+    task.meter.set_preparing(false);
+    match done {
+        Ok(Ok(Ok((message, asked)))) => {
+            if let Some(asked) = asked {
+                task.asked = Arc::new(asked);
+            }
+            Ok(message)
+        }
+        Ok(Ok(Err(failure))) => Err(refusal(failure)),
+        // It panicked.
+        Ok(Err(_)) => Err(FAULT),
+        Err(why) => Err(Cause::GivenUp(Stage::Check, why)),
+    }
+}
+
+/// A message that is not put together may have been refused as misuse, or for a fault of ours.
+fn refusal(failure: CheckFailure) -> Cause {
+    match failure.reply {
+        MapReply::Misuse(what) => Cause::Misuse(what),
+        MapReply::Internal => Cause::Internal { content_begun: false },
+        _ => failure.into(),
+    }
+}
+
+async fn run(
+    mut task: Task,
+    environment: Arc<Environment>,
+    signers: Arc<[DkimSigner]>,
+    start_timeout: Duration,
+) {
     let mut limits = Limits {
         cancel: task.cancel_signal(),
         total: task.deadline.map(Instant::from_std),
         content_start: Instant::from_std(task.started) + start_timeout,
     };
+    let was_deferred = matches!(task.content, Some(TaskContent::Deferred(_)));
+    let message = match prepared(&mut task, &limits).await {
+        Ok(message) => signed(&message, &signers, &limits).await,
+        Err(cause) => Err(cause),
+    };
     let asked = Arc::clone(&task.asked);
-    let report = match signed(&task.message, &signers, &limits).await {
+    let report = match message {
         Ok(message) => {
-            // A large message takes its time to be signed, and no host is to blame for that.
-            if !signers.is_empty() {
+            // A large message takes its time to be put together and signed, and no host is to blame for that.
+            if was_deferred || !signers.is_empty() {
                 limits.content_start = Instant::now() + start_timeout;
             }
             deliver(&message, asked, &environment, &limits, &task.meter).await

@@ -3,7 +3,7 @@
 use super::report::Stage;
 use crate::smtp;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// How far a delivery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) struct Meter {
     /// No other group will be added.
     complete: AtomicBool,
     content_begun: AtomicBool,
+    /// The message is still being put together.
+    preparing: AtomicBool,
 }
 
 /// The progress with one group of recipients.
@@ -50,8 +52,25 @@ impl Meter {
         self.content_begun.load(Ordering::Relaxed)
     }
 
+    /// Whether the message is still being put together, which is `Stage::Check`.
+    pub(crate) fn set_preparing(&self, preparing: bool) {
+        self.preparing.store(preparing, Ordering::Relaxed);
+    }
+
     pub(crate) fn progress(&self) -> Progress {
-        let groups = self.lock();
+        self.of_groups(&self.lock())
+    }
+
+    /// The same without waiting; nothing while the delivery is writing it down.
+    pub(crate) fn try_progress(&self) -> Option<Progress> {
+        match self.groups.try_lock() {
+            Ok(groups) => Some(self.of_groups(&groups)),
+            Err(TryLockError::Poisoned(groups)) => Some(self.of_groups(&groups.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn of_groups(&self, groups: &[Gauge]) -> Progress {
         let under_way = groups.iter().filter(|group| !group.over).map(|group| group.stage);
         let furthest = under_way
             .max()
@@ -60,7 +79,13 @@ impl Meter {
             .iter()
             .try_fold(0_u64, |sum, group| sum.checked_add(group.size?));
         Progress {
-            stage: furthest.unwrap_or(Stage::Route),
+            stage: furthest.unwrap_or_else(|| {
+                if self.preparing.load(Ordering::Relaxed) {
+                    Stage::Check
+                } else {
+                    Stage::Route
+                }
+            }),
             sent: groups
                 .iter()
                 .fold(0, |sum: u64, group| sum.saturating_add(group.sent)),
