@@ -37,10 +37,10 @@ use cache::{Cache, Failure};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 /// How long the TXT record may take.
@@ -53,6 +53,14 @@ const RECORD_TIME: Duration = Duration::from_secs(15);
 // That is for queues. Here a caller waits for the reply, and has 300 seconds until the first octet of content by
 // default; a web server that is well answers within one, and a failure is not repeated for five minutes.
 const FETCH_TIME: Duration = Duration::from_secs(15);
+
+/// Look-ups that are under way or wait for their turn, in all. Each that waits has a mail that waits for it, and there are
+/// fewer of them than this wherever descriptors are counted.
+const MAX_FLIGHTS: usize = 1024;
+
+/// A look-up without an answer makes room for another after this time, if there is no room for both. Hosts that are there
+/// answer well within it, and what is broken off is as a policy host that is down.
+const GIVES_WAY: Duration = Duration::from_secs(2);
 
 /// What MTA-STS says of a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,14 +193,45 @@ impl FetchError {
 #[derive(Debug, Default)]
 pub struct MtaSts {
     shared: Arc<Shared>,
+    places: FlightPlaces,
 }
+
+/// How many look-ups may be under way at the same time. One that began holds a place until it ends, whether somebody
+/// still waits for it or not.
+#[derive(Clone, Debug)]
+pub(crate) struct FlightPlaces {
+    /// For those in their first [`GIVES_WAY`].
+    beginning: Arc<Semaphore>,
+    /// For those that take longer.
+    slow: Arc<Semaphore>,
+}
+
+impl FlightPlaces {
+    /// So many, one half for those that begin; and one for each kind at least.
+    pub(crate) fn new(count: usize) -> Self {
+        let half = (count.min(MAX_FLIGHTS) / 2).max(1);
+        Self {
+            beginning: Arc::new(Semaphore::new(half)),
+            slow: Arc::new(Semaphore::new(half)),
+        }
+    }
+}
+
+impl Default for FlightPlaces {
+    fn default() -> Self {
+        Self::new(MAX_FLIGHTS)
+    }
+}
+
+/// What a look-up comes to, once it has.
+type Flight = watch::Sender<Option<StsFinding>>;
 
 /// What deliveries share with the look-ups that they began.
 #[derive(Debug, Default)]
 struct Shared {
     cache: Mutex<Cache>,
     /// The look-ups under way, by domain.
-    flights: Mutex<HashMap<Domain, watch::Receiver<Option<StsFinding>>>>,
+    flights: Mutex<HashMap<Domain, Arc<Flight>>>,
 }
 
 /// The names of a domain that MTA-STS knows of.
@@ -208,11 +247,18 @@ impl MtaSts {
         Self::default()
     }
 
+    /// Knows nothing, and shares these places with others.
+    pub(crate) fn with_places(places: FlightPlaces) -> Self {
+        let shared = Arc::default();
+        Self { shared, places }
+    }
+
     /// The policy of a domain, remembered or fetched.
     ///
     /// It takes at most 15 seconds for the record and 15 for the policy. Deliveries that ask at the same time share one
     /// look-up and what it comes to. It is a task of its own: it goes on when this future is dropped, so that a caller
-    /// without patience leaves the answer to the next, and the next does not begin to wait from the start.
+    /// without patience leaves the answer to the next, and the next does not begin to wait from the start. Where too many
+    /// are asked for at once, one that is silent for two seconds is broken off for another.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -225,7 +271,9 @@ impl MtaSts {
         let Some(names) = Names::of(domain) else {
             return StsFinding::NoPolicy { problem: None };
         };
-        let mut flight = self.flight(resolver, fetcher, domain, names);
+        let Some(mut flight) = self.flight(resolver, fetcher, domain, names) else {
+            return self.without_answer(domain, "too many others are looked up at the same time");
+        };
         let landed = flight.wait_for(Option::is_some).await;
         let finding = landed.ok().and_then(|finding| finding.clone());
         finding.unwrap_or_else(|| self.without_answer(domain, "its look-up was broken off"))
@@ -241,30 +289,39 @@ impl MtaSts {
         !lock(&self.shared.flights).is_empty()
     }
 
-    /// Joins the look-up that is under way, or begins one.
+    /// Joins the look-up that is under way, or begins one; `None` if there are too many already.
     fn flight(
         &self,
         resolver: &Arc<dyn Resolver>,
         fetcher: &Arc<dyn FetchPolicy>,
         domain: &Domain,
         names: Names,
-    ) -> watch::Receiver<Option<StsFinding>> {
+    ) -> Option<watch::Receiver<Option<StsFinding>>> {
         let mut flights = lock(&self.shared.flights);
         if let Some(flight) = flights.get(domain) {
-            return flight.clone();
+            return Some(flight.subscribe());
         }
-        let (finding, flight) = watch::channel(None);
-        flights.insert(domain.clone(), flight.clone());
-        let landing = Landing {
+        if flights.len() >= MAX_FLIGHTS {
+            return None;
+        }
+        let flight = Arc::new(watch::Sender::new(None));
+        let finding = flight.subscribe();
+        flights.insert(domain.clone(), Arc::clone(&flight));
+        let mut landing = Landing {
             shared: Arc::clone(&self.shared),
             domain: domain.clone(),
+            landed: false,
         };
+        let places = self.places.clone();
         let (resolver, fetcher) = (Arc::clone(resolver), Arc::clone(fetcher));
         tokio::spawn(async move {
-            let found = landing.look_up(resolver.as_ref(), fetcher.as_ref(), &names).await;
-            finding.send_replace(Some(found));
+            let (resolver, fetcher) = (resolver.as_ref(), fetcher.as_ref());
+            let found = landing.fly(&flight, &places, resolver, fetcher, &names).await;
+            if found.is_some() {
+                flight.send_replace(found);
+            }
         });
-        flight
+        Some(finding)
     }
 }
 
@@ -283,9 +340,49 @@ impl Names {
 struct Landing {
     shared: Arc<Shared>,
     domain: Domain,
+    /// It is not under way any more, and another one may be.
+    landed: bool,
 }
 
 impl Landing {
+    /// Looks up once there is a place; `None` if nobody waited for that, or if it was slow and had to make room.
+    async fn fly(
+        &mut self,
+        flight: &Flight,
+        places: &FlightPlaces,
+        resolver: &dyn Resolver,
+        fetcher: &dyn FetchPolicy,
+        names: &Names,
+    ) -> Option<StsFinding> {
+        let place = Arc::clone(&places.beginning).acquire_owned();
+        let place = tokio::select! {
+            biased;
+            place = place => place.ok()?,
+            () = self.deserted(flight) => return None,
+        };
+        let mut looking_up = pin!(self.look_up(resolver, fetcher, names));
+        if let Ok(found) = timeout(GIVES_WAY, looking_up.as_mut()).await {
+            return Some(found);
+        }
+        let _slow = Arc::clone(&places.slow).try_acquire_owned().ok()?;
+        drop(place);
+        Some(looking_up.await)
+    }
+
+    /// Completes when nobody waits any more, and ends it.
+    async fn deserted(&mut self, flight: &Flight) {
+        loop {
+            flight.closed().await;
+            let mut flights = lock(&self.shared.flights);
+            // Who joins it does so behind this lock.
+            if flight.receiver_count() == 0 {
+                flights.remove(&self.domain);
+                self.landed = true;
+                return;
+            }
+        }
+    }
+
     async fn look_up(&self, resolver: &dyn Resolver, fetcher: &dyn FetchPolicy, names: &Names) -> StsFinding {
         let cache = || lock(&self.shared.cache);
         let began = Instant::now();
@@ -309,7 +406,9 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        lock(&self.shared.flights).remove(&self.domain);
+        if !self.landed {
+            lock(&self.shared.flights).remove(&self.domain);
+        }
     }
 }
 

@@ -484,6 +484,105 @@ async fn nothing_is_waited_for_longer_than_its_time() {
     assert_eq!(known.ask(&says("1"), &answers).await, none(problem));
 }
 
+/// Asks for the policies of as many domains, whose DNS is silent, and waits for as long.
+async fn flood(known: &Known, domains: usize, patience: Duration) {
+    let ask = async |number| {
+        let name = format!("d{number}.example");
+        let _ = timeout(patience, known.ask_for(&name, &Mute, &Answers::new())).await;
+    };
+    futures_util::future::join_all((0..domains).map(ask)).await;
+}
+
+impl Known {
+    /// One place for look-ups that begin, and one for slow ones.
+    fn with_two_places() -> (Self, FlightPlaces) {
+        let places = FlightPlaces::new(2);
+        (Self(MtaSts::with_places(places.clone())), places)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_keeps_its_place_when_nobody_waits_for_it_any_more() {
+    let (known, places) = Known::with_two_places();
+    let free = || [&places.beginning, &places.slow].map(|places| places.available_permits());
+    flood(&known, 1, SECOND).await;
+    assert_eq!(free(), [0, 1]);
+    tokio::time::sleep(GIVES_WAY).await;
+    assert_eq!(free(), [1, 0]);
+    assert!(known.0.is_looking_up());
+    tokio::time::sleep(RECORD_TIME).await;
+    assert_eq!(free(), [1, 1]);
+    assert!(!known.0.is_looking_up());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_for_its_turn_ends_with_those_who_wait_for_it() {
+    let (known, places) = Known::with_two_places();
+    let place = places.beginning.acquire().await;
+    flood(&known, 10, SECOND).await;
+    tokio::task::yield_now().await;
+    assert!(!known.0.is_looking_up());
+    drop(place);
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let answers = Answers::new().then(Ok(policy.clone()));
+    let finding = known.ask(&says("1"), &answers).await;
+    assert_eq!(finding, StsFinding::Policy(parsed(&policy)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_domains_make_room_for_others() {
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let (known, _) = Known::with_two_places();
+    let started = Instant::now();
+    let answers = Answers::new().after(SECOND, Ok(policy.clone()));
+    let silent = 10;
+    let resolver = says("1");
+    let ((), (finding, took)) = tokio::join!(flood(&known, silent, 60 * SECOND), async {
+        tokio::task::yield_now().await;
+        let finding = known.ask(&resolver, &answers).await;
+        (finding, started.elapsed())
+    });
+    assert_eq!(finding, StsFinding::Policy(parsed(&policy)));
+    assert_eq!(took, 10 * GIVES_WAY + SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_takes_no_policy_away_that_is_remembered() {
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let (known, _) = Known::with_two_places();
+    let answers = Answers::new()
+        .then(Ok(policy.clone()))
+        .after(10 * SECOND, Ok(text("none", "mx.example.com", HOUR)));
+    known.ask(&says("1"), &answers).await;
+    // There is no room for a slow one beside the one that is silent.
+    flood(&known, 1, SECOND).await;
+    tokio::time::sleep(GIVES_WAY).await;
+    let finding = known.ask(&says("2"), &answers).await;
+    assert_eq!(finding, kept(&policy, "its look-up was broken off"));
+    // That was no failure of the policy host's: it is asked again at once.
+    tokio::time::sleep(RECORD_TIME).await;
+    let newer = text("enforce", "mx2.example.com", HOUR);
+    let answers = Answers::new().then(Ok(newer.clone()));
+    assert_eq!(
+        known.ask(&says("2"), &answers).await,
+        StsFinding::Policy(parsed(&newer))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn look_ups_under_way_are_bounded() {
+    let known = Known::with(&text("enforce", "mx.example.com", HOUR)).await;
+    let ((), ()) = tokio::join!(flood(&known, 2 * MAX_FLIGHTS, SECOND), async {
+        tokio::task::yield_now().await;
+        assert_eq!(lock(&known.0.shared.flights).len(), MAX_FLIGHTS);
+        let finding = known.ask_for("example.org", &says("1"), &Answers::new()).await;
+        let problem = "too many others are looked up at the same time";
+        assert_eq!(finding, none(problem));
+        let finding = known.ask(&says("2"), &Answers::new()).await;
+        assert_eq!(finding, kept(&text("enforce", "mx.example.com", HOUR), problem));
+    });
+}
+
 #[test]
 fn phrases() {
     let rows = [
