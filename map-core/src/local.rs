@@ -37,6 +37,9 @@ pub enum LocalError {
     /// The time that the caller gave a mail passed before its turn came to look up or to connect.
     #[error("too many mails under way at once in this program")]
     TooManyAtOnce,
+    /// The same, and what it waited for was a session with one host, to which others have as many as one may have.
+    #[error("too many mails under way at once to the same mail host")]
+    TooManyToOneHost,
 }
 
 impl LocalError {
@@ -120,6 +123,9 @@ impl LocalError {
             Self::TooManyAtOnce => {
                 "Send fewer at once, set a longer deadline, or let the process have more descriptors (ulimit -n, \
                  RLIMIT_NOFILE, LimitNOFILE of systemd)."
+            }
+            Self::TooManyToOneHost => {
+                "Send fewer to the same host at once, set a longer deadline, or send one message to several recipients."
             }
         }
     }

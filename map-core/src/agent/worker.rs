@@ -205,10 +205,11 @@ fn environment(config: &Config) -> Environment {
         _ => HostNames::from(Arc::clone(&resolver)),
     };
     let connector = config.connector(&host_names);
+    let places = Places::of_this_process();
     let tls = config.tls_settings();
     Environment {
         mta_sts: config.mta_sts.then(|| StsSource {
-            known: Arc::new(MtaSts::new()),
+            known: Arc::new(MtaSts::with_places(places.policies.clone())),
             fetcher: Arc::new(HttpsFetcher::new(
                 Arc::clone(&resolver),
                 Arc::clone(&connector),
@@ -230,7 +231,7 @@ fn environment(config: &Config) -> Environment {
         hello_name: config.hello_name.clone(),
         connect_timeout: config.connect_timeout,
         deadlines: config.deadlines,
-        places: Places::of_this_process(),
+        places,
         chunking: config.chunking,
         port25: config
             .port25_check

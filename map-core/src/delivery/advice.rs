@@ -210,7 +210,7 @@ fn local(case: &Case<'_>, error: &LocalError) -> String {
             "Nothing was delivered{to_this_one}, because the content could not be read to its end: {}. {remedy}",
             one_line(what)
         ),
-        LocalError::TooManyAtOnce => format!(
+        LocalError::TooManyAtOnce | LocalError::TooManyToOneHost => format!(
             "Time ran out before the mail had its turn, because there are {error}. Nothing was delivered{to_this_one}, and \
              neither the network nor a mail host is to blame. {remedy}"
         ),

@@ -14,7 +14,7 @@ use super::{Environment, Relay, TlsPolicy, advice, port25};
 use crate::address::Mailbox;
 use crate::message::Message;
 use crate::net::tls::TlsFacts;
-use crate::net::{Limits, Port25Evidence, is_localhost};
+use crate::net::{Limits, PlacesOfSend, Port25Evidence, is_localhost};
 use crate::route::{self, Dropped, LookupError, MxHost, Route, RouteError, Target};
 use crate::smtp::{Abort, Outcome};
 use crate::text::one_line;
@@ -118,6 +118,7 @@ pub(super) struct Delivery<'a> {
     replies_left: Duration,
     meter: GroupMeter<'a>,
     kept: &'a Kept,
+    places: &'a PlacesOfSend,
     recipients: Vec<Recipient>,
     attempts: Vec<Attempt>,
     warnings: Warnings,
@@ -171,6 +172,7 @@ impl<'a> Delivery<'a> {
         limits: Limits,
         meter: GroupMeter<'a>,
         kept: &'a Kept,
+        places: &'a PlacesOfSend,
     ) -> Self {
         let recipient = |&place: &usize| Some(Recipient::new(place, message.recipients().get(place)?));
         Self {
@@ -183,6 +185,7 @@ impl<'a> Delivery<'a> {
             ),
             meter,
             kept,
+            places,
             recipients: group.iter().filter_map(recipient).collect(),
             attempts: Vec::new(),
             warnings: Warnings::default(),
@@ -224,15 +227,10 @@ impl<'a> Delivery<'a> {
             (Some(addresses), ..) => addresses.into_iter().map(Destination::Address).collect(),
             (None, Target::Name(name), Some(_)) => [Destination::Name(name.clone())].into(),
             (None, Target::Name(name), None) => {
-                let found = match self.limits.place(&self.environment.places.look_ups).await {
-                    Ok(_place) => {
-                        let asking = self.environment.host_names.addresses(name, relay.is_absolute());
-                        self.limits.bound(asking).await.map_err(given_up)
-                    }
-                    Err(why) => Err(Cause::without_place(why)),
-                };
-                match found {
-                    Err(cause) => return self.note_for_all(&cause, None),
+                let host_names = &self.environment.host_names;
+                let ask = |_| host_names.addresses(name, relay.is_absolute());
+                match self.places.look_up(&mut self.limits, ask).await {
+                    Err(why) => return self.note_for_all(&why.into(), None),
                     Ok(Err(error)) => return self.note_unused(&host.name, &Cause::RelayNotFound(error)),
                     Ok(Ok(addresses)) => addresses.into_iter().map(Destination::Address).collect(),
                 }
@@ -270,16 +268,13 @@ impl<'a> Delivery<'a> {
 
     async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> ControlFlow<()> {
         let name: Arc<str> = host.target.to_string().into();
-        let found = match self.limits.place(&self.environment.places.look_ups).await {
-            Ok(_place) => {
-                let preparing = self.prepare(host, demands);
-                self.limits.bound(preparing).await.map_err(given_up)
-            }
-            Err(why) => Err(Cause::without_place(why)),
-        };
+        let mut limits = self.limits.clone();
+        let prepare = |_| self.prepare(host, demands);
+        let found = self.places.look_up(&mut limits, prepare).await;
+        self.limits = limits;
         let (dropped, prepared) = match found {
-            Err(cause) => {
-                self.note_for_all(&cause, None);
+            Err(why) => {
+                self.note_for_all(&why.into(), None);
                 return ControlFlow::Break(());
             }
             Ok(prepared) => prepared,
@@ -482,11 +477,6 @@ impl<'a> Delivery<'a> {
             port25: self.port25,
         }
     }
-}
-
-/// The limits ended a look-up.
-fn given_up(why: Abort) -> Cause {
-    Cause::GivenUp(Stage::Route, why)
 }
 
 /// There are more of them than are looked at.

@@ -12,14 +12,14 @@ use super::attempts::{Delivery, Served, Way};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
 use super::protection::{self, Directions, WayKey};
-use super::report::{Asked, Attempt, RecipientReport, Report, Stage};
+use super::report::{Asked, Attempt, RecipientReport, Report};
 use super::summary::summarize;
 use super::verdict::Cause;
 use super::warnings::Warnings;
 use super::{Environment, rejected};
 use crate::address::MailboxDomain;
 use crate::message::Message;
-use crate::net::{Limits, Port25Evidence};
+use crate::net::{Limits, PlacesOfSend, Port25Evidence};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ pub(crate) async fn deliver(
 ) -> Report {
     let patience = limits.content_start.saturating_duration_since(Instant::now());
     let kept = Kept::default();
+    let places = environment.places.of_a_send();
     let serve = async |mut group: Group<'_>| {
         // In the order in which the message names them.
         group.recipients.sort_unstable();
@@ -63,6 +64,7 @@ pub(crate) async fn deliver(
             limits,
             group.meter,
             &kept,
+            &places,
         );
         let served = delivery.run(group.way).await;
         group.meter.end();
@@ -80,7 +82,11 @@ pub(crate) async fn deliver(
     loop {
         while look_ups.len() < MAX_LOOK_UPS && waiting.len() + look_ups.len() < MAX_WAITING {
             let Some(recipients) = domains.next() else { break };
-            look_ups.push(find_way(message, recipients, environment, limits, patience));
+            let limits = Limits {
+                content_start: Instant::now() + patience,
+                ..limits.clone()
+            };
+            look_ups.push(find_way(message, recipients, environment, limits, &places));
         }
         gathering &= !look_ups.is_empty();
         if look_ups.is_empty() && domains.len() == 0 && !all_found {
@@ -147,28 +153,17 @@ async fn find_way(
     message: &Message,
     recipients: Vec<usize>,
     environment: &Environment,
-    limits: &Limits,
-    patience: Duration,
+    mut limits: Limits,
+    places: &PlacesOfSend,
 ) -> Found {
-    let mut limits = Limits {
-        content_start: Instant::now() + patience,
-        ..limits.clone()
-    };
     let first = recipients
         .first()
         .and_then(|&place| message.recipients().get(place));
     let way = match first {
         Some(first) if environment.relay.is_none() => {
-            let found = match limits.place(&environment.places.look_ups).await {
-                Ok(_place) => {
-                    let directions = protection::directions(environment, &limits, first.domain());
-                    let given_up = |why| Cause::GivenUp(Stage::Route, why);
-                    limits.bound(directions).await.map_err(given_up)
-                }
-                Err(why) => Err(Cause::without_place(why)),
-            };
-            match found {
-                Err(cause) => Way::None(cause),
+            let find = |patience| protection::directions(environment, patience, first.domain());
+            match places.look_up(&mut limits, find).await {
+                Err(why) => Way::None(why.into()),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),
                 Ok(Ok(mut directions)) => {
                     if message.envelope_parameters().require_tls {

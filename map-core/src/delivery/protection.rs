@@ -19,7 +19,6 @@ use super::verdict::Cause;
 use super::warnings::Warnings;
 use super::{Environment, Relay, RelaySecurity};
 use crate::address::MailboxDomain;
-use crate::net::Limits;
 use crate::net::tls::{TlsFacts, TlsPeer, Verification};
 use crate::route::mta_sts::{FetchPolicy, MtaSts, StsFinding, StsMode, StsPolicy};
 use crate::route::{
@@ -30,6 +29,7 @@ use futures_util::future::try_join;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// What demanded a protected session with a mail host.
@@ -158,11 +158,13 @@ impl Hash for Patterns {
 /// With DANE the MX set is validated. A forged one would lead to hosts of the forger's, which can prove all that
 /// DANE asks of them; so a mail waits for the signatures of the MX set, and for no others than its host's.
 ///
+/// `patience` is the time until the content must start.
+///
 /// # Errors
 /// As [`route::find`].
 pub(super) async fn directions(
     environment: &Environment,
-    limits: &Limits,
+    patience: Duration,
     domain: &MailboxDomain,
 ) -> Result<Directions, RouteError> {
     let resolver = environment.resolver.as_ref();
@@ -174,8 +176,10 @@ pub(super) async fn directions(
         }
     };
     // A domain without hosts needs no policy for them.
-    let (mut route, finding) =
-        try_join(find, async { Ok(sts_finding(environment, limits, domain).await) }).await?;
+    let (mut route, finding) = try_join(find, async {
+        Ok(sts_finding(environment, patience, domain).await)
+    })
+    .await?;
     let mut warnings = Warnings::default();
     if let Some(said) = finding.as_ref().and_then(|finding| sts_warning(finding, domain)) {
         warnings.add(&said);
@@ -220,14 +224,14 @@ pub(super) async fn directions(
 /// third of the time, and the rest is for the mail. It goes on for the mails that follow.
 async fn sts_finding(
     environment: &Environment,
-    limits: &Limits,
+    patience: Duration,
     domain: &MailboxDomain,
 ) -> Option<StsFinding> {
     match (&environment.mta_sts, domain) {
         (Some(source), MailboxDomain::Domain(domain)) => {
             let known = &source.known;
             let looking_up = known.policy(&environment.resolver, &source.fetcher, domain);
-            let finding = timeout(limits.left() / 3, looking_up).await;
+            let finding = timeout(patience / 3, looking_up).await;
             Some(finding.unwrap_or_else(|_elapsed| {
                 known.without_answer(domain, "there was no time left to wait for it")
             }))

@@ -5,7 +5,7 @@ use super::refusal::{RETRY, meaning};
 use super::report::{Delivered, Stage};
 use crate::local::LocalError;
 use crate::message::{Reason, SMTPUTF8, Unmet};
-use crate::net::{Port25Evidence, Port25Finding, ProxyError};
+use crate::net::{GivenUp, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
@@ -236,14 +236,6 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
 }
 
 impl Cause {
-    /// A place of the agent's was waited for in vain. Nobody was asked for anything, so nothing is known of any host.
-    pub(crate) fn without_place(why: Abort) -> Self {
-        match why {
-            Abort::Deadline => Self::Local(Stage::Route, LocalError::TooManyAtOnce),
-            why => Self::GivenUp(Stage::Route, why),
-        }
-    }
-
     /// What this machine or the data of the caller lacked, and at which stage, if that is what it says.
     pub(crate) fn local(&self) -> Option<(Stage, &LocalError)> {
         match self {
@@ -267,6 +259,16 @@ impl Cause {
                 reply,
             } if circumstances.tls_left_out && is_demand_for_tls(&reply) => Self::TlsDemanded(reply),
             outcome => Self::Exchange(outcome),
+        }
+    }
+}
+
+impl From<GivenUp> for Cause {
+    fn from(given_up: GivenUp) -> Self {
+        match given_up {
+            // Nobody was asked for anything, so nothing is known of any host.
+            GivenUp::NoPlace(lack) => Self::Local(Stage::Route, lack),
+            GivenUp::Reached(why) => Self::GivenUp(Stage::Route, why),
         }
     }
 }

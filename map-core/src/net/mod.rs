@@ -42,7 +42,7 @@ pub use port25::{
 pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector};
 
 pub(crate) use https::HTTPS_PORT;
-pub(crate) use places::Places;
+pub(crate) use places::{GivenUp, Peer, Places, PlacesOfSend};
 pub(crate) use port25::{FailedAddress, Port25, WayOut};
 pub(crate) use socks::is_localhost;
 #[cfg(test)]

@@ -1,52 +1,326 @@
-//! How much of the process an agent may use at the same time.
+//! How much the process may have open at the same time, and who has how much of it.
+//!
+//! ```text
+//! a session:   the send's own share ──> one of those to its address ──> one of the process's sessions
+//! a look-up:   the send's own share ──> one of the process's that begin ──after GIVES_WAY──> one of those that are slow
+//! ```
+//!
+//! Without places, a thousand sends at once open what a thousand sends need, and most fail. With one queue for all, the
+//! mail hosts and zones of a few mails that say nothing take every place and keep it. So a send has a part of the places
+//! only, and a look-up that has no answer after a while makes room for one that may have it at once.
+//!
+//! Places are always taken in the order above, and nobody who has one waits for one that stands before it. What waits for
+//! a place holds none of the process's.
 
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use super::Limits;
+use crate::local::LocalError;
+use crate::route::HostName;
+use crate::route::mta_sts::FlightPlaces;
+use crate::smtp::Abort;
+use arc_swap::ArcSwapOption;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-/// An agent has this part of the descriptors that the process may open; the rest is the program's.
+/// The library has this part of the descriptors that the process may open; the rest is the program's.
 const SHARE: u64 = 4;
 
 /// Sockets that are open at once while a host is looked up: a few questions, each to more than one server. Such a question
 /// lasts for milliseconds as a rule, so this is what several look-ups have on the average.
 const FOR_A_LOOK_UP: u64 = 3;
 
-/// Places of an agent that deliveries wait for, first come, first served. Without them, a thousand sends at once open
-/// what a thousand sends need, and most fail.
+/// Sessions in all, however many descriptors there are.
+const MAX_SESSIONS: u64 = 200;
+
+/// Sessions with one address: receivers take more of them for an attack.
+pub(crate) const MAX_SESSIONS_WITH_ONE: usize = 5;
+
+/// A send has this part of the places for sessions and for slow look-ups, and one of each at least.
+const SHARE_OF_A_SEND: usize = 8;
+
+/// The same of the places for look-ups that begin, which are soon free again.
+const BEGINNINGS_OF_A_SEND: usize = 4;
+
+/// A look-up without an answer leaves its place after this time. Servers that are there answer within much less, also one
+/// behind another; a server that is not is asked again by then.
+pub(crate) const GIVES_WAY: Duration = Duration::from_secs(2);
+
+/// What all agents of a process share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
-    /// One for each connection to a mail host.
-    pub(crate) sessions: Arc<Semaphore>,
-    /// One for each host or domain that is looked up, and for each question whether port 25 is blocked.
-    pub(crate) look_ups: Arc<Semaphore>,
+    sessions: Pool,
+    hosts: Arc<Hosts>,
+    /// For look-ups of a host or domain in their first [`GIVES_WAY`].
+    beginning: Pool,
+    /// For those that take longer.
+    slow: Pool,
+    /// For the look-ups of MTA-STS policies, which are no mail's own.
+    pub(crate) policies: FlightPlaces,
+    /// For the question whether port 25 is blocked: one at a time.
+    pub(crate) port25: Arc<Semaphore>,
 }
 
+/// Places of one kind, and how many of them one send may have.
+#[derive(Clone, Debug)]
+struct Pool {
+    places: Arc<Semaphore>,
+    of_a_send: usize,
+}
+
+/// Those of a process, and what they were counted by.
+struct OfProcess {
+    process: u32,
+    descriptors: Option<u64>,
+    places: Places,
+}
+
+// Never locked, so that a forked child can use it whatever the parent's threads did at the time.
+static OF_THE_PROCESS: ArcSwapOption<OfProcess> = ArcSwapOption::const_empty();
+
 impl Places {
-    /// By the limit that the process has now.
+    /// The same for every agent; made anew in a forked child, to which nobody would give back what the parent's threads
+    /// had taken, and for agents that come after the limit was changed.
     pub(crate) fn of_this_process() -> Self {
-        Self::among(descriptors())
+        let (process, descriptors) = (std::process::id(), descriptors());
+        let current = OF_THE_PROCESS.load_full();
+        if let Some(known) = &current
+            && known.process == process
+            && known.descriptors == descriptors
+        {
+            return known.places.clone();
+        }
+        let made = Arc::new(OfProcess {
+            process,
+            descriptors,
+            places: Self::among(descriptors),
+        });
+        OF_THE_PROCESS.compare_and_swap(&current, Some(made));
+        // Mine, or those of another thread that was faster.
+        Self::of_this_process()
     }
 
-    /// So many of each.
-    #[cfg(test)]
-    pub(crate) fn with(sessions: usize, look_ups: usize) -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
+    /// Half of the share for connections, and half for look-ups; one of each kind at least.
+    pub(crate) fn among(descriptors: Option<u64>) -> Self {
+        let share = descriptors.map_or(u64::MAX, |descriptors| descriptors / SHARE);
+        let look_ups = share / 2 / FOR_A_LOOK_UP;
+        let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        Self::with(
+            count((share / 2).min(MAX_SESSIONS)),
+            count(look_ups / 2),
+            count(look_ups / 4),
+        )
+    }
+
+    /// So many for sessions, for look-ups that begin, and for slow ones; for policies as many as for slow look-ups.
+    pub(crate) fn with(sessions: usize, beginning: usize, slow: usize) -> Self {
         Self {
-            sessions: places(sessions),
-            look_ups: places(look_ups),
+            sessions: Pool::new(sessions, SHARE_OF_A_SEND),
+            hosts: Arc::default(),
+            beginning: Pool::new(beginning, BEGINNINGS_OF_A_SEND),
+            slow: Pool::new(slow, SHARE_OF_A_SEND),
+            policies: FlightPlaces::new(slow),
+            port25: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// Half of the share for connections, and half for look-ups; one of each at least.
-    fn among(descriptors: Option<u64>) -> Self {
-        let share = descriptors.map_or(u64::MAX, |descriptors| descriptors / SHARE);
-        let places = |count: u64| {
-            let most = Semaphore::MAX_PERMITS;
-            let count = usize::try_from(count).unwrap_or(most);
-            Arc::new(Semaphore::new(count.clamp(1, most)))
-        };
+    /// What a send that begins now may have of them.
+    pub(crate) fn of_a_send(&self) -> PlacesOfSend {
+        PlacesOfSend {
+            sessions: self.sessions.of_a_send(),
+            hosts: Arc::clone(&self.hosts),
+            beginning: self.beginning.of_a_send(),
+            slow: self.slow.of_a_send(),
+        }
+    }
+}
+
+impl Pool {
+    fn new(count: usize, share_of_a_send: usize) -> Self {
+        let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            sessions: places(share / 2),
-            look_ups: places(share / 2 / FOR_A_LOOK_UP),
+            places: Arc::new(Semaphore::new(count)),
+            of_a_send: (count / share_of_a_send).max(1),
+        }
+    }
+
+    fn of_a_send(&self) -> Portion {
+        Portion {
+            own: Arc::new(Semaphore::new(self.of_a_send)),
+            all: Arc::clone(&self.places),
+        }
+    }
+}
+
+/// What one send may have of the places at the same time.
+#[derive(Debug)]
+pub(crate) struct PlacesOfSend {
+    sessions: Portion,
+    hosts: Arc<Hosts>,
+    beginning: Portion,
+    slow: Portion,
+}
+
+/// Where a session goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    Address(SocketAddr),
+    /// A proxy finds the address.
+    Name(HostName, u16),
+}
+
+/// Why a mail did not get what it needs a place for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// The time passed before there was a place.
+    NoPlace(LocalError),
+    /// The caller cancelled; or the time passed with a place.
+    Reached(Abort),
+}
+
+/// A place for a session, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct SessionPlace {
+    _place: Place,
+    _at_host: AtHost,
+}
+
+impl PlacesOfSend {
+    /// Waits for a place for a session with this peer.
+    ///
+    /// # Errors
+    /// Why to give up.
+    pub(crate) async fn session(&self, limits: &mut Limits, peer: Peer) -> Result<SessionPlace, GivenUp> {
+        let own = taken(limits, &self.sessions.own, LocalError::TooManyAtOnce).await?;
+        let mut at_host = Hosts::at(&self.hosts, peer);
+        let with_host = Arc::clone(&at_host.sessions);
+        at_host.permit = Some(taken(limits, &with_host, LocalError::TooManyToOneHost).await?);
+        let all = taken(limits, &self.sessions.all, LocalError::TooManyAtOnce).await?;
+        Ok(SessionPlace {
+            _place: Place { _all: all, _own: own },
+            _at_host: at_host,
+        })
+    }
+
+    /// Looks something up once there is a place for it. What `work` makes is told the time that is left until the content
+    /// must start. It is made again where it was slow and had to make room.
+    ///
+    /// # Errors
+    /// Why to give up.
+    pub(crate) async fn look_up<F: Future>(
+        &self,
+        limits: &mut Limits,
+        work: impl Fn(Duration) -> F,
+    ) -> Result<F::Output, GivenUp> {
+        let place = self.beginning.place(limits).await?;
+        {
+            let mut working = pin!(work(limits.left()));
+            let beginning = limits.bound(timeout(GIVES_WAY, working.as_mut()));
+            if let Ok(found) = beginning.await.map_err(GivenUp::Reached)? {
+                return Ok(found);
+            }
+            if let Some(_slow) = self.slow.free_place() {
+                drop(place);
+                return limits.bound(working).await.map_err(GivenUp::Reached);
+            }
+            // Its sockets are closed before another one has the place.
+        }
+        drop(place);
+        let _slow = self.slow.place(limits).await?;
+        let working = work(limits.left());
+        limits.bound(working).await.map_err(GivenUp::Reached)
+    }
+}
+
+/// Places of one kind, as a send has them.
+#[derive(Debug)]
+struct Portion {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// Free again when it is dropped.
+#[derive(Debug)]
+struct Place {
+    _all: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+}
+
+impl Portion {
+    async fn place(&self, limits: &mut Limits) -> Result<Place, GivenUp> {
+        let own = taken(limits, &self.own, LocalError::TooManyAtOnce).await?;
+        let all = taken(limits, &self.all, LocalError::TooManyAtOnce).await?;
+        Ok(Place { _all: all, _own: own })
+    }
+
+    /// One that nobody waits for.
+    fn free_place(&self) -> Option<Place> {
+        let own = Arc::clone(&self.own).try_acquire_owned().ok()?;
+        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some(Place { _all: all, _own: own })
+    }
+}
+
+async fn taken(
+    limits: &mut Limits,
+    places: &Arc<Semaphore>,
+    lack: LocalError,
+) -> Result<OwnedSemaphorePermit, GivenUp> {
+    limits.place(places).await.map_err(|why| match why {
+        Abort::Deadline => GivenUp::NoPlace(lack),
+        why => GivenUp::Reached(why),
+    })
+}
+
+/// The sessions with each host, as long as somebody has one or waits for one.
+#[derive(Debug, Default)]
+struct Hosts(Mutex<HashMap<Peer, AtOneHost>>);
+
+#[derive(Debug)]
+struct AtOneHost {
+    sessions: Arc<Semaphore>,
+    /// Those who have one or wait for one.
+    users: usize,
+}
+
+/// Somebody who has a session with a host, or waits for one.
+#[derive(Debug)]
+struct AtHost {
+    hosts: Arc<Hosts>,
+    peer: Peer,
+    sessions: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Hosts {
+    fn at(hosts: &Arc<Self>, peer: Peer) -> AtHost {
+        let mut all = hosts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = all.entry(peer.clone()).or_insert_with(|| AtOneHost {
+            sessions: Arc::new(Semaphore::new(MAX_SESSIONS_WITH_ONE)),
+            users: 0,
+        });
+        host.users += 1;
+        AtHost {
+            hosts: Arc::clone(hosts),
+            peer,
+            sessions: Arc::clone(&host.sessions),
+            permit: None,
+        }
+    }
+}
+
+impl Drop for AtHost {
+    fn drop(&mut self) {
+        self.permit = None;
+        let mut all = self.hosts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = all.get_mut(&self.peer) {
+            host.users -= 1;
+            if host.users == 0 {
+                all.remove(&self.peer);
+            }
         }
     }
 }
@@ -66,59 +340,5 @@ fn descriptors() -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::{CancelSignal, Limits};
-    use crate::smtp::Abort;
-    use std::time::Duration;
-    use tokio::time::Instant;
-
-    #[test]
-    fn there_are_places_for_a_quarter_and_one_at_least() {
-        let rows = [
-            (Some(0), 1, 1),
-            (Some(16), 2, 1),
-            (Some(256), 32, 10),
-            (Some(1024), 128, 42),
-            (Some(4096), 512, 170),
-        ];
-        for (descriptors, sessions, look_ups) in rows {
-            let places = Places::among(descriptors);
-            assert_eq!(places.sessions.available_permits(), sessions, "{descriptors:?}");
-            assert_eq!(places.look_ups.available_permits(), look_ups, "{descriptors:?}");
-        }
-    }
-
-    fn limits(total: Option<Duration>) -> Limits {
-        let now = Instant::now();
-        Limits {
-            cancel: CancelSignal::default(),
-            total: total.map(|total| now + total),
-            content_start: now + Duration::from_secs(3),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_hears_the_callers_limits_and_no_other() {
-        let places = Places::among(Some(0)).sessions;
-        let first = limits(None).place(&places).await.expect("there is one");
-
-        let mut waiting = limits(Some(Duration::from_secs(10)));
-        assert_eq!(waiting.place(&places).await.map(drop), Err(Abort::Deadline));
-
-        let mut waiting = limits(None);
-        waiting.cancel.cancel();
-        assert_eq!(waiting.place(&places).await.map(drop), Err(Abort::Cancelled));
-
-        // Time to the first octet of content is not used up by waiting.
-        let mut waiting = limits(None);
-        let before = waiting.content_start;
-        let leave = async {
-            tokio::time::sleep(Duration::from_secs(100)).await;
-            drop(first);
-        };
-        let (place, ()) = tokio::join!(waiting.place(&places), leave);
-        assert!(place.is_ok());
-        assert_eq!(waiting.content_start, before + Duration::from_secs(100));
-    }
-}
+#[path = "places_tests.rs"]
+mod tests;

@@ -147,7 +147,8 @@ fn direct() -> Vec<Cause> {
         unreadable(),
         Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
         Cause::Local(Stage::Connect, LocalError::Descriptors),
-        Cause::without_place(Abort::Deadline),
+        Cause::Local(Stage::Route, LocalError::TooManyAtOnce),
+        Cause::Local(Stage::Route, LocalError::TooManyToOneHost),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
         refused(
             smtp::Stage::Greeting,

@@ -5,7 +5,7 @@ use crate::delivery::protection::Demands;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
-use crate::net::{ConnectByName, ConnectError, ProxyError, Transport};
+use crate::net::{ConnectByName, ConnectError, Peer, ProxyError, Transport};
 use crate::route::{HostName, RouteError};
 use crate::smtp::{Abort, Chunking, Hello, TlsUse};
 use std::collections::VecDeque;
@@ -28,6 +28,13 @@ impl Destination {
         match self {
             Self::Address(address) => Some(*address),
             Self::Name(_) => None,
+        }
+    }
+
+    fn peer(&self, port: u16) -> Peer {
+        match self {
+            Self::Address(address) => Peer::Address(SocketAddr::new(*address, port)),
+            Self::Name(name) => Peer::Name(name.clone(), port),
         }
     }
 
@@ -310,10 +317,11 @@ impl Delivery<'_> {
     ) -> ControlFlow<(), Attempted> {
         let host = visit.host;
         // It is held until the session is over.
-        let _place = match self.limits.place(&self.environment.places.sessions).await {
+        let peer = destination.peer(host.port);
+        let _place = match self.places.session(&mut self.limits, peer).await {
             Ok(place) => place,
             Err(why) => {
-                self.note_for_all(&Cause::without_place(why), None);
+                self.note_for_all(&why.into(), None);
                 return ControlFlow::Break(());
             }
         };
