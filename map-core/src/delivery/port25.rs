@@ -38,12 +38,8 @@ pub(super) async fn ask(
         connector: Arc::clone(&environment.connector),
         policy: environment.policy,
     };
-    let mut limits = limits.clone();
-    let asked = match limits.place(&environment.places.look_ups).await {
-        Ok(_place) => limits.bound(port25.ask(&failed, &way)).await,
-        Err(why) => Err(why),
-    };
-    match asked {
+    let asking = port25.ask(&failed, &way, &environment.places.port25);
+    match limits.bound(asking).await {
         Ok(evidence) => Ok(Some(Arc::new(evidence))),
         Err(Abort::Cancelled) => Err(Abort::Cancelled),
         // A port that swallows everything takes the witnesses' whole time to show.

@@ -26,6 +26,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -443,32 +444,57 @@ impl Port25 {
 
     /// What is known of the families of these addresses without asking anybody.
     pub(crate) fn recall(&self, failed: &[FailedAddress]) -> Option<Port25Evidence> {
+        self.recall_since(failed, None)
+    }
+
+    /// The same, or whatever was found since that time.
+    fn recall_since(&self, failed: &[FailedAddress], since: Option<Instant>) -> Option<Port25Evidence> {
         if failed.iter().any(|failed| failed.forbidden_here) {
             return None;
         }
         let mut families: Vec<Family> = failed.iter().map(|failed| failed.address.into()).collect();
         families.sort_unstable();
         families.dedup();
-        let kept: Option<Vec<_>> = families.into_iter().map(|family| self.kept(family)).collect();
+        let kept: Option<Vec<_>> = families
+            .into_iter()
+            .map(|family| self.kept(family, since))
+            .collect();
         kept.map(Port25Evidence::join)
     }
 
     /// Finds out why these addresses could not be connected to. Takes [`OWN_REFUSAL_WAIT`], [`LOOKUP_WAIT`] and
-    /// [`ANSWER_WAIT`] at most.
-    pub(crate) async fn ask(&self, failed: &[FailedAddress], way: &WayOut) -> Port25Evidence {
+    /// [`ANSWER_WAIT`] at most, once it has a place; who waited for others that asked takes their answer, whatever it is.
+    pub(crate) async fn ask(
+        &self,
+        failed: &[FailedAddress],
+        way: &WayOut,
+        places: &Semaphore,
+    ) -> Port25Evidence {
+        let since = Some(Instant::now());
         let _one_at_a_time = self.asking.lock().await;
+        if let Some(answer) = self.recall_since(failed, since) {
+            return answer;
+        }
+        // It is an error only of places that are closed, and nobody closes them.
+        let _place = places.acquire().await;
         let of = |family| {
             let addresses = failed.iter().copied();
             let addresses: Vec<_> = addresses
                 .filter(|failed| Family::from(failed.address) == family)
                 .collect();
-            self.ask_family(family, addresses, way)
+            self.ask_family(family, addresses, since, way)
         };
         let (v4, v6) = tokio::join!(of(Family::V4), of(Family::V6));
         Port25Evidence::join(v4.into_iter().chain(v6).collect())
     }
 
-    async fn ask_family(&self, family: Family, failed: Vec<FailedAddress>, way: &WayOut) -> Option<Hearing> {
+    async fn ask_family(
+        &self,
+        family: Family,
+        failed: Vec<FailedAddress>,
+        since: Option<Instant>,
+        way: &WayOut,
+    ) -> Option<Hearing> {
         let forbidden = failed.iter().find(|failed| failed.forbidden_here);
         if let Some(forbidden) = forbidden
             && let Some(testimony) = own_refusal(forbidden.address, way).await
@@ -481,7 +507,7 @@ impl Port25 {
             });
         }
         failed.first()?;
-        if let Some(kept) = self.kept(family) {
+        if let Some(kept) = self.kept(family, since) {
             return Some(kept);
         }
         let hearing = self.hear(family, way).await;
@@ -529,23 +555,26 @@ impl Port25 {
         }
     }
 
-    fn kept(&self, family: Family) -> Option<Hearing> {
+    /// Of what was found before `since`, only what is true of a network as such: a cable that is plugged in again, or a
+    /// witness whose name is found after all, would make a liar of the rest.
+    fn kept(&self, family: Family, since: Option<Instant>) -> Option<Hearing> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |hearing: &&Hearing| hearing.family == family && hearing.heard.elapsed() < KEPT;
+        let is_fresh = |hearing: &&Hearing| {
+            let lasts = matches!(
+                hearing.finding,
+                Port25Finding::Open | Port25Finding::BlockedOnTheWay { .. }
+            );
+            hearing.family == family
+                && (lasts && hearing.heard.elapsed() < KEPT
+                    || since.is_some_and(|since| hearing.heard >= since))
+        };
         kept.iter().find(is_fresh).cloned()
     }
 
-    /// Only what is true of a network as such is kept: a cable that is plugged in again, or a witness whose name is
-    /// found after all, would make a liar of the rest.
     fn keep(&self, hearing: &Hearing) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|other| other.family != hearing.family);
-        if matches!(
-            hearing.finding,
-            Port25Finding::Open | Port25Finding::BlockedOnTheWay { .. }
-        ) {
-            kept.push(hearing.clone());
-        }
+        kept.push(hearing.clone());
     }
 
     /// A connection to port 25 has been made: what was found of a block does not hold any more.

@@ -89,28 +89,55 @@ async fn an_answer_is_kept_for_ten_minutes() {
     let port25 = port25("mx.example.net");
     assert_eq!(port25.recall(&FAILED), None);
     let blocked = Port25Finding::BlockedOnTheWay { certain: false };
-    assert_eq!(port25.ask(&FAILED, &way).await.finding(), blocked);
+    assert_eq!(
+        port25.ask(&FAILED, &way, &Semaphore::new(1)).await.finding(),
+        blocked
+    );
     assert_eq!(connector.asked.load(Ordering::Relaxed), 2);
     tokio::time::advance(KEPT.checked_sub(Duration::from_secs(1)).expect("a duration")).await;
     assert_eq!(port25.recall(&FAILED).map(|kept| kept.finding()), Some(blocked));
-    assert_eq!(port25.ask(&FAILED, &way).await.finding(), blocked);
+    assert_eq!(
+        port25.ask(&FAILED, &way, &Semaphore::new(1)).await.finding(),
+        blocked
+    );
     assert_eq!(connector.asked.load(Ordering::Relaxed), 2);
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(port25.recall(&FAILED), None);
-    port25.ask(&FAILED, &way).await;
+    port25.ask(&FAILED, &way, &Semaphore::new(1)).await;
     assert_eq!(connector.asked.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_who_fail_together_ask_once() {
-    let connector = Arc::new(Blocked::default());
-    let way = way(&connector);
-    let port25 = port25("mx.example.net");
-    let started = Instant::now();
-    let (one, other) = tokio::join!(port25.ask(&FAILED, &way), port25.ask(&FAILED, &way));
-    assert_eq!(one.finding(), other.finding());
-    assert_eq!(connector.asked.load(Ordering::Relaxed), 2);
-    assert_eq!(started.elapsed(), ANSWER_WAIT);
+async fn many_who_fail_together_ask_once_whatever_is_found() {
+    for no_network in [false, true] {
+        let connector = Arc::new(Blocked {
+            no_network,
+            ..Blocked::default()
+        });
+        let way = way(&connector);
+        let port25 = port25("mx.example.net");
+        let places = Semaphore::new(1);
+        let place = places.acquire().await;
+        let started = Instant::now();
+        let asking = futures_util::future::join_all((0..20).map(|_| port25.ask(&FAILED, &way, &places)));
+        let mut asking = std::pin::pin!(asking);
+        assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        assert_eq!(
+            connector.asked.load(Ordering::Relaxed),
+            0,
+            "there was no place for it"
+        );
+        drop(place);
+        let answers = asking.await;
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.finding() == answers[0].finding())
+        );
+        assert_eq!(connector.asked.load(Ordering::Relaxed), 2);
+        assert_eq!(started.elapsed(), ANSWER_WAIT);
+        assert_eq!(places.available_permits(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +149,7 @@ async fn a_network_that_was_away_is_asked_again() {
     let way = way(&connector);
     let port25 = port25("mx.example.net");
     assert_eq!(
-        port25.ask(&FAILED, &way).await.finding(),
+        port25.ask(&FAILED, &way, &Semaphore::new(1)).await.finding(),
         Port25Finding::NoNetwork
     );
     assert_eq!(port25.recall(&FAILED), None);
@@ -134,7 +161,7 @@ async fn a_witness_that_cannot_be_asked_proves_nothing() {
     let way = way(&connector);
     // No address, an address of this machine, and nobody at all.
     for mail in ["gone.example.net", "local.example.net"] {
-        let evidence = port25(mail).ask(&FAILED, &way).await;
+        let evidence = port25(mail).ask(&FAILED, &way, &Semaphore::new(1)).await;
         assert_eq!(
             evidence.finding(),
             Port25Finding::NotAsked(NotAsked::NoWitness),
@@ -143,7 +170,7 @@ async fn a_witness_that_cannot_be_asked_proves_nothing() {
     }
     let nobody = Port25::new(Witnesses::new([], []).expect("none"));
     assert_eq!(
-        nobody.ask(&FAILED, &way).await.finding(),
+        nobody.ask(&FAILED, &way, &Semaphore::new(1)).await.finding(),
         Port25Finding::NotAsked(NotAsked::NoWitness)
     );
 }
