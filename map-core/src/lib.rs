@@ -8,6 +8,7 @@ pub mod address;
 pub mod agent;
 pub mod delivery;
 pub mod dkim;
+pub mod envelope;
 pub mod message;
 pub mod net;
 pub mod protocol;
@@ -16,6 +17,7 @@ pub mod smtp;
 #[doc(hidden)]
 pub mod text;
 
+mod content;
 mod local;
 mod signals;
 

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use map_core::Mailbox;
+use map_core::envelope::{Envelope, EnvelopeParameters};
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Envelope,
-    EnvelopeParameters, Event, Hello, Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
+    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello,
+    Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};

@@ -42,10 +42,10 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::address::ReversePath;
+use map_core::envelope::{BodyForm, EnvelopeParameters, Notify, OriginalRecipient};
 use map_core::message::{BodyType, Needs};
 use map_core::smtp::{
-    Abort, Authentication, BodyForm, CHUNK_OCTETS, Chunking, Config, EnvelopeParameters, Hello, Notify,
-    OriginalRecipient, SecretKind, TlsSession, TlsUse,
+    Abort, Authentication, CHUNK_OCTETS, Chunking, Config, Hello, SecretKind, TlsSession, TlsUse,
 };
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

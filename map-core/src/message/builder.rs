@@ -1,7 +1,6 @@
 //! The builder: from what a person has to say to a [`Message`].
 
 use super::address_list::{write_addresses, write_phrases};
-use super::encode::BodyType;
 use super::error::BuildError;
 use super::header::write_field;
 use super::multipart::Multipart;
@@ -16,6 +15,7 @@ use super::{
     ReferenceId, Resent, Subject,
 };
 use crate::address::Mailbox;
+use crate::envelope::BodyType;
 use mail_builder::headers::raw::Raw;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::Message;
 use crate::address::{ForwardPath, Mailbox, ReversePath};
-use crate::smtp::{EnvelopeId, EnvelopeParameters, EnvelopeRecipient, Notify, OriginalRecipient, Ret};
+use crate::envelope::{EnvelopeId, EnvelopeParameters, EnvelopeRecipient, Notify, OriginalRecipient, Ret};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) struct Wishes {
 /// # Example
 /// ```
 /// use map_core::message::Builder;
-/// use map_core::smtp::{Notify, NotifyOn, Ret};
+/// use map_core::envelope::{Notify, NotifyOn, Ret};
 ///
 /// let message = Builder::new()
 ///     .from("anna@example.com".parse::<map_core::Mailbox>()?)
@@ -200,7 +200,7 @@ impl Message {
 mod tests {
     use super::super::{Builder, Needs};
     use super::*;
-    use crate::smtp::NotifyOn;
+    use crate::envelope::NotifyOn;
 
     fn message() -> Message {
         Builder::new()

@@ -1,7 +1,7 @@
 //! Header fields of a caller's own.
 
 use super::own_field::compose;
-use super::text::{TextError, line_of_text};
+use crate::content::{TextError, line_of_text};
 use crate::text::{named, quoted};
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The names of attachments.
 
-use super::text::{TextError, line_of_text};
+use crate::content::{TextError, line_of_text};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;

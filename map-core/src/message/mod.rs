@@ -154,14 +154,13 @@ mod raw;
 mod reference;
 mod resent;
 mod sign;
-mod text;
 mod unstructured;
 mod zone;
 
 pub use address_list::{Address, AddressList, AddressListError, DisplayName, Enclosure, Entry, Group};
 pub use builder::Builder;
 pub use date::{DateError, OriginationDate};
-pub use encode::{BodyKind, BodyType, TransferEncoding, Unfit, seven_bit};
+pub use encode::{BodyKind, TransferEncoding, Unfit, seven_bit};
 pub use envelope::RecipientsError;
 pub use error::BuildError;
 pub use field::{Field, FieldError};
@@ -171,16 +170,18 @@ pub use media_type::{MediaType, MediaTypeError};
 pub use message_id::{MessageId, MessageIdError};
 pub use multipart::Multipart;
 pub(crate) use needs::SMTPUTF8;
-pub use needs::{LineTrouble, Needs, Reason, Unmet, Warning};
+pub use needs::{LineTrouble, Reason, Unmet, Warning};
 pub use origin::SourceError;
 pub use part::{Disposition, MAX_NESTING, Part};
 pub use raw::{BlindCopies, Raw, RawError};
 pub use reference::{ContentId, ReferenceId, ReferenceIdError};
 pub use resent::Resent;
-pub use text::{Content, Subject, TextError};
+
+pub use crate::content::{Content, Subject, TextError};
+pub use crate::envelope::{BodyType, Needs};
 
 use crate::address::{Domain, Mailbox};
-use crate::smtp::BodyForm;
+use crate::envelope::BodyForm;
 use encode::TextBody;
 use envelope::Wishes;
 use needs::Demands;

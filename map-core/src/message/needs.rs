@@ -1,35 +1,10 @@
 //! What a message needs of a host, and what for.
 
-use super::encode::BodyType;
+use crate::envelope::{BodyType, Needs};
 use crate::text::named;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What a host must offer for a message, or what it does offer.
-///
-/// # Example
-/// ```
-/// use map_core::message::{BodyType, Needs};
-///
-/// let offered = Needs { body_type: BodyType::EightBit, smtputf8: false };
-/// assert!(Needs::default().met_by(offered));
-/// assert!(!Needs { smtputf8: true, ..offered }.met_by(offered));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// `8BITMIME`, or `BINARYMIME` with `CHUNKING`.
-    pub body_type: BodyType,
-    /// `SMTPUTF8`.
-    pub smtputf8: bool,
-}
-
-impl Needs {
-    /// True when a host that offers so much will do.
-    pub fn met_by(self, offered: Self) -> bool {
-        self.body_type <= offered.body_type && (!self.smtputf8 || offered.smtputf8)
-    }
-}
 
 /// What makes a message more than ASCII in lines of at most 998 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Parts: what a message is made of.
 
 use super::charset::Charset;
-use super::encode::{BodyType, DataBody, TextBody, TransferEncoding};
+use super::encode::{DataBody, TextBody, TransferEncoding};
 use super::error::BuildError;
 use super::multipart::{Multipart, compose_multipart};
 use super::needs::{Demands, Reason};
@@ -10,6 +10,7 @@ use super::parameter::{Parameter, write_parameters};
 use super::reference::write_ids;
 use super::unstructured::write_text;
 use super::{Content, ContentId, FileName, MediaType, Message, Source, Subject, Warning};
+use crate::envelope::BodyType;
 use bytes::Bytes;
 use std::io::{self, Read};
 use std::path::Path;

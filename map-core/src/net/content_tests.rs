@@ -1,9 +1,9 @@
 //! Contents that come from elsewhere, through the driver, with a server in memory.
 
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
+use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Loss,
-    Outcome, Stage, TlsUse, TransactionId,
+    Abort, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage, TlsUse, TransactionId,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};

@@ -2,10 +2,11 @@
 //! for every round.
 
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
+use crate::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use crate::message::{BodyType, Needs};
 use crate::smtp::{
-    BodyForm, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Envelope, EnvelopeParameters,
-    Event, Hello, Outcome, Stage, TlsUse, TransactionId,
+    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello, Outcome, Stage, TlsUse,
+    TransactionId,
 };
 use std::io::{self, Read};
 use std::sync::Arc;

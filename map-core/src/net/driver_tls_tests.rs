@@ -6,9 +6,10 @@ mod scram;
 use super::tls::testing::{HOST, Server};
 use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
+use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
-    Hello, Loss, Outcome, Stage, TlsUse, TransactionId,
+    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage,
+    TlsUse, TransactionId,
 };
 use std::future::Future;
 use std::io;

@@ -2,7 +2,7 @@
 
 use super::{EmptyFields, MapReply};
 use crate::address::Mailbox;
-use crate::message::{Content, Subject, TextError};
+use crate::content::{Content, Subject, TextError};
 
 /// The four strings of a call as they came from the caller: any octets.
 #[derive(Clone, Copy, Debug)]

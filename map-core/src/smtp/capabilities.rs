@@ -1,7 +1,7 @@
 //! What a server offers, read from its answer to EHLO.
 
 use super::{AuthMechanism, Reply};
-use crate::message::BodyType;
+use crate::envelope::BodyType;
 use std::num::NonZeroU32;
 
 /// What the server announced.

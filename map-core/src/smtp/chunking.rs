@@ -11,7 +11,7 @@
 
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::transmit::Part;
-use crate::message::BodyType;
+use crate::envelope::BodyType;
 use bytes::Bytes;
 use std::collections::VecDeque;
 

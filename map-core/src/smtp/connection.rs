@@ -9,9 +9,10 @@ use super::scram::DerivedKey;
 use super::transaction::Transaction;
 use super::transmit::{Owed, Wire};
 use super::{
-    Abort, BodyInfo, Config, Envelope, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
+    Abort, BodyInfo, Config, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
     TlsSession, TlsUse, TransactionId,
 };
+use crate::envelope::Envelope;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -41,9 +42,8 @@ use std::time::{Duration, Instant};
 ///
 /// # Example
 /// ```
-/// use map_core::smtp::{
-///     BodyForm, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event, Hello, Outcome, TlsUse, TransactionId,
-/// };
+/// use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
+/// use map_core::smtp::{CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Outcome, TlsUse, TransactionId};
 /// use std::time::Instant;
 ///
 /// /// Takes what the machine wants to write, as a socket would.

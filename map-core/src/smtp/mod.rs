@@ -145,7 +145,6 @@ mod chunking;
 mod codes;
 mod command;
 mod connection;
-mod dsn;
 mod opening;
 mod parameters;
 mod parser;
@@ -161,14 +160,13 @@ mod transmit;
 pub use auth::{Authentication, Secret, SecretKind};
 pub use capabilities::{Capabilities, Limits};
 pub use connection::Connection;
-pub use dsn::{DsnError, EnvelopeId, Notify, NotifyOn, OriginalRecipient, Ret};
 pub use parser::{ReplyError, ReplyParser};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode, ReplyLine, Severity};
 pub use sasl::AuthMechanism;
 pub use scram::{DerivedKey, KeyDerivation};
 
-use crate::address::{ForwardPath, Mailbox, MailboxDomain, ReversePath};
-use crate::message::{BodyType, Needs};
+use crate::address::MailboxDomain;
+use crate::envelope::{BodyForm, BodyType};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,55 +174,6 @@ use std::time::Duration;
 /// Names a mail transaction on a connection; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransactionId(pub u64);
-
-/// `MAIL` and `RCPT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    /// `MAIL FROM:`
-    pub reverse_path: ReversePath,
-    /// `RCPT TO:`, in order, as many as there are.
-    pub recipients: Vec<EnvelopeRecipient>,
-    /// What is wished of the transaction as a whole.
-    pub parameters: EnvelopeParameters,
-}
-
-/// One `RCPT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvelopeRecipient {
-    /// `RCPT TO:`
-    pub forward_path: ForwardPath,
-    /// `NOTIFY=`, where DSN is offered.
-    pub notify: Option<Notify>,
-    /// `ORCPT=`, where DSN is offered.
-    pub original: Option<OriginalRecipient>,
-}
-
-impl From<ForwardPath> for EnvelopeRecipient {
-    fn from(forward_path: ForwardPath) -> Self {
-        Self {
-            forward_path,
-            notify: None,
-            original: None,
-        }
-    }
-}
-
-impl From<Mailbox> for EnvelopeRecipient {
-    fn from(mailbox: Mailbox) -> Self {
-        ForwardPath::from(mailbox).into()
-    }
-}
-
-/// What is wished of a transaction as a whole. The default wishes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EnvelopeParameters {
-    /// `RET=`, where DSN is offered.
-    pub ret: Option<Ret>,
-    /// `ENVID=`, where DSN is offered.
-    pub envelope_id: Option<EnvelopeId>,
-    /// `REQUIRETLS` (RFC 8689): on the whole way verified TLS, or no mail.
-    pub require_tls: bool,
-}
 
 /// What the machine must know of a body before it moves.
 ///
@@ -251,15 +200,6 @@ impl From<BodyForm> for BodyInfo {
             chunking: Chunking::default(),
         }
     }
-}
-
-/// One way to send a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BodyForm {
-    /// What a host must offer to be sent this one.
-    pub needs: Needs,
-    /// Octets before dot-stuffing, if known (RFC 1870).
-    pub size: Option<u64>,
 }
 
 /// When a content goes by BDAT (RFC 3030) and not by DATA.

@@ -1,8 +1,7 @@
 //! What MAIL and RCPT carry behind their paths.
 
-use super::dsn::MAX_ORIGINAL_RECIPIENT;
-use super::{EnvelopeId, Notify, OriginalRecipient, Ret};
-use crate::message::BodyType;
+use crate::envelope::BodyType;
+use crate::envelope::{EnvelopeId, MAX_ORIGINAL_RECIPIENT, Notify, OriginalRecipient, Ret};
 use std::fmt::Write as _;
 
 /// What MAIL carries behind the reverse-path. The empty one is what RFC 821 knew.
@@ -85,5 +84,29 @@ impl RcptParameters<'_> {
                 let _ = write!(line, " ORCPT={parameter}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Mailbox;
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let written = |local_part: &str| {
+            let mailbox = Mailbox::try_from(format!("{local_part}@b.example").as_str()).unwrap();
+            let original = OriginalRecipient::rfc822(&mailbox);
+            let mut line = String::new();
+            let parameters = RcptParameters {
+                original: Some(&original),
+                ..Default::default()
+            };
+            parameters.write(&mut line);
+            line
+        };
+        assert_eq!(written("bob"), " ORCPT=rfc822;bob@b.example");
+        assert!(written(&"x".repeat(240)).len() > 240);
+        assert_eq!(written(&"=".repeat(240)), "");
     }
 }

@@ -4,11 +4,11 @@ use super::capabilities::Capabilities;
 use super::connection::Ending;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyForm, BodyInfo, Chunking, Envelope, EnvelopeRecipient, Event, Loss, Outcome, Reply, ReplyCode,
-    Severity, Stage, TransactionId, Unfit,
+    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, TransactionId, Unfit,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
-use crate::message::BodyType;
+use crate::envelope::BodyType;
+use crate::envelope::{BodyForm, Envelope, EnvelopeRecipient};
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;

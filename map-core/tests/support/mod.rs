@@ -9,10 +9,11 @@ pub(crate) mod storm;
 use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::address::MailboxDomain;
+use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyForm, BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Envelope, EnvelopeParameters, Event,
-    Hello, Loss, NoTls, Outcome, Reply, Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
+    BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Loss, NoTls, Outcome, Reply,
+    Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};

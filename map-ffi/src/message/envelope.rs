@@ -8,8 +8,8 @@ use crate::pointer;
 use crate::reply::map_reply;
 use map_core::Mailbox;
 use map_core::dkim::{DkimError, DkimSigner};
+use map_core::envelope::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use map_core::message::Message;
-use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use std::ffi::c_char;
 
 /// How much of a message a notification of failure brings back, for map_message_set_ret(). Later versions may add some.

@@ -11,11 +11,11 @@ use jiff::tz::{Offset, TimeZone};
 use map_core::Mailbox;
 use map_core::address::MailboxError;
 use map_core::dkim::DkimError;
+use map_core::envelope::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use map_core::message::{
     Address, AddressList, BlindCopies, Builder, DisplayName, Entry, Field, Group, Message, OriginationDate,
     Raw, ReferenceId, Resent,
 };
-use map_core::smtp::{EnvelopeId, Notify, OriginalRecipient, Ret};
 use map_core::text::quoted;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;

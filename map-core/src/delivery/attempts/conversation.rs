@@ -7,12 +7,13 @@ use crate::delivery::progress::GroupMeter;
 use crate::delivery::protection::Protection;
 use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
+use crate::envelope::Envelope;
 use crate::local::LocalError;
 use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
-    self, BodyInfo, Capabilities, Chunking, Connection, Envelope, Event, Hello, Loss, Outcome, Reply, TlsUse,
+    self, BodyInfo, Capabilities, Chunking, Connection, Event, Hello, Loss, Outcome, Reply, TlsUse,
     TransactionId,
 };
 use std::io::{self, Read};

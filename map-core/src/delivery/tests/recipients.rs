@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::delivery::RelaySecurity;
+use crate::envelope::{Notify, Ret};
 use crate::message::{AddressList, BodyType, Builder, Part, Raw};
-use crate::smtp::{Notify, Ret};
 
 /// A message to these, as a person writes them.
 pub(super) fn message_to(recipients: &str) -> Message {

@@ -3,8 +3,8 @@
 mod parse;
 mod write;
 
-use super::text::{TextError, line_of_text};
 use crate::address::{Mailbox, MailboxError};
+use crate::content::{TextError, line_of_text};
 use crate::text::quoted;
 use std::sync::Arc;
 

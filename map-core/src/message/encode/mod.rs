@@ -19,6 +19,7 @@ pub use self::fit::{BodyKind, seven_bit};
 use self::line_ends::{LineEnds, lines};
 use self::quoted_printable::QuotedPrintable;
 use super::{Content, Source};
+use crate::envelope::BodyType;
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::OnceLock;
@@ -63,20 +64,6 @@ impl TransferEncoding {
             Self::EightBit => BodyType::EightBit,
         }
     }
-}
-
-/// What a body asks of a host: the values of the parameter `BODY` of MAIL, the least demanding first.
-///
-/// [RFC 6152](https://www.rfc-editor.org/rfc/rfc6152), [RFC 3030](https://www.rfc-editor.org/rfc/rfc3030)
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BodyType {
-    /// `7BIT`: ASCII in lines of at most 998 octets, which every host takes.
-    #[default]
-    SevenBit,
-    /// `8BITMIME`: any octet but NUL in lines of at most 998.
-    EightBit,
-    /// `BINARYMIME`: anything, which needs CHUNKING as well.
-    Binary,
 }
 
 /// A text as a body: its line ends made CRLF, a missing last one added, in the encoding it needs.

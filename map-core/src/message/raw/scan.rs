@@ -1,8 +1,9 @@
 //! The one look at a raw message before it is sent: where its header ends, and what its lines hold.
 
-use super::super::encode::{BodyType, MAX_LINE};
+use super::super::encode::MAX_LINE;
 use super::super::needs::{LineTrouble, Reason};
 use super::RawError;
+use crate::envelope::BodyType;
 use memchr::{memchr2, memchr3};
 
 /// More than this is no header of a message. It is the most that is held of a message at a time.

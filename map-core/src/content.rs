@@ -50,7 +50,7 @@ fn copied(text: &str) -> Result<Arc<String>, TextError> {
 }
 
 /// A text of one line: well-formed UTF-8 without NUL, CR or LF.
-pub(super) fn line_of_text(octets: &[u8]) -> Result<&str, TextError> {
+pub(crate) fn line_of_text(octets: &[u8]) -> Result<&str, TextError> {
     let text = utf8_without_nul(octets)?;
     match memchr::memchr2(b'\r', b'\n', octets) {
         Some(position) => Err(TextError::LineEnd(position)),
@@ -75,7 +75,7 @@ impl Subject {
 
 impl Content {
     /// A content without a character.
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self(Arc::default())
     }
 
