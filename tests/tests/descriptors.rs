@@ -14,19 +14,26 @@ const OF_THE_PROGRAM: usize = DESCRIPTORS / 2;
 /// The child's side: where the world is.
 const WORLD: &str = "MAPAGENT_TEST_WORLD";
 
-const SCRIPT: &str = "\
-domain a.example
-  mx 10 mx.a.example
-host mx.a.example 127.0.0.2
-  on mail delay 300ms then answer
-";
+/// One host gets few connections at once, so there are enough hosts for all that the agent may have.
+const HOSTS: usize = 8;
+
+fn script() -> String {
+    let host = |number: usize| {
+        format!(
+            "domain d{number}.example\n  mx 10 mx.d{number}.example\nhost mx.d{number}.example 127.0.0.{}\n  \
+             on mail delay 300ms then answer\n",
+            number + 2
+        )
+    };
+    (0..HOSTS).map(host).collect()
+}
 
 #[test]
 fn a_thousand_mails_at_once_wait_for_their_turn() {
     if let Ok(world) = std::env::var(WORLD) {
         return send_all(&world);
     }
-    let world: World = SCRIPT.parse().expect("a world");
+    let world: World = script().parse().expect("a world");
     let sandbox = Sandbox::start(&world).expect("a sandbox");
     let child = Command::new("sh")
         .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &DESCRIPTORS.to_string()])
@@ -61,7 +68,7 @@ fn send_all(world: &str) {
         .map(|number| {
             agent.submit(map_core::protocol::Fields {
                 from: b"alice@a.example",
-                to: format!("r{number}@a.example").as_bytes(),
+                to: format!("r{number}@d{}.example", number % HOSTS).as_bytes(),
                 subject: b"s",
                 content: b"c",
             })
