@@ -810,6 +810,12 @@ typedef struct map_config map_config;
 typedef struct map_dkim_signer map_dkim_signer;
 
 /**
+ * One send that was submitted, to be cancelled and watched. Freed by map_job_free(), also long before or after the send
+ * has ended. Any thread may use it at any time, but for map_job_free(). None of its functions waits.
+ */
+typedef struct map_job map_job;
+
+/**
  * A message: from whom, to whom, about what, with texts, pictures and files. Made by map_message_new() from its pieces, or
  * by map_message_raw_new() and its kin from octets that are a message already. Freed by map_message_free().
  *
@@ -835,6 +841,18 @@ typedef struct map_part map_part;
  * How far a send is. It belongs to the library and lasts as long as the call of the function that it was handed to.
  */
 typedef struct map_progress map_progress;
+
+/**
+ * Sends without blocking, for programs with a loop of their own. map_submit() starts a send and returns at once. When the
+ * send has ended, the descriptor of map_queue_fd() becomes readable, and map_queue_dispatch() calls the function that was
+ * submitted with it, in the thread that dispatches. Made by map_queue_new(), freed by map_queue_free().
+ *
+ * Any thread may use it at any time, but for map_queue_free(), which is for one thread, after the others are done with
+ * it. A child that fork() makes must make a queue of its own. One of the parent's is dead there: map_submit() returns NULL
+ * with RE_MISUSE, map_queue_fd() returns -1, map_queue_dispatch(), map_queue_pending() and map_queue_drain() return 0,
+ * and the descriptor, which the child shares with its parent, is left alone.
+ */
+typedef struct map_queue map_queue;
 
 /**
  * What happened to a mail: a summary, the same for each recipient, every attempt. Freed by map_report_free().
@@ -886,6 +904,20 @@ typedef void (*map_release_fn)(void *user_data);
  * Takes the next octets of a message, for map_message_write(): returns 0 to go on, anything else to stop.
  */
 typedef int32_t (*map_write_fn)(const char *data, size_t length, void *user_data);
+
+/**
+ * Tells a loop that map_queue_dispatch() has something to do. It may only post an event to the loop: it must neither
+ * call the library, nor wait, nor leave by longjmp() or an exception.
+ */
+typedef void (*map_wakeup_fn)(void *user_data);
+
+/**
+ * Is told how a send ended, by map_queue_dispatch() or map_queue_drain(), in their thread. The report is yours: free it
+ * with map_report_free(). map_last_reply() and map_last_advice() say the same as the report here. The function may
+ * call everything, submit and dispatch included, and may free every handle: the queue that is being dispatched, too. It
+ * must not leave by longjmp() or an exception.
+ */
+typedef void (*map_done_fn)(map_reply reply, map_report *report, void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -2240,6 +2272,175 @@ uint64_t map_progress_sent(const map_progress *progress);
  * @return MAP_SIZE_UNKNOWN while it cannot be told.
  */
 MAP_API uint64_t map_progress_total(const map_progress *progress);
+
+/**
+ * Makes a queue. It starts no thread.
+ *
+ * @return free with map_queue_free(); NULL with RE_LOCAL in map_last_reply() when the system gives no descriptor.
+ */
+MAP_API
+map_queue *map_queue_new(void);
+
+/**
+ * Frees a queue. It cancels the sends that have not ended, calls no map_done_fn any more, and releases the user_data of
+ * every send before it returns. Its map_wakeup_fn is not called after that, and its descriptor is closed: take it
+ * out of your loop first.
+ *
+ * In a child that fork() made, the parent's sends go on, and the child's copies of the user_data are released, unless
+ * another thread was inside a function of the queue at the moment of fork(): then they stay.
+ *
+ * @param queue may be NULL: nothing happens.
+ */
+MAP_API
+void map_queue_free(map_queue *queue);
+
+/**
+ * The descriptor that is readable while map_queue_dispatch() has something to do, for poll(), epoll, kqueue and the loops
+ * of toolkits. Only wait until it is readable: never read, write or close it.
+ *
+ * @param queue NULL: -1.
+ * @return -1 in a child that fork() made, and on Windows, where map_queue_set_wakeup() serves instead. Borrowed until the
+ *         queue is freed.
+ */
+MAP_API
+int32_t map_queue_fd(const map_queue *queue);
+
+/**
+ * Sets a function that is called when map_queue_dispatch() begins to have something to do, for loops that cannot wait
+ * for a descriptor. It is called in a thread of the library, or in the one that submits where the system gives no thread;
+ * and by this call if something waits already. It is called again only after the next map_queue_dispatch(). After this
+ * returns, the previous function is not called any more.
+ *
+ * @param queue     required.
+ * @param wake      NULL: none.
+ * @param user_data handed to it.
+ * @return RE_SUCCESS; RE_MISUSE inside a wakeup function and in a child that fork() made.
+ */
+MAP_API
+map_reply map_queue_set_wakeup(map_queue *queue,
+                               map_wakeup_fn wake,
+                               void *user_data);
+
+/**
+ * Calls the map_done_fn of the sends that have ended, in this thread, and never waits. It calls as many as waited when it
+ * was called; the descriptor stays readable for those that end meanwhile. Inside a map_done_fn it does the same for the
+ * others.
+ *
+ * @param queue NULL: nothing happens.
+ * @return how many were called by this call.
+ */
+MAP_API
+size_t map_queue_dispatch(map_queue *queue);
+
+/**
+ * How many sends were submitted whose map_done_fn has not been called. Never waits.
+ *
+ * @param queue NULL: 0.
+ */
+MAP_API size_t map_queue_pending(const map_queue *queue);
+
+/**
+ * Dispatches until no send is left or the time is over, for the end of a program. It waits for that long at most, and
+ * for the functions that it calls.
+ *
+ * @param queue NULL: 0.
+ * @param ms    how long to wait, in milliseconds.
+ * @return how many sends are left, as map_queue_pending() counts them: 0 when all have ended.
+ */
+MAP_API
+size_t map_queue_drain(map_queue *queue,
+                       uint32_t ms);
+
+/**
+ * Starts to send one e-mail, as map_send() does, and returns at once: it never waits for the network, a file or another
+ * send, and calls none of your functions but release, and that only if it returns NULL. The strings are copied; the checks,
+ * composing and signing happen in the library's threads. Every failure comes by done, that of an empty field or a bad
+ * address included.
+ *
+ * @param agent     NULL: the agent of map_send(). It may be freed at once.
+ * @param from      the sender's address; NULL is an empty field, as in map_send().
+ * @param to        the recipient's address.
+ * @param subject   one line.
+ * @param content   plain text.
+ * @param queue     required.
+ * @param done      required; called once by map_queue_dispatch() or map_queue_drain(), unless the queue is freed before.
+ * @param user_data handed to done and release.
+ * @param release   called exactly once with user_data: after done, when the queue is freed, or by this call when it returns
+ *                  NULL. NULL: nothing is to be released.
+ * @return free with map_job_free(), at once if you like. NULL only for misuse (no queue, no done, a child that fork() made)
+ *         and when there is no memory; map_last_reply() says which.
+ */
+MAP_API
+map_job *map_submit(const map_agent *agent,
+                    const char *from,
+                    const char *to,
+                    const char *subject,
+                    const char *content,
+                    map_queue *queue,
+                    map_done_fn done,
+                    void *user_data,
+                    map_release_fn release);
+
+/**
+ * Starts to send a message to all of its recipients, as map_send_message() does, and returns at once, as map_submit() does.
+ * The message is put together in the library's threads: what is wrong with it comes by done, with the reply of
+ * map_message_build().
+ *
+ * @param agent     as for map_submit().
+ * @param message   required; NULL comes by done, too. It may be changed, sent again or freed at once.
+ * @param queue     as for map_submit().
+ * @param done      as for map_submit().
+ * @param user_data as for map_submit().
+ * @param release   as for map_submit().
+ * @return as map_submit().
+ */
+MAP_API
+map_job *map_submit_message(const map_agent *agent,
+                            const map_message *message,
+                            map_queue *queue,
+                            map_done_fn done,
+                            void *user_data,
+                            map_release_fn release);
+
+/**
+ * Cancels a send, from any thread, at once and in every stage. done is still called: with RE_CANCELLED, with RE_UNCERTAIN
+ * when the mail may have gone, or with the server's reply if that is there already.
+ *
+ * @param job NULL, and one that has ended: nothing happens.
+ */
+MAP_API
+void map_job_cancel(const map_job *job);
+
+/**
+ * What is being done now, as map_progress_stage() says; MAP_STAGE_CHECK while the message is put together. Ask it
+ * by a timer of yours.
+ *
+ * @param job NULL: MAP_STAGE_CHECK.
+ */
+MAP_API
+map_stage map_job_stage(const map_job *job);
+
+/**
+ * How many octets of the message were given to the system to send, as map_progress_sent() says.
+ *
+ * @param job NULL: 0.
+ */
+MAP_API uint64_t map_job_sent(const map_job *job);
+
+/**
+ * How many octets it will be in all.
+ *
+ * @param job NULL: MAP_SIZE_UNKNOWN.
+ * @return MAP_SIZE_UNKNOWN while it cannot be told.
+ */
+MAP_API uint64_t map_job_total(const map_job *job);
+
+/**
+ * Frees a job. Its send goes on, and done is called as if nothing had happened.
+ *
+ * @param job may be NULL: nothing happens.
+ */
+MAP_API void map_job_free(map_job *job);
 
 /**
  * Makes a signer with a key in memory.

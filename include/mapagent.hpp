@@ -29,11 +29,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 #if defined(__cpp_exceptions)
 #include <stdexcept>
@@ -780,6 +783,111 @@ report send(message &&message, Tell &&tell)
 {
     return map_configure_default(config.get());
 }
+
+/* One send of a queue. Freeing it lets the send go on. It is false if nothing was submitted: last_reply() says why. */
+class job {
+public:
+    explicit job(map_job *handle) noexcept : handle_(handle) {}
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+    /* From any thread, at once. The send still ends with a report. */
+    void cancel() const noexcept { map_job_cancel(get()); }
+    map_stage stage() const noexcept { return map_job_stage(get()); }
+    std::uint64_t sent() const noexcept { return map_job_sent(get()); }
+    std::optional<std::uint64_t> total() const noexcept
+    {
+        const std::uint64_t total = map_job_total(get());
+        return total == MAP_SIZE_UNKNOWN ? std::nullopt : std::optional<std::uint64_t>(total);
+    }
+
+    map_job *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<map_job, map_job_free> handle_;
+};
+
+/* Sends without blocking. A function that was submitted is called with the report by dispatch() or drain(), in their thread;
+ * it is destroyed after that, with the queue, or at once if nothing was submitted. It must not throw. The forms that return
+ * a future set it in dispatch() or drain(), too: wait for it in another thread than the one that dispatches. A future of a
+ * queue that was freed is broken. An agent of NULL sends as map_send() does; a string with a NUL inside is an empty field.
+ * It is false if there is none: last_reply() says why. */
+class queue {
+public:
+    using callback = std::function<void(report)>;
+
+    queue() : handle_(map_queue_new()) {}
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+    std::int32_t fd() const noexcept { return map_queue_fd(get()); }
+    [[nodiscard]] map_reply set_wakeup(map_wakeup_fn wake, void *user_data)
+    {
+        return map_queue_set_wakeup(get(), wake, user_data);
+    }
+    std::size_t dispatch() { return map_queue_dispatch(get()); }
+    std::size_t pending() const noexcept { return map_queue_pending(get()); }
+    /* How many sends are left. */
+    std::size_t drain(std::chrono::milliseconds time)
+    {
+        const auto most = std::chrono::milliseconds(UINT32_MAX);
+        const auto least = std::chrono::milliseconds(0);
+        return map_queue_drain(get(), static_cast<std::uint32_t>((time < least ? least : time < most ? time : most).count()));
+    }
+
+    job submit(const agent *agent, const std::string &from, const std::string &to, const std::string &subject,
+               const std::string &content, callback done)
+    {
+        if (is_empty(agent))
+            return job(nullptr);
+        return job(map_submit(agent == nullptr ? nullptr : agent->get(), detail::c_str(from), detail::c_str(to),
+                              detail::c_str(subject), detail::c_str(content), get(), call, kept(std::move(done)), release));
+    }
+    job submit(const agent *agent, const message &message, callback done)
+    {
+        if (is_empty(agent))
+            return job(nullptr);
+        return job(map_submit_message(agent == nullptr ? nullptr : agent->get(), message.get(), get(), call,
+                                      kept(std::move(done)), release));
+    }
+    std::future<report> submit(const agent *agent, const std::string &from, const std::string &to,
+                               const std::string &subject, const std::string &content)
+    {
+        return promised([&](callback done) { return submit(agent, from, to, subject, content, std::move(done)); });
+    }
+    std::future<report> submit(const agent *agent, const message &message)
+    {
+        return promised([&](callback done) { return submit(agent, message, std::move(done)); });
+    }
+
+    map_queue *get() const noexcept { return handle_.get(); }
+
+private:
+    /* A handle that was moved from must not send by the agent that all of the program shares: answers RE_MISUSE. */
+    static bool is_empty(const agent *agent)
+    {
+        return agent != nullptr && agent->get() == nullptr &&
+               map_agent_send(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr) != RE_SUCCESS;
+    }
+    static void *kept(callback &&function) { return new callback(std::move(function)); }
+    static void call(map_reply reply, map_report *handle, void *function) noexcept
+    {
+        (*static_cast<callback *>(function))(report(reply, handle));
+    }
+    static void release(void *function) noexcept { delete static_cast<callback *>(function); }
+
+    template <typename Submit>
+    static std::future<report> promised(Submit &&submit)
+    {
+        auto promise = std::make_shared<std::promise<report>>();
+        std::future<report> future = promise->get_future();
+        if (!submit([promise](report report) { promise->set_value(std::move(report)); })) {
+            const bool is_local = last_reply().compare(0, 8, "RE_LOCAL") == 0;
+            promise->set_value(report(is_local ? RE_LOCAL : RE_MISUSE, nullptr));
+        }
+        return future;
+    }
+
+    detail::handle<map_queue, map_queue_free> handle_;
+};
 
 } /* namespace mapagent */
 

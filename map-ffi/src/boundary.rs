@@ -90,6 +90,11 @@ impl Answer {
         &self.reply
     }
 
+    /// The sentence without what a report of the same reply says around it: a phrase.
+    pub(crate) fn reason(&self) -> &str {
+        self.advice.trim_end_matches('.')
+    }
+
     /// An argument that is required is not there.
     pub(crate) fn missing(argument: &str) -> Self {
         Self::misuse(format!("{argument} is NULL"))

@@ -32,6 +32,8 @@ pub mod message;
 
 pub mod progress;
 
+pub mod queue;
+
 pub mod dkim;
 
 pub mod report;

@@ -17,6 +17,7 @@ pub mod output;
 pub mod send;
 
 mod file;
+mod later;
 
 use crate::boundary::{Answer, guarded, making, replying};
 use crate::pointer::{self, Counted};
@@ -43,9 +44,11 @@ pub struct map_message {
     refused: Option<Answer>,
     /// Put together, until a change.
     built: Option<Built>,
+    /// The pieces with their Date and Message-ID, once another thread puts them together, until a change.
+    settled: Option<Box<Builder>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Draft {
     Composed(Box<Builder>),
     /// Made of another message, and the same as that.
@@ -95,6 +98,7 @@ impl map_message {
             wishes: Vec::new(),
             refused: None,
             built: None,
+            settled: None,
         }
     }
 
@@ -140,6 +144,7 @@ impl Refusing for map_message {
 
     fn changed(&mut self) {
         self.built = None;
+        self.settled = None;
     }
 }
 

@@ -281,10 +281,9 @@ async fn prepared(task: &mut Task, limits: &Limits) -> Result<Message, Cause> {
         TaskContent::Deferred(prepare) => prepare,
     };
     let preparing = blocking::start(prepare).map_err(|no_thread| Cause::Local(Stage::Check, no_thread))?;
-    let done = limits.bound(preparing).await;
-    task.meter.set_preparing(false);
-    match done {
+    match limits.bound(preparing).await {
         Ok(Ok(Ok((message, asked)))) => {
+            task.meter.set_preparing(false);
             if let Some(asked) = asked {
                 task.asked = Arc::new(asked);
             }

@@ -192,6 +192,19 @@ impl Builder {
         self
     }
 
+    /// Sets the `Date` and the `Message-ID` now where they are missing, so that everything that is built from copies of this
+    /// is one message.
+    pub fn settled(mut self) -> Self {
+        self.date.get_or_insert_with(OriginationDate::now);
+        if let (None, Ok(author)) = (
+            &self.message_id,
+            originator(&self.from, self.sender.as_ref(), "From"),
+        ) {
+            self.message_id = Some(MessageId::generate(&author.to_smtp()));
+        }
+        self
+    }
+
     /// Puts it together. Texts are looked through, those in files too, and nothing else is read.
     ///
     /// # Errors

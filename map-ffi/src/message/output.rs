@@ -1,6 +1,7 @@
 //! A message put together: what it is, and its octets.
 
 use super::body::map_body_type;
+use super::envelope::Wish;
 use super::file::replace;
 use super::header::mailbox;
 use super::part::path;
@@ -281,10 +282,28 @@ pub unsafe extern "C" fn map_message_write_file(message: *mut map_message, path:
     })
 }
 
+/// Puts a message together and does to it what was asked for.
+pub(super) fn put_together(draft: Draft, wishes: &[Wish]) -> Result<Message, Answer> {
+    let message = match draft {
+        Draft::Composed(builder) => builder.build()?,
+        Draft::Made(message) => *message,
+        Draft::Raw(raw) => raw.build()?,
+    };
+    let granted = wishes
+        .iter()
+        .try_fold(message, |message, wish| wish.grant(message));
+    Ok(granted?)
+}
+
 impl map_message {
     /// The message, put together unless it has been; nothing that was refused is sent.
     pub(crate) fn build(&mut self) -> Result<Message, Answer> {
         self.built().map(|built| built.message.clone())
+    }
+
+    /// The message, if it has been put together.
+    pub(super) fn already_built(&self) -> Option<Message> {
+        self.built.as_ref().map(|built| built.message.clone())
     }
 
     fn built(&mut self) -> Result<&Built, Answer> {
@@ -294,16 +313,7 @@ impl map_message {
         let built = if let Some(built) = self.built.take() {
             built
         } else {
-            let message = match &self.draft {
-                Draft::Composed(builder) => builder.clone().build()?,
-                Draft::Made(message) => Message::clone(message),
-                Draft::Raw(raw) => raw.clone().build()?,
-            };
-            let granted = self
-                .wishes
-                .iter()
-                .try_fold(message, |message, wish| wish.grant(message));
-            Built::new(granted?)
+            Built::new(put_together(self.draft_to_build(), &self.wishes)?)
         };
         Ok(self.built.insert(built))
     }

@@ -123,6 +123,34 @@ fn a_cancelled_thread_finishes_its_call() -> TestResult {
 }
 
 #[test]
+fn a_loop_sends_without_blocking() -> TestResult {
+    let program = library()?.c(&["c/queue.c"]).with(["-pthread"]).shared()?;
+    let world = RunningWorld::start(include_str!("silence.world"))?;
+    assert_silent_success(&program.run(world.arguments())?);
+    assert_eq!(world.subjects(), ["kept", "kept"]);
+    let mails = world.sandbox.mails();
+    let [first, second] = &mails[..] else {
+        return Err("two mails arrived".into());
+    };
+    assert_eq!(first.content, second.content, "it is the same message");
+    Ok(())
+}
+
+#[test]
+fn a_loop_in_cpp_takes_functions_and_futures() -> TestResult {
+    for exceptions in ["-fexceptions", "-fno-exceptions"] {
+        let program = library()?
+            .cpp(&["cpp/queue.cpp"])
+            .with([exceptions, "-pthread"])
+            .shared()?;
+        let world = RunningWorld::for_delivery()?;
+        assert_silent_success(&program.run(world.arguments())?);
+        assert_eq!(world.subjects(), ["agent", "default", "message", "message"]);
+    }
+    Ok(())
+}
+
+#[test]
 fn what_this_machine_lacks_is_named() -> TestResult {
     let program = library()?.c(&["c/shortage.c"]).shared()?;
     let world = RunningWorld::for_delivery()?;
@@ -256,6 +284,7 @@ fn the_examples_compile_and_say_what_happened() -> TestResult {
 
     for program in [
         library.c(&[&example("c/send.c")]).shared()?,
+        library.c(&[&example("c/loop.c")]).shared()?,
         library.cpp(&[&example("cpp/send.cpp")]).shared()?,
     ] {
         let output = program.run(["alice@sender.example", "bob", "s", "c"])?;

@@ -59,6 +59,13 @@ fn sanitizers_find_no_error_and_no_leak() -> TestResult {
         let world = RunningWorld::for_delivery()?;
         assert_silent_success(&program.run(world.arguments())?);
     }
+    let queue = library
+        .c(&["c/queue.c"])
+        .with(sanitizers)
+        .with(["-pthread"])
+        .shared()?;
+    let world = RunningWorld::start(include_str!("silence.world"))?;
+    assert_silent_success(&queue.run(world.arguments())?);
     let handles = library
         .cpp(&["cpp/handles.cpp", "cpp/header_one.cpp"])
         .with(sanitizers)
