@@ -55,8 +55,8 @@
  *   Callbacks  A comment says which thread calls a function of yours. None may leave by longjmp() or an exception.
  *   Replies    0 is success. Numbers never change. Handle values that you do not know: later versions may add some.
  *   Threads    Each type says what threads may do. Functions without a handle may be called from any thread at any time.
- *   Processes  After fork() the child can use everything but agents that its parent has used, and sessions that send by
- *              them.
+ *   Processes  After fork() the child can use everything but agents that its parent has used, sessions that send by
+ *              them, and queues.
  *   Manners    The library prints nothing, installs no signal handler, never raises SIGPIPE and never exits. Its threads
  *              block all signals but those of faults, and end when they have nothing to do. A call leaves errno as it was,
  *              and a thread that is cancelled finishes its call first. The library stays loaded after dlclose(), because
