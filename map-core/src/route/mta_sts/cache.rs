@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 /// Domains that are remembered; of more, those that were not asked about for longest go.
 const MAX_DOMAINS: usize = 1_000;
-/// What all policies may take in memory, in octets. Real ones take a few hundred each; one of 64 KiB that names hosts
-/// of one letter takes nearly a million.
+/// What all policies may take in memory, in octets. Real ones take a few hundred each; as large a one as is read takes
+/// more than a hundred thousand.
 const MAX_WEIGHT: usize = 4 * 1024 * 1024;
 
 // https://www.rfc-editor.org/rfc/rfc8461#section-3.3

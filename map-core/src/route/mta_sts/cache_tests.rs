@@ -91,7 +91,8 @@ async fn failures_and_policies_that_have_ended_go_before_policies() {
 #[tokio::test]
 async fn large_policies_have_a_limit_together() {
     let mut memory = Memory::new().await;
-    let lines = "mx:a\n".repeat(13_000);
+    let line = format!("mx:{}.{}\n", "a".repeat(30), "b".repeat(30));
+    let lines = line.repeat(1_000);
     let large = POLICY.replace("mx: mx.example.com\n", &lines);
     assert!(large.len() < 64 * 1024 + 64);
     memory.fetched("small.example", Ok(POLICY));

@@ -28,7 +28,7 @@ use std::time::Duration;
 pub struct StsPolicy {
     /// How serious it is.
     pub mode: StsMode,
-    /// The mail hosts; at least one unless the mode is [`StsMode::None`].
+    /// The mail hosts; at least one unless the mode is [`StsMode::None`], and at most 1,000.
     pub mx: Vec<MxPattern>,
     /// How long it may be remembered; at most 31,557,600 seconds.
     pub max_age: Duration,
@@ -155,6 +155,9 @@ pub enum StsPolicyError {
     /// It is not UTF-8.
     #[error("is not UTF-8 text")]
     NotUtf8,
+    /// It names more than 1,000 mail hosts.
+    #[error("has more than 1000 mx")]
+    TooManyMx,
     /// `version` is not `STSv1`.
     #[error("has a version other than STSv1")]
     Version,
@@ -162,6 +165,9 @@ pub enum StsPolicyError {
 
 /// In seconds (RFC 8461 section 3.2).
 const MAX_MAX_AGE: u64 = 31_557_600;
+
+/// Patterns of a policy. Each mail host is compared with all of them, and no domain has as many mail hosts.
+const MAX_PATTERNS: usize = 1_000;
 
 /// A pattern without the octets of its name: the place in the list, two counters and what the allocator adds.
 const PATTERN_WEIGHT: usize = 64;
@@ -239,6 +245,9 @@ impl<'a> Fields<'a> {
             "mode" => &mut self.mode,
             "max_age" => &mut self.max_age,
             "mx" => {
+                if self.mx.len() >= MAX_PATTERNS {
+                    return Err(StsPolicyError::TooManyMx);
+                }
                 self.mx.push(value.parse()?);
                 return Ok(());
             }

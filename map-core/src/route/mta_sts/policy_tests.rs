@@ -212,6 +212,21 @@ fn any_line() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn patterns_have_a_limit() {
+    let policy = |patterns: usize| {
+        let lines = "mx: a.example\n".repeat(patterns);
+        StsPolicy::parse(format!("version: STSv1\nmode: enforce\nmax_age: 1\n{lines}").as_bytes())
+    };
+    assert_eq!(
+        policy(MAX_PATTERNS).map(|policy| policy.mx.len()),
+        Ok(MAX_PATTERNS)
+    );
+    let refused = policy(MAX_PATTERNS + 1).expect_err("one too many");
+    assert_eq!(refused, StsPolicyError::TooManyMx);
+    assert_eq!(refused.to_string(), format!("has more than {MAX_PATTERNS} mx"));
+}
+
 proptest! {
     /// Octets of any kind are judged, and what is taken prints as what is read again the same.
     #[test]
