@@ -5,7 +5,7 @@ use super::error::BuildError;
 use super::header::write_field;
 use super::multipart::Multipart;
 use super::needs::{Demands, Reason};
-use super::part::{Disposition, Part, Way};
+use super::part::{ComposeTarget, Disposition, Part};
 use super::reference::write_ids;
 use super::resent::{necessary_sender, originator, recipients};
 use super::sign::domains;
@@ -241,7 +241,7 @@ impl Builder {
                 demands,
             })
         };
-        let first = form(Way {
+        let first = form(ComposeTarget {
             body_type: self.body_type,
             wished: BodyType::Binary,
             depth: 0,
@@ -251,7 +251,7 @@ impl Builder {
         let mut least = first.demands.body_type();
         for offered in [BodyType::EightBit, BodyType::SevenBit] {
             if offered < least {
-                let other = form(Way {
+                let other = form(ComposeTarget {
                     body_type: offered.min(self.body_type),
                     wished: offered,
                     depth: 0,

@@ -2,7 +2,7 @@
 
 use super::error::BuildError;
 use super::needs::Demands;
-use super::part::{Composed, Part, Plain, Way};
+use super::part::{ComposeTarget, Composed, Part, Plain};
 use super::{MediaType, Source, random};
 use memchr::memmem;
 use std::collections::VecDeque;
@@ -49,7 +49,11 @@ pub(super) struct Joined {
     pub(super) plain: Vec<Plain>,
 }
 
-pub(super) fn compose_multipart(kind: Multipart, parts: &[Part], way: Way) -> Result<Joined, BuildError> {
+pub(super) fn compose_multipart(
+    kind: Multipart,
+    parts: &[Part],
+    way: ComposeTarget,
+) -> Result<Joined, BuildError> {
     let Some(first) = parts.first() else {
         return Err(BuildError::NoParts);
     };

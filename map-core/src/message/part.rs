@@ -263,7 +263,7 @@ impl Part {
     }
 
     /// The header fields that describe it, and its body.
-    pub(super) fn compose(&self, way: Way) -> Result<Composed, BuildError> {
+    pub(super) fn compose(&self, way: ComposeTarget) -> Result<Composed, BuildError> {
         match &self.matter {
             Matter::Data(origin) => self.compose_data(origin, way),
             Matter::Message(message) => Ok(self.compose_message(message, way)),
@@ -282,7 +282,7 @@ impl Part {
         }
     }
 
-    fn compose_text(&self, content: &Content, way: Way) -> Result<Composed, BuildError> {
+    fn compose_text(&self, content: &Content, way: ComposeTarget) -> Result<Composed, BuildError> {
         let media_type = self.given_media_type()?;
         let label = self.label(&media_type);
         let media_type = if media_type.is_text() {
@@ -311,7 +311,7 @@ impl Part {
         })
     }
 
-    fn compose_data(&self, origin: &Origin, way: Way) -> Result<Composed, BuildError> {
+    fn compose_data(&self, origin: &Origin, way: ComposeTarget) -> Result<Composed, BuildError> {
         let media_type = self.with_charset(self.given_media_type()?, origin);
         let label = self.label(&media_type);
         let wished = self.wished_encoding(way);
@@ -346,7 +346,7 @@ impl Part {
         })
     }
 
-    fn compose_message(&self, message: &Message, way: Way) -> Composed {
+    fn compose_message(&self, message: &Message, way: ComposeTarget) -> Composed {
         let form = message.form_for(way.body_type);
         let needs = form.demands.needs();
         // https://www.rfc-editor.org/rfc/rfc6532#section-3.5
@@ -407,7 +407,7 @@ impl Part {
     }
 
     /// The encoding of the caller's, unless it is a wish that this way does not allow.
-    fn wished_encoding(&self, way: Way) -> Option<TransferEncoding> {
+    fn wished_encoding(&self, way: ComposeTarget) -> Option<TransferEncoding> {
         self.transfer_encoding.filter(|wished| {
             let needed = wished.body_type();
             needed <= way.wished
@@ -448,7 +448,7 @@ pub const MAX_NESTING: usize = 50;
 
 /// For what kind of host a part is composed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
+pub(super) struct ComposeTarget {
     /// What may be left unencoded of what the caller left to us.
     pub(super) body_type: BodyType,
     /// What may be left unencoded because the caller wished it.
@@ -457,7 +457,7 @@ pub(super) struct Way {
     pub(super) depth: usize,
 }
 
-impl Way {
+impl ComposeTarget {
     /// Of what is inside.
     pub(super) fn inside(self) -> Self {
         Self {
