@@ -129,7 +129,6 @@
 //! needs SMTPUTF8, and there is no other form.
 
 mod address_list;
-mod around;
 mod builder;
 mod charset;
 mod date;
@@ -145,6 +144,7 @@ mod media_type;
 mod message_id;
 mod multipart;
 mod needs;
+mod open_hook;
 mod origin;
 mod own_field;
 mod parameter;

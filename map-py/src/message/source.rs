@@ -104,7 +104,7 @@ impl Attendance {
             }
         }
         let desk = Arc::clone(&self.0);
-        message.opened_by(move |open| {
+        message.with_open_hook(move |open| {
             // A signed or a forwarded message may name the desk where it was signed: the outermost counts.
             let outer = DESK.with_borrow(Clone::clone);
             let here = outer.clone().unwrap_or_else(|| Arc::clone(&desk));

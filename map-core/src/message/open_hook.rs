@@ -6,40 +6,43 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 type Opened = io::Result<Box<dyn Read + Send>>;
-type Around = Arc<dyn Fn(&dyn Fn() -> Opened) -> Opened + Send + Sync>;
+type OpenHook = Arc<dyn Fn(&dyn Fn() -> Opened) -> Opened + Send + Sync>;
 
 impl Message {
-    /// The same message with `around` in charge of each opening: it is given what opens the content, and is called in the
+    /// The same message with `hook` in charge of each opening: it is given what opens the content, and is called in the
     /// thread that wants it. So what is only known of one send can be made known to the message's readers.
     #[must_use]
-    pub fn opened_by(&self, around: impl Fn(&dyn Fn() -> Opened) -> Opened + Send + Sync + 'static) -> Self {
-        let around: Around = Arc::new(around);
-        let opened_by = |form: &Arc<Form>| {
+    pub fn with_open_hook(
+        &self,
+        hook: impl Fn(&dyn Fn() -> Opened) -> Opened + Send + Sync + 'static,
+    ) -> Self {
+        let hook: OpenHook = Arc::new(hook);
+        let hooked = |form: &Arc<Form>| {
             Arc::new(Form {
                 header: Arc::clone(&form.header),
-                body: Arc::new(OpenedBy {
+                body: Arc::new(HookedBody {
                     body: Arc::clone(&form.body),
-                    around: Arc::clone(&around),
+                    hook: Arc::clone(&hook),
                 }),
                 demands: form.demands.clone(),
             })
         };
         Self {
-            form: opened_by(&self.form),
-            lesser: self.lesser.iter().map(opened_by).collect(),
+            form: hooked(&self.form),
+            lesser: self.lesser.iter().map(hooked).collect(),
             ..self.clone()
         }
     }
 }
 
-struct OpenedBy {
+struct HookedBody {
     body: Arc<dyn Source>,
-    around: Around,
+    hook: OpenHook,
 }
 
-impl Source for OpenedBy {
+impl Source for HookedBody {
     fn open(&self) -> Opened {
-        (self.around)(&|| self.body.open())
+        (self.hook)(&|| self.body.open())
     }
 
     fn octets(&self) -> Option<u64> {
@@ -51,7 +54,7 @@ impl Source for OpenedBy {
     }
 }
 
-impl fmt::Debug for OpenedBy {
+impl fmt::Debug for HookedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.body.fmt(f)
     }
@@ -88,16 +91,16 @@ mod tests {
         };
         let plain = read(&message);
         let (before, after) = (note("before"), note("after"));
-        let around = message.opened_by(move |open| {
+        let hook = message.with_open_hook(move |open| {
             before();
             let opened = open();
             after();
             opened
         });
-        assert_eq!(read(&around), plain);
-        assert_eq!((around.size(), around.is_in_memory()), (message.size(), false));
-        for form in 0..around.body_forms().len() {
-            around.open_form(form).unwrap();
+        assert_eq!(read(&hook), plain);
+        assert_eq!((hook.size(), hook.is_in_memory()), (message.size(), false));
+        for form in 0..hook.body_forms().len() {
+            hook.open_form(form).unwrap();
         }
         let seen = seen.lock().unwrap();
         let (first, rest) = seen.split_first().unwrap();
