@@ -230,8 +230,8 @@ impl Builder {
         let addresses = self.addresses_demand(&from);
         let header = self.header(&id);
 
-        let form = |way| -> Result<Form, BuildError> {
-            let composed = body.compose(way)?;
+        let form = |target| -> Result<Form, BuildError> {
+            let composed = body.compose(target)?;
             let mut demands = addresses.clone();
             demands.add(composed.demands);
             let header = [header.as_slice(), &composed.header, b"\r\n"].concat();

@@ -52,14 +52,14 @@ pub(super) struct Joined {
 pub(super) fn compose_multipart(
     kind: Multipart,
     parts: &[Part],
-    way: ComposeTarget,
+    target: ComposeTarget,
 ) -> Result<Joined, BuildError> {
     let Some(first) = parts.first() else {
         return Err(BuildError::NoParts);
     };
     let mut composed = Vec::with_capacity(parts.len());
     for part in parts {
-        composed.push(part.compose(way.inside())?);
+        composed.push(part.compose(target.inside())?);
     }
     let mut plain = Vec::new();
     let mut demands = Demands::default();

@@ -263,12 +263,12 @@ impl Part {
     }
 
     /// The header fields that describe it, and its body.
-    pub(super) fn compose(&self, way: ComposeTarget) -> Result<Composed, BuildError> {
+    pub(super) fn compose(&self, target: ComposeTarget) -> Result<Composed, BuildError> {
         match &self.matter {
-            Matter::Data(origin) => self.compose_data(origin, way),
-            Matter::Message(message) => Ok(self.compose_message(message, way)),
+            Matter::Data(origin) => self.compose_data(origin, target),
+            Matter::Message(message) => Ok(self.compose_message(message, target)),
             Matter::Multipart(kind, parts) => {
-                let composed = compose_multipart(*kind, parts, way)?;
+                let composed = compose_multipart(*kind, parts, target)?;
                 let encoding = as_it_stands(composed.demands.body_type());
                 Ok(Composed {
                     header: self.header(&composed.media_type, encoding),
@@ -277,12 +277,12 @@ impl Part {
                     plain: composed.plain,
                 })
             }
-            Matter::Text(content) => self.compose_text(content, way),
+            Matter::Text(content) => self.compose_text(content, target),
             Matter::TooDeep => Err(BuildError::TooDeep),
         }
     }
 
-    fn compose_text(&self, content: &Content, way: ComposeTarget) -> Result<Composed, BuildError> {
+    fn compose_text(&self, content: &Content, target: ComposeTarget) -> Result<Composed, BuildError> {
         let media_type = self.given_media_type()?;
         let label = self.label(&media_type);
         let media_type = if media_type.is_text() {
@@ -291,14 +291,14 @@ impl Part {
         } else {
             media_type
         };
-        let body = match self.wished_encoding(way) {
+        let body = match self.wished_encoding(target) {
             Some(encoding) => {
                 TextBody::encoded(content.clone(), encoding).map_err(|why| BuildError::Unfit {
                     part: label.to_string(),
                     why,
                 })?
             }
-            None => TextBody::for_hosts(content.clone(), way.body_type),
+            None => TextBody::for_hosts(content.clone(), target.body_type),
         };
         let encoding = body.encoding();
         let mut demands = Demands::default();
@@ -311,10 +311,10 @@ impl Part {
         })
     }
 
-    fn compose_data(&self, origin: &Origin, way: ComposeTarget) -> Result<Composed, BuildError> {
+    fn compose_data(&self, origin: &Origin, target: ComposeTarget) -> Result<Composed, BuildError> {
         let media_type = self.with_charset(self.given_media_type()?, origin);
         let label = self.label(&media_type);
-        let wished = self.wished_encoding(way);
+        let wished = self.wished_encoding(target);
         let encoding = match wished {
             // No encoding may hide what is in a `message/…`.
             None if media_type.is_composite() => TransferEncoding::SevenBit,
@@ -324,11 +324,11 @@ impl Part {
                 return Err(BuildError::Composite(media_type.essence().to_owned()));
             }
             Some(encoding) => encoding,
-            None if way.body_type == BodyType::Binary => TransferEncoding::Binary,
+            None if target.body_type == BodyType::Binary => TransferEncoding::Binary,
             None => TransferEncoding::Base64,
         };
         let body =
-            DataBody::new(origin.clone(), encoding, way.depth == 0).map_err(|why| BuildError::Unfit {
+            DataBody::new(origin.clone(), encoding, target.depth == 0).map_err(|why| BuildError::Unfit {
                 part: label.to_string(),
                 why,
             })?;
@@ -346,8 +346,8 @@ impl Part {
         })
     }
 
-    fn compose_message(&self, message: &Message, way: ComposeTarget) -> Composed {
-        let form = message.form_for(way.body_type);
+    fn compose_message(&self, message: &Message, target: ComposeTarget) -> Composed {
+        let form = message.form_for(target.body_type);
         let needs = form.demands.needs();
         // https://www.rfc-editor.org/rfc/rfc6532#section-3.5
         // > it allows content-transfer-encoding for message/global
@@ -407,10 +407,10 @@ impl Part {
     }
 
     /// The encoding of the caller's, unless it is a wish that this way does not allow.
-    fn wished_encoding(&self, way: ComposeTarget) -> Option<TransferEncoding> {
+    fn wished_encoding(&self, target: ComposeTarget) -> Option<TransferEncoding> {
         self.transfer_encoding.filter(|wished| {
             let needed = wished.body_type();
-            needed <= way.wished
+            needed <= target.wished
         })
     }
 
