@@ -821,7 +821,7 @@ typedef struct map_job map_job;
  *
  * A piece is checked when it is given. What was refused is remembered: such a message cannot be sent, lest a mail go
  * that lacks something, and the call that was to send it answers with the first refusal. So a program may look at the
- * reply of every call, or only at the last one. map_message_forgive() lets the message go without what was refused.
+ * reply of every call, or only at the last one. map_message_clear_errors() lets the message go without what was refused.
  *
  * One thread at a time may use it. A message can be sent any number of times and is the same each time, its Date and
  * Message-ID too, until it is changed.
@@ -1491,7 +1491,7 @@ MAP_API void map_message_free(map_message *message);
  * @param message required.
  * @return RE_SUCCESS, or RE_MISUSE.
  */
-MAP_API map_reply map_message_forgive(map_message *message);
+MAP_API map_reply map_message_clear_errors(map_message *message);
 
 /**
  * Makes a part of a plain text.

@@ -579,10 +579,10 @@ public:
         map_message_for_recipients(get(), names.data(), names.size(), &rest);
         return message(rest);
     }
-    message &forgive()
+    message &clear_errors()
     {
         if (*this)
-            map_message_forgive(get());
+            map_message_clear_errors(get());
         return *this;
     }
     [[nodiscard]] map_reply build() { return map_message_build(get()); }

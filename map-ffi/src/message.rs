@@ -33,7 +33,7 @@ use std::ffi::c_char;
 ///
 /// A piece is checked when it is given. What was refused is remembered: such a message cannot be sent, lest a mail go
 /// that lacks something, and the call that was to send it answers with the first refusal. So a program may look at the
-/// reply of every call, or only at the last one. map_message_forgive() lets the message go without what was refused.
+/// reply of every call, or only at the last one. map_message_clear_errors() lets the message go without what was refused.
 ///
 /// One thread at a time may use it. A message can be sent any number of times and is the same each time, its Date and
 /// Message-ID too, until it is changed.
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn map_message_free(message: *mut map_message) {
 /// @param message required.
 /// @return RE_SUCCESS, or RE_MISUSE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn map_message_forgive(message: *mut map_message) -> map_reply {
+pub unsafe extern "C" fn map_message_clear_errors(message: *mut map_message) -> map_reply {
     replying(|| {
         // SAFETY: a handle of the caller's, used by this thread alone, as the header asks.
         let Some(message) = (unsafe { pointer::exclusive(message) }) else {

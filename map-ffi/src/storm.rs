@@ -46,7 +46,7 @@ use crate::message::raw::{
     map_message_set_unix_line_ends,
 };
 use crate::message::send::map_agent_send_message;
-use crate::message::{map_message, map_message_forgive, map_message_free, map_message_new};
+use crate::message::{map_message, map_message_clear_errors, map_message_free, map_message_new};
 use crate::reply::{map_last_advice, map_last_reply, map_reply, map_reply_name, map_reply_text};
 use crate::report::{
     map_report, map_report_advice, map_report_attempt_count, map_report_attempt_detail, map_report_free,
@@ -313,7 +313,7 @@ impl<'a> Machine<'a> {
                 16 => answered(map_message_set_envelope_id(message, self.text())),
                 17 => answered(map_message_sign(message, self.signers[place])),
                 18 => answered(map_message_set_unix_line_ends(message)),
-                _ => answered(map_message_forgive(message)),
+                _ => answered(map_message_clear_errors(message)),
             }
         }
     }

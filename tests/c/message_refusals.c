@@ -55,7 +55,7 @@ static void pieces_are_refused_and_not_left_out(void)
     CHECK(map_part_message_new(message) == NULL);
     CHECK_TEXT(map_last_reply(), "RE_INVALID_FORMAT: <Bob bob@example.com>.");
 
-    CHECK(map_message_forgive(message) == RE_SUCCESS);
+    CHECK(map_message_clear_errors(message) == RE_SUCCESS);
     CHECK(map_message_write(message, count, &octets) == RE_SUCCESS);
     CHECK(octets > 100);
     map_message_free(message);
@@ -132,7 +132,7 @@ static void null_is_refused(void)
     CHECK(map_message_write(message, NULL, NULL) == RE_MISUSE);
     CHECK(map_message_write_file(message, NULL) == RE_MISUSE);
     CHECK(map_message_build(NULL) == RE_MISUSE);
-    CHECK(map_message_forgive(NULL) == RE_MISUSE);
+    CHECK(map_message_clear_errors(NULL) == RE_MISUSE);
     CHECK(map_message_recipient_count(NULL) == 0);
     CHECK(map_message_size(NULL) == MAP_SIZE_UNKNOWN);
     CHECK(map_message_id(NULL) == NULL);

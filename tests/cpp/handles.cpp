@@ -77,7 +77,7 @@ static void messages(const mapagent::agent &agent)
     message.attach(mapagent::part::multipart(MAP_MULTIPART_MIXED).add(mapagent::part::file("/nowhere")));
     report = agent.send(message);
     CHECK(!report && report.reply() == RE_MISUSE);
-    CHECK(message.forgive().build() == RE_SUCCESS);
+    CHECK(message.clear_errors().build() == RE_SUCCESS);
     message.subject(std::string("a\0b", 3));
     CHECK(message.build() == RE_MISUSE);
     mapagent::message nobody;
