@@ -87,7 +87,7 @@ fn every_choice_has_its_doors() -> TestResult {
             "map-py/src/message/part.rs",
         ),
         (
-            "map-core/src/message/encode/mod.rs",
+            "map-core/src/envelope.rs",
             "BodyType",
             "map-ffi/src/message/body.rs",
             "map-py/src/message/mod.rs",
