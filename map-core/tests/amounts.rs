@@ -5,12 +5,12 @@ use map_core::Mailbox;
 use map_core::envelope::{Envelope, EnvelopeParameters};
 use map_core::smtp::{
     Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello,
-    Loss, Outcome, SecretKind, Stage, TlsSession, TlsUse, TransactionId,
+    Loss, Outcome, SecretKind, Stage, SubmissionId, TlsSession, TlsUse,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-const TX: TransactionId = TransactionId(1);
+const TX: SubmissionId = SubmissionId(1);
 
 fn envelope(recipients: usize) -> Envelope {
     let mailbox = |name: String| Mailbox::try_from(name.as_str()).unwrap();
@@ -255,7 +255,7 @@ fn a_block_for_a_transaction_that_has_ended_is_dropped() {
     let now = Instant::now();
     let mut connection = taking_content(now);
     assert!(wants_content(&mut connection));
-    connection.handle_content(TransactionId(9), Bytes::from_static(b"whose?"), true, now);
+    connection.handle_content(SubmissionId(9), Bytes::from_static(b"whose?"), true, now);
     connection.handle_content(TX, Bytes::from_static(b"mine\r\n"), true, now);
     assert_eq!(write_all(&mut connection, now), b"mine\r\n.\r\n");
     connection.handle_content(TX, Bytes::from_static(b"more"), true, now);
@@ -317,7 +317,7 @@ fn a_handshake_has_one_deadline_and_nothing_to_write() {
     let after = |seconds: u64| start + Duration::from_secs(seconds);
     let mut connection = go_ahead(b"", start);
     assert!(events(&mut connection).contains(&Event::StartTls));
-    connection.submit(TransactionId(2), envelope(1), BodyInfo::default(), after(3));
+    connection.submit(SubmissionId(2), envelope(1), BodyInfo::default(), after(3));
     connection.quit(after(4));
     connection.handle_bytes(b"", after(5));
     assert_eq!(connection.poll_deadline(), Some(after(15)));

@@ -3,11 +3,11 @@
 use map_core::Mailbox;
 use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::smtp::{
-    BodyInfo, CONTENT_RATE, Chunking, Config, Connection, Deadlines, Hello, TlsUse, TransactionId,
+    BodyInfo, CONTENT_RATE, Chunking, Config, Connection, Deadlines, Hello, SubmissionId, TlsUse,
 };
 use std::time::{Duration, Instant};
 
-const TX: TransactionId = TransactionId(1);
+const TX: SubmissionId = SubmissionId(1);
 
 /// All that waits is sent.
 fn send(connection: &mut Connection, now: Instant) {

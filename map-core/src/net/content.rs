@@ -1,7 +1,7 @@
 //! The content on its way from its source to the machine.
 
 use super::{Observer, blocking};
-use crate::smtp::TransactionId;
+use crate::smtp::SubmissionId;
 use bytes::Bytes;
 use std::future::pending;
 use std::io::{self, Read};
@@ -25,7 +25,7 @@ pub enum ContentSource {
 
 /// The content that is being sent.
 pub(super) struct OpenContent {
-    tx: TransactionId,
+    tx: SubmissionId,
     state: State,
 }
 
@@ -43,7 +43,7 @@ enum State {
 }
 
 impl OpenContent {
-    pub(super) fn new(tx: TransactionId, form: usize) -> Self {
+    pub(super) fn new(tx: SubmissionId, form: usize) -> Self {
         Self {
             tx,
             state: State::Unopened { form },
@@ -51,7 +51,7 @@ impl OpenContent {
     }
 
     /// Whose content it is.
-    pub(super) fn tx(&self) -> TransactionId {
+    pub(super) fn tx(&self) -> SubmissionId {
         self.tx
     }
 

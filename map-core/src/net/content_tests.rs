@@ -3,7 +3,7 @@
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage, TlsUse, TransactionId,
+    Abort, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage, SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};
@@ -27,7 +27,7 @@ impl Observer for Listener {
         }
     }
 
-    fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<ContentSource> {
+    fn open_content(&mut self, _: SubmissionId, _form: usize) -> io::Result<ContentSource> {
         Ok(ContentSource::Elsewhere(
             self.open.take().expect("it is opened once"),
         ))
@@ -80,7 +80,7 @@ async fn send(open: Open, cancel: CancelSignal) -> (Outcome, Vec<u8>) {
     };
     let now = Instant::now().into_std();
     let mut connection = Connection::new(config, now);
-    connection.submit(TransactionId(0), envelope, BodyInfo::default(), now);
+    connection.submit(SubmissionId(0), envelope, BodyInfo::default(), now);
     connection.quit(now);
     let mut listener = Listener {
         open: Some(open),

@@ -4,7 +4,7 @@ use super::content::{ContentSource, OpenContent};
 use super::limits::passed;
 use super::tls::{self, TlsError, TlsFacts, TlsPeer, Verified};
 use super::{Limits, Transport, blocking};
-use crate::smtp::{Abort, Connection, DerivedKey, Event, TlsSession, TransactionId};
+use crate::smtp::{Abort, Connection, DerivedKey, Event, SubmissionId, TlsSession};
 use bytes::Bytes;
 use std::future::{Future, pending, poll_fn};
 use std::io::{self, IoSlice};
@@ -41,7 +41,7 @@ pub trait Observer: Send {
     ///
     /// # Errors
     /// What reading a source gives; the transaction is then given up.
-    fn open_content(&mut self, tx: TransactionId, form: usize) -> io::Result<ContentSource>;
+    fn open_content(&mut self, tx: SubmissionId, form: usize) -> io::Result<ContentSource>;
 
     /// The content could not be read to its end, or gave nothing for as long as it may: its transaction is given up.
     fn content_failed(&mut self, error: &io::Error) {
@@ -50,7 +50,7 @@ pub trait Observer: Send {
 
     /// So many octets of the content were given to the system since it was opened, 0 when it has just been: as they were
     /// read, without what the transfer adds. It never falls while a content is open, and ends at the content's size.
-    fn content_sent(&mut self, tx: TransactionId, octets: u64) {
+    fn content_sent(&mut self, tx: SubmissionId, octets: u64) {
         let _ = (tx, octets);
     }
 }
@@ -145,7 +145,7 @@ struct Driver<'a> {
     input: Vec<u8>,
     content: Option<OpenContent>,
     /// Whose content the next block is wanted of.
-    content_wanted: Option<TransactionId>,
+    content_wanted: Option<SubmissionId>,
     /// A content has been asked for on this connection: the limit on its first octet has been kept.
     content_asked: bool,
     /// Octets of the open content that the observer was told of.

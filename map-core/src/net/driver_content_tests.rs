@@ -5,8 +5,8 @@ use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use crate::message::{BodyType, Needs};
 use crate::smtp::{
-    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello, Outcome, Stage, TlsUse,
-    TransactionId,
+    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello, Outcome, Stage,
+    SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl Observer for Listener {
         }
     }
 
-    fn open_content(&mut self, _: TransactionId, form: usize) -> io::Result<ContentSource> {
+    fn open_content(&mut self, _: SubmissionId, form: usize) -> io::Result<ContentSource> {
         self.opened.push(form);
         self.sent.push(Vec::new());
         Ok(ContentSource::InMemory(Box::new(Counted {
@@ -145,8 +145,8 @@ impl Observer for Listener {
         })))
     }
 
-    fn content_sent(&mut self, tx: TransactionId, octets: u64) {
-        assert_eq!(tx, TransactionId(7));
+    fn content_sent(&mut self, tx: SubmissionId, octets: u64) {
+        assert_eq!(tx, SubmissionId(7));
         self.sent.last_mut().expect("an opening").push(octets);
     }
 }
@@ -179,7 +179,7 @@ async fn send(host: Host, content: Vec<u8>, body: BodyInfo, recipients: usize) -
     };
     let now = Instant::now().into_std();
     let mut connection = Connection::new(config, now);
-    connection.submit(TransactionId(7), envelope, body, now);
+    connection.submit(SubmissionId(7), envelope, body, now);
     connection.quit(now);
     let mut observer = Listener {
         content: content.into(),

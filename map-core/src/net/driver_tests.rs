@@ -2,7 +2,7 @@
 
 use super::Transport;
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
-use crate::smtp::{Config, Connection, Deadlines, Event, Hello, TlsUse, TransactionId};
+use crate::smtp::{Config, Connection, Deadlines, Event, Hello, SubmissionId, TlsUse};
 use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
@@ -190,7 +190,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
         fn event(&mut self, event: Event) {
             self.0.push(event);
         }
-        fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<ContentSource> {
+        fn open_content(&mut self, _: SubmissionId, _form: usize) -> io::Result<ContentSource> {
             Ok(ContentSource::InMemory(Box::new(io::empty())))
         }
     }

@@ -9,7 +9,7 @@ use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
     Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage,
-    TlsUse, TransactionId,
+    SubmissionId, TlsUse,
 };
 use std::future::Future;
 use std::io;
@@ -79,7 +79,7 @@ impl Observer for Listener {
         self.told.handshakes.push(told);
     }
 
-    fn open_content(&mut self, _: TransactionId, _form: usize) -> io::Result<ContentSource> {
+    fn open_content(&mut self, _: SubmissionId, _form: usize) -> io::Result<ContentSource> {
         Ok(ContentSource::InMemory(Box::new(io::Cursor::new(
             self.content.clone(),
         ))))
@@ -134,7 +134,7 @@ impl<'a> Client<'a> {
             parameters: EnvelopeParameters::default(),
         };
         let mut connection = Connection::new(config, now);
-        connection.submit(TransactionId(1), envelope, BodyInfo::default(), now);
+        connection.submit(SubmissionId(1), envelope, BodyInfo::default(), now);
         connection.quit(now);
         let mut listener = Listener {
             told: Told::default(),

@@ -6,11 +6,11 @@ use super::opening::{
 };
 use super::ready::Ready;
 use super::scram::DerivedKey;
-use super::transaction::Transaction;
+use super::submission::Submission;
 use super::transmit::{Owed, Wire};
 use super::{
     Abort, BodyInfo, Config, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
-    TlsSession, TlsUse, TransactionId,
+    SubmissionId, TlsSession, TlsUse,
 };
 use crate::envelope::Envelope;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// One transport connection and the mail transactions queued on it.
 ///
 /// # Calling order
-/// 1. [`Connection::new`] when the transport is connected; [`submit`](Self::submit) as many transactions as
+/// 1. [`Connection::new`] when the transport is connected; [`submit`](Self::submit) as many submissions as
 ///    there are, at any time; [`quit`](Self::quit) when there will be no more.
 /// 2. Then in a loop: take every event from [`poll_event`](Self::poll_event), begin the content anew at each
 ///    `OpenContent`, and answer each `NeedContent` with one [`handle_content`](Self::handle_content); write what [`poll_transmit`](Self::poll_transmit) shows and
@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 /// # Example
 /// ```
 /// use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
-/// use map_core::smtp::{CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Outcome, TlsUse, TransactionId};
+/// use map_core::smtp::{CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Outcome, TlsUse, SubmissionId};
 /// use std::time::Instant;
 ///
 /// /// Takes what the machine wants to write, as a socket would.
@@ -71,7 +71,7 @@ use std::time::{Duration, Instant};
 /// };
 /// let mut connection = Connection::new(config, now);
 /// let form = BodyForm { size: Some(4), ..BodyForm::default() };
-/// connection.submit(TransactionId(1), envelope, form.into(), now);
+/// connection.submit(SubmissionId(1), envelope, form.into(), now);
 /// connection.quit(now);
 ///
 /// connection.handle_bytes(b"220 mx.example\r\n", now);
@@ -82,7 +82,7 @@ use std::time::{Duration, Instant};
 ///     "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n"
 /// );
 /// connection.handle_bytes(b"250 ok\r\n250 ok\r\n354 go on\r\n", now);
-/// connection.handle_content(TransactionId(1), "hi\r\n".into(), true, now);
+/// connection.handle_content(SubmissionId(1), "hi\r\n".into(), true, now);
 /// assert_eq!(written(&mut connection), "hi\r\n.\r\nQUIT\r\n");
 /// connection.handle_bytes(b"250 queued as 42\r\n221 bye\r\n", now);
 ///
@@ -107,7 +107,7 @@ pub(super) struct Core {
     pub(super) events: VecDeque<Event>,
     pub(super) wire: Wire,
     /// Submitted and not begun.
-    pub(super) waiting: VecDeque<Transaction>,
+    pub(super) waiting: VecDeque<Submission>,
     /// The caller has said so: QUIT when there is nothing else to do.
     pub(super) no_more: bool,
 }
@@ -185,9 +185,9 @@ impl Connection {
         }
     }
 
-    /// Queues a transaction. If the session is already ending, its recipients are `Lost` at once.
-    pub fn submit(&mut self, tx: TransactionId, envelope: Envelope, body: BodyInfo, now: Instant) {
-        let mut transaction = Transaction::new(tx, envelope, body);
+    /// Queues a submission. If the session is already ending, its recipients are `Lost` at once.
+    pub fn submit(&mut self, tx: SubmissionId, envelope: Envelope, body: BodyInfo, now: Instant) {
+        let mut submission = Submission::new(tx, envelope, body);
         match &mut self.phase {
             Phase::Gone => {}
             Phase::ExpectTls(_)
@@ -196,10 +196,10 @@ impl Connection {
             | Phase::ExpectHeloReply(_)
             | Phase::ExpectStartTlsReply(_)
             | Phase::ExpectAuthReply(_) => {
-                self.core.waiting.push_back(transaction);
+                self.core.waiting.push_back(submission);
             }
             Phase::Ready(ready) if !self.core.is_quitting() => {
-                self.core.waiting.push_back(transaction);
+                self.core.waiting.push_back(submission);
                 ready.send_more(&mut self.core, now);
             }
             Phase::Ready(_) | Phase::ExpectLastReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
@@ -207,12 +207,12 @@ impl Connection {
                     stage: Stage::Mail,
                     why: Loss::Closed,
                 };
-                transaction.end(&outcome, &mut self.core.events);
+                submission.end(&outcome, &mut self.core.events);
             }
         }
     }
 
-    /// No more transactions will come: QUIT goes with the last content.
+    /// No more submissions will come: QUIT goes with the last content.
     pub fn quit(&mut self, now: Instant) {
         self.core.no_more = true;
         if let Phase::Ready(ready) = &mut self.phase {
@@ -251,13 +251,13 @@ impl Connection {
     /// A block of content, as asked by [`Event::NeedContent`]; `last` if nothing follows it. An empty block is
     /// one too.
     ///
-    /// Lines end in CRLF, unless the form that was opened is a binary one. A bare CR or LF never leaves: the transaction
+    /// Lines end in CRLF, unless the form that was opened is a binary one. A bare CR or LF never leaves: the submission
     /// ends as `Lost` with [`Abort::ContentUnreadable`], and so does the connection, for the server waits for content.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the block is given away: slices of it are queued"
     )]
-    pub fn handle_content(&mut self, tx: TransactionId, block: Bytes, last: bool, now: Instant) {
+    pub fn handle_content(&mut self, tx: SubmissionId, block: Bytes, last: bool, now: Instant) {
         self.step(|phase, core| match phase {
             Phase::Ready(ready) => ready.handle_content(tx, &block, last, core, now),
             other if core.is_waiting(tx) => {
@@ -303,9 +303,9 @@ impl Connection {
         self.step(|phase, core| phase.end(&Ending::Lost(why), core, now));
     }
 
-    /// The transaction whose content was opened last, and how many octets of it, dots and end mark not counted, were
+    /// The submission whose content was opened last, and how many octets of it, dots and end mark not counted, were
     /// given to the system since.
-    pub fn content_sent(&self) -> Option<(TransactionId, u64)> {
+    pub fn content_sent(&self) -> Option<(SubmissionId, u64)> {
         self.core.wire.content_sent()
     }
 
@@ -392,8 +392,8 @@ impl Phase {
     fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Self {
         let owed = core.wire.answered(now);
         let (stage, tx) = match (owed, &self) {
-            (Some(owed), _) => (owed.stage(), owed.transaction()),
-            (None, Self::Ready(ready)) => (ready.awaits(core), ready.first_transaction()),
+            (Some(owed), _) => (owed.stage(), owed.submission()),
+            (None, Self::Ready(ready)) => (ready.awaits(core), ready.first_submission()),
             (None, phase) => (phase.awaits(core), None),
         };
         core.events.push_back(Event::Received {
@@ -556,20 +556,20 @@ impl Core {
         self.wire.pending().any(|owed| owed == Owed::Quit)
     }
 
-    pub(super) fn is_waiting(&self, tx: TransactionId) -> bool {
-        self.waiting.iter().any(|transaction| transaction.id() == tx)
+    pub(super) fn is_waiting(&self, tx: SubmissionId) -> bool {
+        self.waiting.iter().any(|submission| submission.id() == tx)
     }
 
-    /// Every recipient of the transactions that were not begun gets this outcome.
+    /// Every recipient of the submissions that were not begun gets this outcome.
     pub(super) fn end_waiting(&mut self, outcome: &Outcome) {
-        for mut transaction in std::mem::take(&mut self.waiting) {
-            transaction.end(outcome, &mut self.events);
+        for mut submission in std::mem::take(&mut self.waiting) {
+            submission.end(outcome, &mut self.events);
         }
     }
 }
 
 impl Ending {
-    /// For the transaction that stands at `awaited`.
+    /// For the submission that stands at `awaited`.
     pub(super) fn outcome(&self, awaited: Stage) -> Outcome {
         match self {
             Self::Lost(why) => Outcome::Lost {
@@ -588,7 +588,7 @@ impl Ending {
         }
     }
 
-    /// For a transaction that has not had its turn. A 421 is for everybody; another refusal was not meant for it.
+    /// For a submission that has not had its turn. A 421 is for everybody; another refusal was not meant for it.
     pub(super) fn for_bystander(&self) -> Outcome {
         let stage = Stage::Mail;
         match self {

@@ -38,9 +38,9 @@
 //! | | 500 to 504 or 534, not about the secret, and another mechanism in common | AUTH, `ExpectAuthReply` |
 //! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
 //!
-//! # Transactions and rounds
+//! # Submissions and rounds
 //!
-//! What is submitted under one [`TransactionId`] may have any number of recipients, and is served in rounds, each of
+//! What is submitted under one [`SubmissionId`] may have any number of recipients, and is served in rounds, each of
 //! which is a mail transaction of SMTP: MAIL, up to 100 RCPT (RCPTMAX and RCPTDOMAINMAX of RFC 9422 make it fewer), and
 //! the content.
 //!
@@ -55,7 +55,7 @@
 //! ```
 //!
 //! In `Ready` rounds stand in a queue. The first one is where replies go; the second, if there is one, is an envelope
-//! sent ahead with the first one's content, be it of the same transaction or of the next.
+//! sent ahead with the first one's content, be it of the same submission or of the next.
 //!
 //! | a recipient | becomes | when |
 //! | --- | --- | --- |
@@ -69,7 +69,7 @@
 //! Every round decides somebody, or leaves something out for good: so rounds end. A final reply decides its own round
 //! and nobody else.
 //!
-//! **Who had no turn.** If a round of the same transaction was answered to its end, a session that is refused or closed
+//! **Who had no turn.** If a round of the same submission was answered to its end, a session that is refused or closed
 //! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
 //! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
 //! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later round to be told so. Who
@@ -99,7 +99,7 @@
 //! contradict each other, and are uncertain.
 //!
 //! **Every recipient gets one outcome**, told once, as soon as it is known: at the refusal of its RCPT already.
-//! `Finished` follows the last of a transaction, though replies to what was sent ahead may still be owed.
+//! `Finished` follows the last of a submission, though replies to what was sent ahead may still be owed.
 //!
 //! **What is not told to whom.** Where TLS is required, nothing but EHLO, HELO, STARTTLS and QUIT is said in the clear;
 //! `opening::greeted` is the one place that decides it. A secret is let go of in one place too,
@@ -132,7 +132,7 @@
 //! - One mechanism is tried. Another one follows only a reply that says the first is not taken, never a refusal of the
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
 //! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
-//! - A transaction that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
+//! - A submission that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 //! - What is sent ahead behind a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
 //!   nothing is sent ahead, RSET follows only chunks that were refused.
 //! - 500 to 504 to the first chunk, before or behind its last octet, is a server that does not know BDAT. The connection
@@ -154,7 +154,7 @@ mod round;
 mod sasl;
 mod scram;
 mod stuffing;
-mod transaction;
+mod submission;
 mod transmit;
 
 pub use auth::{Authentication, Secret, SecretKind};
@@ -173,7 +173,7 @@ use std::time::Duration;
 
 /// Names a mail transaction on a connection; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransactionId(pub u64);
+pub struct SubmissionId(pub u64);
 
 /// What the machine must know of a body before it moves.
 ///
@@ -362,12 +362,12 @@ pub enum Stage {
     Quit,
 }
 
-/// What became of one recipient of a transaction.
+/// What became of one recipient of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// 2yz to the content.
     Accepted(Arc<Reply>),
-    /// A 4yz or 5yz decided. For a transaction that had not begun, a 421 to another one: the stage is `Mail`.
+    /// A 4yz or 5yz decided. For a submission that had not begun, a 421 to another one: the stage is `Mail`.
     Refused {
         /// What it answered.
         stage: Stage,
@@ -397,10 +397,10 @@ pub enum Outcome {
     /// The host offers BDAT and does not know it: it refused the first chunk so, and has none of the content. On another
     /// connection and with [`Chunking::Avoid`] the same host may take it.
     NoBdat(Arc<Reply>),
-    /// 452 or 552 to its RCPT, where the host had accepted others of this transaction: it was one too many, and no other
+    /// 452 or 552 to its RCPT, where the host had accepted others of this submission: it was one too many, and no other
     /// turn came in this session. The same host may serve it in another one.
     Crowded(Arc<Reply>),
-    /// The session ended before it was this one's turn, and not for its sake: others of the transaction were served, or it
+    /// The session ended before it was this one's turn, and not for its sake: others of the submission were served, or it
     /// was to be tried once more without parameters. The same host may serve it in another session.
     Unserved,
 }
@@ -482,15 +482,15 @@ pub enum Event {
     Sent {
         /// Which.
         stage: Stage,
-        /// The transaction it belongs to, if any.
-        tx: Option<TransactionId>,
+        /// The submission it belongs to, if any.
+        tx: Option<SubmissionId>,
     },
     /// A reply was read whole.
     Received {
         /// What it answers; for one that nobody asked for, what was being sent or would have been next.
         stage: Stage,
-        /// The transaction it belongs to, if any.
-        tx: Option<TransactionId>,
+        /// The submission it belongs to, if any.
+        tx: Option<SubmissionId>,
         /// The reply.
         reply: Arc<Reply>,
     },
@@ -503,31 +503,31 @@ pub enum Event {
     /// Make the transport a TLS one and call [`Connection::handle_tls`]; once at most. Until then nothing is to be
     /// written, and what is read in the clear is to be handed over, never kept for the time behind the handshake.
     StartTls,
-    /// The content of the transaction is wanted from its beginning: [`NeedContent`](Self::NeedContent) follows, as often
-    /// as there is room for a block. A transaction of many recipients opens its content more than once.
+    /// The content of the submission is wanted from its beginning: [`NeedContent`](Self::NeedContent) follows, as often
+    /// as there is room for a block. A submission of many recipients opens its content more than once.
     OpenContent {
-        /// The transaction.
-        tx: TransactionId,
+        /// The submission.
+        tx: SubmissionId,
         /// Which of the [`forms`](BodyInfo::forms) of its body, as an index.
         form: usize,
     },
     /// Call [`Connection::handle_content`] once.
-    NeedContent(TransactionId),
+    NeedContent(SubmissionId),
     /// The server refused a command for its parameters: from the next round on nothing is asked of DSN any more, although
     /// it is offered and something is wished. Told once at most. A host that took one round only would be asked in vain
     /// in every session: the next one had better not begin with it.
-    DsnDropped(TransactionId),
+    DsnDropped(SubmissionId),
     /// One recipient's outcome; exactly one for each before `Finished`.
     Recipient {
-        /// The transaction.
-        tx: TransactionId,
+        /// The submission.
+        tx: SubmissionId,
         /// Its index in the envelope.
         index: usize,
         /// What became of it.
         outcome: Outcome,
     },
-    /// Every recipient of the transaction has its outcome. Replies to what was sent ahead may follow.
-    Finished(TransactionId),
+    /// Every recipient of the submission has its outcome. Replies to what was sent ahead may follow.
+    Finished(SubmissionId),
     /// Nothing more will happen: close the transport.
     Closed,
 }

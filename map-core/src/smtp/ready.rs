@@ -1,4 +1,4 @@
-//! The phase in which mail moves: transactions in order, and the plan by which they are sent.
+//! The phase in which mail moves: submissions in order, and the plan by which they are sent.
 
 use super::capabilities::Capabilities;
 use super::chunking::{Gathering, Place};
@@ -6,9 +6,9 @@ use super::command::Command;
 use super::connection::{Core, Ending, Phase};
 use super::round::{ContentForm, Round, Step, TakingContent, Verdict};
 use super::stuffing::{BareLineEnd, Stuffing};
-use super::transaction::Transaction;
+use super::submission::Submission;
 use super::transmit::Owed;
-use super::{Abort, Event, Loss, Reply, ReplyCode, Severity, Stage, TransactionId};
+use super::{Abort, Event, Loss, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LOW_WATER: usize = 256 * 1024;
 pub(super) struct Ready {
     capabilities: Capabilities,
     /// Those of the rounds, in their order; the last may have more rounds to come.
-    transactions: VecDeque<Transaction>,
+    submissions: VecDeque<Submission>,
     /// Begun and not over, oldest first. Two at most: one whose final reply is owed, and the next, whose
     /// envelope is sent with the first one's content. Replies that name no other are for the first.
     rounds: VecDeque<Round>,
@@ -39,7 +39,7 @@ impl Ready {
         core.events.push_back(Event::Ready(capabilities.clone()));
         let mut ready = Self {
             capabilities,
-            transactions: VecDeque::new(),
+            submissions: VecDeque::new(),
             rounds: VecDeque::new(),
             mails: 0,
             stale: false,
@@ -57,8 +57,8 @@ impl Ready {
     /// > The actual transfer of message content is explicitly allowed to be the first "command" in a group.
     pub(super) fn send_more(&mut self, core: &mut Core, now: Instant) {
         while self.capabilities.pipelining || core.wire.is_quiet() {
-            if let (Some(last), Some(transaction)) = (self.rounds.back_mut(), self.transactions.back()) {
-                if let Some((octets, owed)) = last.next_command(transaction) {
+            if let (Some(last), Some(submission)) = (self.rounds.back_mut(), self.submissions.back()) {
+                if let Some((octets, owed)) = last.next_command(submission) {
                     self.mails += u32::from(matches!(owed, Owed::Mail(_)));
                     core.wire.send(octets, owed, now);
                     last.advance();
@@ -78,13 +78,13 @@ impl Ready {
         }
     }
 
-    /// The next round of the last transaction, or the first of the next one; false if there is none.
+    /// The next round of the last submission, or the first of the next one; false if there is none.
     fn begin_round(&mut self, core: &mut Core, now: Instant) -> bool {
         // RFC 9422 section 4.1, https://www.rfc-editor.org/rfc/rfc9422#section-4.1, counts each MAIL, whatever came of it.
         let mail_max = self.capabilities.limits.mail_max;
         let is_exhausted = mail_max.is_some_and(|limit| self.mails >= limit.get());
         loop {
-            if let Some(last) = self.transactions.back_mut() {
+            if let Some(last) = self.submissions.back_mut() {
                 if is_exhausted {
                     last.leave_unserved(&mut core.events);
                 }
@@ -102,14 +102,14 @@ impl Ready {
                     return true;
                 }
                 if self.rounds.back().is_none_or(|round| round.tx() != last.id()) {
-                    self.transactions.pop_back();
+                    self.submissions.pop_back();
                 }
             }
             let Some(mut next) = core.waiting.pop_front() else {
                 return false;
             };
             next.plan(&self.capabilities, &mut core.events);
-            self.transactions.push_back(next);
+            self.submissions.push_back(next);
         }
     }
 
@@ -127,20 +127,20 @@ impl Ready {
             _ => owed.stage(),
         };
         let events = &mut core.events;
-        let verdict = match (owed, self.rounds.front_mut(), self.transactions.front_mut()) {
+        let verdict = match (owed, self.rounds.front_mut(), self.submissions.front_mut()) {
             (Owed::Quit, ..) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.
-            (Owed::Content(_), Some(round), Some(transaction)) => {
-                round.content_answered(reply, transaction, events)
+            (Owed::Content(_), Some(round), Some(submission)) => {
+                round.content_answered(reply, submission, events)
             }
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Verdict::Refused,
             (Owed::Rset, ..) => rset_answered(reply),
-            (_, Some(round), Some(transaction)) => match owed {
-                Owed::Mail(_) => round.mail_answered(reply, transaction, events),
-                Owed::Rcpt(_, index) => round.rcpt_answered(index, reply, transaction, events),
-                Owed::Data(_) => round.data_answered(reply, transaction, events),
-                Owed::Chunk(_) => round.chunk_answered(reply, transaction, events),
-                Owed::LoneDot(_) => round.lone_dot_answered(transaction),
+            (_, Some(round), Some(submission)) => match owed {
+                Owed::Mail(_) => round.mail_answered(reply, submission, events),
+                Owed::Rcpt(_, index) => round.rcpt_answered(index, reply, submission, events),
+                Owed::Data(_) => round.data_answered(reply, submission, events),
+                Owed::Chunk(_) => round.chunk_answered(reply, submission, events),
+                Owed::LoneDot(_) => round.lone_dot_answered(submission),
                 _ => Verdict::Unexpected,
             },
             _ => Verdict::Unexpected,
@@ -170,7 +170,7 @@ impl Ready {
     /// the next content.
     fn holds_back(&self, asked: bool, core: &mut Core) -> bool {
         core.wire.drop_unbegun();
-        let Some(tx) = self.first_transaction() else {
+        let Some(tx) = self.first_submission() else {
             return true;
         };
         // What the driver has not taken, it shall not answer.
@@ -181,9 +181,9 @@ impl Ready {
     }
 
     fn open_content(&self, core: &mut Core) {
-        if let Some(transaction) = self.transactions.front() {
-            let tx = transaction.id();
-            let form = transaction.form();
+        if let Some(submission) = self.submissions.front() {
+            let tx = submission.id();
+            let form = submission.form();
             core.wire.open_content(tx);
             core.events.push_back(Event::OpenContent { tx, form });
         }
@@ -204,15 +204,14 @@ impl Ready {
 
     /// Lets go of the first round when nothing of it is on its way any more and nothing is to come.
     fn retire(&mut self, core: &mut Core, now: Instant) {
-        let (Some(round), Some(transaction)) = (self.rounds.front_mut(), self.transactions.front_mut())
-        else {
+        let (Some(round), Some(submission)) = (self.rounds.front_mut(), self.submissions.front_mut()) else {
             return;
         };
         let tx = round.tx();
-        let is_at_rest = !core.wire.pending().any(|owed| owed.transaction() == Some(tx));
+        let is_at_rest = !core.wire.pending().any(|owed| owed.submission() == Some(tx));
         if is_at_rest
             && matches!(
-                round.at_rest(transaction, core.config.chunk_octets),
+                round.at_rest(submission, core.config.chunk_octets),
                 Verdict::OpenContent
             )
         {
@@ -225,7 +224,7 @@ impl Ready {
             self.stale = stale && self.rounds.is_empty();
             // Without a next round it stays, to be asked for one.
             if self.rounds.front().is_some_and(|next| next.tx() != tx) {
-                self.transactions.pop_front();
+                self.submissions.pop_front();
             }
         }
     }
@@ -253,7 +252,7 @@ impl Ready {
         }
     }
 
-    pub(super) fn first_transaction(&self) -> Option<TransactionId> {
+    pub(super) fn first_submission(&self) -> Option<SubmissionId> {
         self.rounds.front().map(Round::tx)
     }
 
@@ -347,12 +346,12 @@ impl Ready {
 
     /// A block of content.
     ///
-    /// One for a transaction that has not asked yet is a fault of the caller's. It cannot be kept, and without
-    /// it the message would be another one: the transaction ends before its commit point. One for a content that was
-    /// refused in the meantime, or for a transaction that has ended, is dropped.
+    /// One for a submission that has not asked yet is a fault of the caller's. It cannot be kept, and without
+    /// it the message would be another one: the submission ends before its commit point. One for a content that was
+    /// refused in the meantime, or for a submission that has ended, is dropped.
     pub(super) fn handle_content(
         mut self,
-        tx: TransactionId,
+        tx: SubmissionId,
         block: &Bytes,
         last: bool,
         core: &mut Core,
@@ -360,7 +359,7 @@ impl Ready {
     ) -> Phase {
         let unreadable = Ending::Lost(Loss::Aborted(Abort::ContentUnreadable));
         let Some(first) = self.rounds.front_mut().filter(|first| first.tx() == tx) else {
-            let early = self.transactions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
+            let early = self.submissions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
             return if early {
                 self.end(&unreadable, core, now)
             } else {
@@ -395,13 +394,13 @@ impl Ready {
         let first = self.rounds.front();
         let within_content = first.is_some_and(|first| first.is_within_content(core.wire.is_within_one()));
         let bystander = ending.for_bystander();
-        for mut transaction in self.transactions {
-            match first.filter(|first| first.tx() == transaction.id()) {
+        for mut submission in self.submissions {
+            match first.filter(|first| first.tx() == submission.id()) {
                 Some(round) => {
                     let outcome = round.outcome(stage, ending);
-                    transaction.end_session(ending, &outcome, round.is_past_mail(), &mut core.events);
+                    submission.end_session(ending, &outcome, round.is_past_mail(), &mut core.events);
                 }
-                None => transaction.end_session(ending, &bystander, true, &mut core.events),
+                None => submission.end_session(ending, &bystander, true, &mut core.events),
             }
         }
         core.end_waiting(&bystander);
@@ -425,7 +424,7 @@ fn take_lines(
     stuffing: &mut Stuffing,
     block: &Bytes,
     last: bool,
-    tx: TransactionId,
+    tx: SubmissionId,
     core: &mut Core,
     now: Instant,
 ) -> Result<Taken, BareLineEnd> {
@@ -456,5 +455,5 @@ fn rset_answered(reply: &Reply) -> Verdict {
 
 /// The dot that answers the 354 to this DATA.
 fn lone_dot(data: Owed) -> Owed {
-    data.transaction().map_or(data, Owed::LoneDot)
+    data.submission().map_or(data, Owed::LoneDot)
 }

@@ -5,17 +5,17 @@ use super::command::Command;
 use super::connection::Ending;
 use super::parameters::MailParameters;
 use super::stuffing::Stuffing;
-use super::transaction::{Transaction, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
+use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
 use super::transmit::Owed;
-use super::{Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, TransactionId};
+use super::{Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// MAIL, the RCPT of some recipients of a transaction, and the content for those who were accepted.
+/// MAIL, the RCPT of some recipients of a submission, and the content for those who were accepted.
 #[derive(Debug)]
 pub(super) struct Round {
-    tx: TransactionId,
+    tx: SubmissionId,
     /// RCPT commands, as indices of the envelope.
     recipients: Vec<usize>,
     parameters: MailParameters,
@@ -162,14 +162,14 @@ pub(super) enum Verdict {
 
 impl Round {
     /// With at least one recipient.
-    pub(super) fn new(transaction: &Transaction, recipients: Vec<usize>) -> Self {
-        let parameters = transaction.mail_parameters(&recipients);
+    pub(super) fn new(submission: &Submission, recipients: Vec<usize>) -> Self {
+        let parameters = submission.mail_parameters(&recipients);
         Self {
-            tx: transaction.id(),
+            tx: submission.id(),
             recipients,
             parameters,
             refusal: None,
-            transfer: if transaction.goes_by_bdat() {
+            transfer: if submission.goes_by_bdat() {
                 Transfer::Bdat(Chunks::default())
             } else {
                 Transfer::Data
@@ -178,8 +178,8 @@ impl Round {
         }
     }
 
-    /// The transaction whose recipients these are.
-    pub(super) fn tx(&self) -> TransactionId {
+    /// The submission whose recipients these are.
+    pub(super) fn tx(&self) -> SubmissionId {
         self.tx
     }
 
@@ -189,19 +189,19 @@ impl Round {
     }
 
     /// The command to send next, if one may be sent without another reply.
-    pub(super) fn next_command(&self, transaction: &Transaction) -> Option<(Bytes, Owed)> {
+    pub(super) fn next_command(&self, submission: &Submission) -> Option<(Bytes, Owed)> {
         let Step::Envelope(progress) = &self.step else {
             return None;
         };
         match progress.next {
             Next::Mail => {
-                let command = Command::Mail(transaction.reverse_path(), &self.parameters);
+                let command = Command::Mail(submission.reverse_path(), &self.parameters);
                 Some((command.to_octets(), Owed::Mail(self.tx)))
             }
             Next::Rcpt(place) => {
                 let index = *self.recipients.get(place)?;
-                let path = transaction.forward_path(index)?;
-                let command = Command::Rcpt(path, transaction.rcpt_parameters(index));
+                let path = submission.forward_path(index)?;
+                let command = Command::Rcpt(path, submission.rcpt_parameters(index));
                 Some((command.to_octets(), Owed::Rcpt(self.tx, index)))
             }
             Next::Data => Some((Command::Data.to_octets(), Owed::Data(self.tx))),
@@ -247,7 +247,7 @@ impl Round {
     pub(super) fn mail_answered(
         &mut self,
         reply: &Arc<Reply>,
-        transaction: &mut Transaction,
+        submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Verdict {
         let Step::Envelope(progress) = &mut self.step else {
@@ -258,18 +258,18 @@ impl Round {
             Severity::PositiveCompletion => {
                 progress.mail = MailReply::Accepted;
                 self.refusal = None;
-                transaction.begin_turns(&self.recipients);
+                submission.begin_turns(&self.recipients);
             }
             Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
                 progress.mail = MailReply::RefusedForParameters;
                 self.parameters = without;
-                transaction.drop_courtesies(events);
+                submission.drop_courtesies(events);
                 self.refusal = Some(Arc::clone(reply));
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
                 progress.mail = MailReply::Refused;
                 self.refusal = None;
-                transaction.refuse_mail(reply, events);
+                submission.refuse_mail(reply, events);
             }
             _ => return Verdict::Unexpected,
         }
@@ -281,7 +281,7 @@ impl Round {
         &mut self,
         index: usize,
         reply: &Arc<Reply>,
-        transaction: &mut Transaction,
+        submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Verdict {
         let Step::Envelope(progress) = &mut self.step else {
@@ -293,8 +293,8 @@ impl Round {
             Severity::PositiveCompletion => {
                 progress.accepted += 1;
                 if matches!(progress.mail, MailReply::Accepted) {
-                    transaction.set_welcome();
-                    if transaction.is_of_other_domain(index, &progress.domains.accepted) {
+                    submission.set_welcome();
+                    if submission.is_of_other_domain(index, &progress.domains.accepted) {
                         progress.domains.accepted.push(index);
                         progress.domains.mixed |= progress.domains.deferred;
                     }
@@ -303,40 +303,40 @@ impl Round {
             Severity::TransientNegative | Severity::PermanentNegative => {
                 // Behind a refused MAIL it says nothing about the recipient.
                 if matches!(progress.mail, MailReply::Accepted) {
-                    let had_parameters = !transaction.rcpt_parameters(index).is_empty();
-                    let is_one_too_many = transaction.is_welcome() && says_too_many_recipients(reply);
+                    let had_parameters = !submission.rcpt_parameters(index).is_empty();
+                    let is_one_too_many = submission.is_welcome() && says_too_many_recipients(reply);
                     if is_one_too_many && progress.accepted > 0 {
                         progress.crowded = true;
-                        transaction.put_off_as_one_too_many(index, reply);
+                        submission.put_off_as_one_too_many(index, reply);
                     } else if is_one_too_many {
                         // No round can be smaller: the host counts those of the session.
-                        transaction.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
+                        submission.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.tactless = true;
-                        transaction.put_off_for_parameters(index, events);
-                    } else if progress.domains.may_be_why(index, reply, transaction) {
+                        submission.put_off_for_parameters(index, events);
+                    } else if progress.domains.may_be_why(index, reply, submission) {
                         progress.domains.deferred = true;
-                        transaction.put_off_for_its_domain(index, reply);
+                        submission.put_off_for_its_domain(index, reply);
                     } else {
                         let outcome = Outcome::Refused {
                             stage: Stage::Rcpt,
                             reply: Arc::clone(reply),
                         };
-                        transaction.decide(index, outcome, events);
+                        submission.decide(index, outcome, events);
                     }
                 }
             }
             _ => return Verdict::Unexpected,
         }
         if progress.crowded {
-            transaction.limit_room(progress.accepted);
+            submission.limit_room(progress.accepted);
         }
         if progress.answered == self.recipients.len() {
             // Not before: the others were sent with theirs.
             if progress.tactless {
-                transaction.drop_courtesies(events);
+                submission.drop_courtesies(events);
             }
-            progress.domains.conclude(transaction);
+            progress.domains.conclude(submission);
         }
         Verdict::Continue
     }
@@ -345,7 +345,7 @@ impl Round {
     pub(super) fn data_answered(
         &mut self,
         reply: &Arc<Reply>,
-        transaction: &mut Transaction,
+        submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Verdict {
         let Step::Envelope(progress) = &mut self.step else {
@@ -380,7 +380,7 @@ impl Round {
                         stage: Stage::Data,
                         reply: Arc::clone(reply),
                     };
-                    transaction.decide_round(&outcome, events);
+                    submission.decide_round(&outcome, events);
                 }
                 Verdict::Continue
             }
@@ -390,7 +390,7 @@ impl Round {
 
     /// Nothing of this round is on its way and no reply to it is owed: where it leads, unless another command comes
     /// next.
-    pub(super) fn at_rest(&mut self, transaction: &mut Transaction, chunk_octets: usize) -> Verdict {
+    pub(super) fn at_rest(&mut self, submission: &mut Submission, chunk_octets: usize) -> Verdict {
         let progress = match &self.step {
             Step::Envelope(progress) => progress,
             Step::ChunkRefused => {
@@ -407,7 +407,7 @@ impl Round {
             (MailReply::RefusedForParameters, _) => self.step = Step::Envelope(Progress::new()),
             (MailReply::Accepted, Transfer::Bdat(_)) if all_answered && !nobody => {
                 self.step = Step::Content(TakingContent {
-                    form: ContentForm::Chunks(Gathering::new(transaction.body_type(), chunk_octets)),
+                    form: ContentForm::Chunks(Gathering::new(submission.body_type(), chunk_octets)),
                     asked: false,
                 });
                 return Verdict::OpenContent;
@@ -415,7 +415,7 @@ impl Round {
             // DATA was answered too, and not by 354, or is not worth sending.
             (MailReply::Accepted, _) if nobody || all_sent => {
                 self.step = Step::Over { stale: true };
-                transaction.set_served();
+                submission.set_served();
             }
             (MailReply::Accepted | MailReply::Owed, _) => {}
         }
@@ -428,13 +428,13 @@ impl Round {
     /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
     /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
     /// > information.
-    pub(super) fn lone_dot_answered(&mut self, transaction: &mut Transaction) -> Verdict {
+    pub(super) fn lone_dot_answered(&mut self, submission: &mut Submission) -> Verdict {
         self.step = match self.step {
             Step::LoneDot(AfterLoneDot::Again) | Step::LoneDotReply(AfterLoneDot::Again) => {
                 Step::Envelope(Progress::new())
             }
             _ => {
-                transaction.set_served();
+                submission.set_served();
                 Step::Over { stale: false }
             }
         };
@@ -458,7 +458,7 @@ impl Round {
     pub(super) fn chunk_answered(
         &mut self,
         reply: &Arc<Reply>,
-        transaction: &mut Transaction,
+        submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Verdict {
         let Transfer::Bdat(chunks) = &mut self.transfer else {
@@ -481,8 +481,8 @@ impl Round {
                     (_, outcome) => {
                         let asked = self.has_asked();
                         self.step = Step::ChunkRefused;
-                        transaction.decide_round(&outcome, events);
-                        transaction.set_served();
+                        submission.decide_round(&outcome, events);
+                        submission.set_served();
                         Verdict::ChunkRefused { asked }
                     }
                 }
@@ -506,7 +506,7 @@ impl Round {
     pub(super) fn content_answered(
         &mut self,
         reply: &Arc<Reply>,
-        transaction: &mut Transaction,
+        submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Verdict {
         let severity = reply.severity();
@@ -522,11 +522,11 @@ impl Round {
         };
         let stale = !is_taken && matches!(self.transfer, Transfer::Bdat(_));
         self.step = Step::Over { stale };
-        transaction.decide_round(&outcome, events);
+        submission.decide_round(&outcome, events);
         match (outcome, severity) {
             (Outcome::NoBdat(reply), _) => return Verdict::NoBdat(reply),
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => return Verdict::Refused,
-            _ => transaction.set_served(),
+            _ => submission.set_served(),
         }
         if is_taken || severity.is_negative() {
             Verdict::Continue
@@ -618,22 +618,22 @@ impl Domains {
     /// A refusal of a recipient may mean that it is of another domain than those before it.
     ///
     /// Some large receivers take the recipients of one domain at a time: "451 4.3.0 Multiple destination domains per
-    /// transaction is unsupported".
-    fn may_be_why(&self, index: usize, refusal: &Reply, transaction: &Transaction) -> bool {
+    /// submission is unsupported".
+    fn may_be_why(&self, index: usize, refusal: &Reply, submission: &Submission) -> bool {
         refusal.severity() == Severity::TransientNegative
             && !self.accepted.is_empty()
-            && transaction.may_count_domains()
-            && transaction.is_of_other_domain(index, &self.accepted)
+            && submission.may_count_domains()
+            && submission.is_of_other_domain(index, &self.accepted)
     }
 
     /// All recipients of the round were answered.
-    fn conclude(&self, transaction: &mut Transaction) {
+    fn conclude(&self, submission: &mut Submission) {
         if self.mixed {
-            transaction.set_domains_do_not_count();
+            submission.set_domains_do_not_count();
         } else if self.deferred {
-            transaction.limit_domains(self.accepted.len());
+            submission.limit_domains(self.accepted.len());
         } else if self.accepted.is_empty() {
-            transaction.doubt_limit_of_domains();
+            submission.doubt_limit_of_domains();
         }
     }
 }

@@ -9,7 +9,7 @@
 //! (RFC 2920 section 3.2, <https://www.rfc-editor.org/rfc/rfc2920#section-3.2>) and because nothing is sent
 //! ahead whose sending depends on a reply that is still owed: the content waits for every reply before it.
 
-use super::{CONTENT_BLOCK_OCTETS, CONTENT_RATE, Deadlines, Event, Stage, TransactionId};
+use super::{CONTENT_BLOCK_OCTETS, CONTENT_RATE, Deadlines, Event, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -31,16 +31,16 @@ pub(super) enum Owed {
     Auth,
     /// RSET, for the transaction behind it.
     Rset,
-    Mail(TransactionId),
+    Mail(SubmissionId),
     /// RCPT, with the recipient's index in the envelope.
-    Rcpt(TransactionId, usize),
-    Data(TransactionId),
+    Rcpt(SubmissionId, usize),
+    Data(SubmissionId),
     /// A chunk of the content that is not the last.
-    Chunk(TransactionId),
+    Chunk(SubmissionId),
     /// The content with its end mark, or the last chunk: the final reply.
-    Content(TransactionId),
+    Content(SubmissionId),
     /// A dot alone, where DATA was answered 354 and no recipient was accepted.
-    LoneDot(TransactionId),
+    LoneDot(SubmissionId),
     Quit,
 }
 
@@ -62,7 +62,7 @@ impl Owed {
         }
     }
 
-    pub(super) fn transaction(self) -> Option<TransactionId> {
+    pub(super) fn submission(self) -> Option<SubmissionId> {
         match self {
             Self::Greeting
             | Self::Ehlo
@@ -151,7 +151,7 @@ pub(super) struct Wire {
     /// How many at the front of `owed` were told as [`Event::Sent`].
     announced: usize,
     /// The content that was opened last, and how many octets of it were sent.
-    content: Option<(TransactionId, u64)>,
+    content: Option<(SubmissionId, u64)>,
     since: Instant,
     /// How long replies were waited for, those to chunks left out: they come while content moves.
     waited: Duration,
@@ -226,7 +226,7 @@ impl Wire {
     }
 
     /// The octets of a content are counted from here on.
-    pub(super) fn open_content(&mut self, tx: TransactionId) {
+    pub(super) fn open_content(&mut self, tx: SubmissionId) {
         self.content = Some((tx, 0));
     }
 
@@ -385,7 +385,7 @@ impl Wire {
         for owed in self.owed.iter().take(upto).skip(self.announced) {
             events.push_back(Event::Sent {
                 stage: owed.stage(),
-                tx: owed.transaction(),
+                tx: owed.submission(),
             });
         }
         self.announced = self.announced.max(upto.min(self.owed.len()));
@@ -447,7 +447,7 @@ impl Wire {
     }
 
     /// The content that was opened last, and how many octets of it were given to the system.
-    pub(super) fn content_sent(&self) -> Option<(TransactionId, u64)> {
+    pub(super) fn content_sent(&self) -> Option<(SubmissionId, u64)> {
         self.content
     }
 

@@ -51,15 +51,15 @@ impl<'a> Seen<'a> {
 
     fn all_of(&self, tx: usize, round: usize) -> impl Iterator<Item = &'a Exchange> {
         let is_of_round =
-            move |exchange: &&Exchange| exchange.of.transaction() == Some(tx) && exchange.round == round;
+            move |exchange: &&Exchange| exchange.of.submission() == Some(tx) && exchange.round == round;
         self.dialogue.exchanges.iter().filter(is_of_round)
     }
 
     /// What the replies say of a recipient.
     fn standing(&self, tx: usize, index: usize) -> Standing {
         let mut standing = Standing::default();
-        let of_transaction = |exchange: &&Exchange| exchange.of.transaction() == Some(tx);
-        for exchange in self.answered.iter().filter(of_transaction) {
+        let of_submission = |exchange: &&Exchange| exchange.of.submission() == Some(tx);
+        for exchange in self.answered.iter().filter(of_submission) {
             let in_round = |of: Of| self.all_of(tx, exchange.round).any(|other| other.of == of);
             let last_is_sent = self
                 .sent
@@ -77,7 +77,7 @@ impl<'a> Seen<'a> {
     /// The client has closed, because BDAT is not known.
     fn has_no_bdat(&self) -> bool {
         self.answered.iter().any(|exchange| {
-            let Some(tx) = exchange.of.transaction() else {
+            let Some(tx) = exchange.of.submission() else {
                 return false;
             };
             let chunks = || {
@@ -152,7 +152,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// What was awaited, as a transaction without a verdict sees it.
+    /// What was awaited, as a submission without a verdict sees it.
     fn stage(
         &self,
         tx: usize,
@@ -161,7 +161,7 @@ impl<'a> Seen<'a> {
         shutdown: bool,
     ) -> &'static str {
         let asked = self.sent.len() > self.answered.len();
-        match next.of.transaction() {
+        match next.of.submission() {
             None => next.of.word(),
             // Replies to the first envelope are read, and what is awaited is the answer to the second MAIL. A 421
             // is told with the command it answers, if it answers one.
@@ -181,7 +181,7 @@ struct Standing {
     verdict: Option<String>,
     /// The refusal that left it to another round.
     put_off: Option<u16>,
-    /// A round of its transaction was answered to the end.
+    /// A round of its submission was answered to the end.
     served: bool,
     /// The MAIL of the round was accepted, ...
     past_mail: bool,

@@ -315,7 +315,7 @@ pub(crate) enum Of {
     /// The handshake, which stands as one octet of the server's.
     Tls,
     Auth,
-    /// With the transaction behind it, from 0, as all below.
+    /// With the submission behind it, from 0, as all below.
     Rset(usize),
     Mail(usize),
     Rcpt(usize, usize),
@@ -345,7 +345,7 @@ impl Of {
         }
     }
 
-    pub(crate) fn transaction(self) -> Option<usize> {
+    pub(crate) fn submission(self) -> Option<usize> {
         match self {
             Self::Greeting
             | Self::Ehlo
@@ -369,7 +369,7 @@ impl Of {
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) of: Of,
-    /// Of its transaction, from 0.
+    /// Of its submission, from 0.
     pub(crate) round: usize,
     pub(crate) command: Vec<u8>,
     pub(crate) code: u16,
@@ -423,10 +423,10 @@ impl Plan {
                         data,
                         ..round.clone()
                     };
-                    script.transaction(tx, &refused, " SIZE=9", stale);
+                    script.submission(tx, &refused, " SIZE=9", stale);
                     stale = false;
                 }
-                stale = script.transaction(tx, round, "", stale);
+                stale = script.submission(tx, round, "", stale);
                 if script.closed {
                     return script.dialogue();
                 }
@@ -578,7 +578,7 @@ impl Script {
     }
 
     /// One attempt; true when it leaves a MAIL at the server, or may.
-    fn transaction(&mut self, tx: usize, round: &RoundPlan, parameters: &str, behind_rset: bool) -> bool {
+    fn submission(&mut self, tx: usize, round: &RoundPlan, parameters: &str, behind_rset: bool) -> bool {
         let ahead = self.flight.has_pipelining();
         let joined = ahead && (behind_rset || self.is_behind_content());
         let command = format!("MAIL FROM:<sender@client.example>{parameters}\r\n");

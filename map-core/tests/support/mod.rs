@@ -13,7 +13,7 @@ use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
     BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Loss, NoTls, Outcome, Reply,
-    Severity, Stage, TlsSession, TlsUse, TransactionId, Unfit,
+    Severity, Stage, SubmissionId, TlsSession, TlsUse, Unfit,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -217,7 +217,7 @@ impl Harness {
         let (envelope, body) = (mail.envelope.clone(), mail.body.clone());
         self.mails.push(mail);
         self.handed.push(0);
-        let tx = TransactionId(self.mails.len() as u64);
+        let tx = SubmissionId(self.mails.len() as u64);
         self.connection.submit(tx, envelope, body, self.now);
         self.take_events();
     }
@@ -488,7 +488,7 @@ impl Harness {
             parameters: EnvelopeParameters::default(),
         };
         self.connection
-            .submit(TransactionId(0), envelope, BodyInfo::default(), self.now);
+            .submit(SubmissionId(0), envelope, BodyInfo::default(), self.now);
     }
 
     /// What must hold for an outcome in any case.
@@ -533,11 +533,11 @@ impl Harness {
         self.handed[place] = to;
         let block = content.slice(from..to);
         self.connection
-            .handle_content(TransactionId(tx as u64), block, to == content.len(), self.now);
+            .handle_content(SubmissionId(tx as u64), block, to == content.len(), self.now);
     }
 }
 
-fn number(TransactionId(tx): TransactionId) -> usize {
+fn number(SubmissionId(tx): SubmissionId) -> usize {
     usize::try_from(tx).unwrap()
 }
 

@@ -5,7 +5,7 @@ use super::{Handshake, Harness, Mail, Pieces, config};
 use bytes::Bytes;
 use map_core::smtp::{
     Abort, Authentication, Chunking, Config, Hello, Outcome, Reply, ReplyCode, ReplyError, ReplyParser,
-    SecretKind, TlsSession, TlsUse, TransactionId,
+    SecretKind, SubmissionId, TlsSession, TlsUse,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -410,7 +410,7 @@ impl<'a> Storm<'a> {
     }
 
     fn content(&mut self) {
-        let tx = TransactionId(self.number() as u64 % 5);
+        let tx = SubmissionId(self.number() as u64 % 5);
         let last = self.number().is_multiple_of(2);
         let block = self.block();
         self.harness
@@ -476,7 +476,7 @@ impl<'a> Storm<'a> {
         connection.quit(now);
         connection.abort(Abort::Cancelled, now);
         connection.handle_bytes(b"250 ok\r\n", now);
-        connection.handle_content(TransactionId(1), Bytes::new(), true, now);
+        connection.handle_content(SubmissionId(1), Bytes::new(), true, now);
         connection.handle_timeout(now + Duration::from_secs(10_000));
         connection.handle_closed(None, now);
         connection.handle_tls(Ok(TlsSession { verified: true }), now);

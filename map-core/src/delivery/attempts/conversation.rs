@@ -13,8 +13,8 @@ use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
-    self, BodyInfo, Capabilities, Chunking, Connection, Event, Hello, Loss, Outcome, Reply, TlsUse,
-    TransactionId,
+    self, BodyInfo, Capabilities, Chunking, Connection, Event, Hello, Loss, Outcome, Reply, SubmissionId,
+    TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +98,7 @@ impl Delivery<'_> {
         };
         let now = Instant::now().into_std();
         let mut connection = Connection::new(config, now);
-        connection.submit(TransactionId(0), envelope, body, now);
+        connection.submit(SubmissionId(0), envelope, body, now);
         connection.quit(now);
         converse(
             &mut connection,
@@ -358,7 +358,7 @@ impl Observer for Notes<'_> {
         told.get_or_insert_with(|| LocalError::of_data(error, "the content"));
     }
 
-    fn open_content(&mut self, _tx: TransactionId, form: usize) -> io::Result<ContentSource> {
+    fn open_content(&mut self, _tx: SubmissionId, form: usize) -> io::Result<ContentSource> {
         self.conversation.content_begun = true;
         self.meter.begin_content(self.sizes.get(form).copied().flatten());
         let message = self.message.clone();
@@ -374,7 +374,7 @@ impl Observer for Notes<'_> {
         }
     }
 
-    fn content_sent(&mut self, _tx: TransactionId, octets: u64) {
+    fn content_sent(&mut self, _tx: SubmissionId, octets: u64) {
         self.meter.content_sent(octets);
     }
 }

@@ -4,7 +4,7 @@ use super::capabilities::Capabilities;
 use super::connection::Ending;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, TransactionId, Unfit,
+    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId, Unfit,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::envelope::BodyType;
@@ -24,13 +24,13 @@ const REFUSAL: usize = 256;
 /// A content of so many octets goes by BDAT where the caller leaves it to us.
 const LARGE: u64 = 16 * 1024 * 1024;
 
-/// A transaction and how far each of its recipients is.
+/// A submission and how far each of its recipients is.
 ///
 /// It is served in rounds, each of which is a mail transaction of SMTP: the first takes as many recipients as a host
 /// may be given at once, and the next those whom the first left over, or could not take.
 #[derive(Debug)]
-pub(super) struct Transaction {
-    id: TransactionId,
+pub(super) struct Submission {
+    id: SubmissionId,
     envelope: Envelope,
     body: BodyInfo,
     /// By index in the envelope.
@@ -109,8 +109,8 @@ struct Offers {
     chunking: bool,
 }
 
-impl Transaction {
-    pub(super) fn new(id: TransactionId, envelope: Envelope, body: BodyInfo) -> Self {
+impl Submission {
+    pub(super) fn new(id: SubmissionId, envelope: Envelope, body: BodyInfo) -> Self {
         let open = envelope.recipients.len();
         Self {
             id,
@@ -135,7 +135,7 @@ impl Transaction {
         }
     }
 
-    pub(super) fn id(&self) -> TransactionId {
+    pub(super) fn id(&self) -> SubmissionId {
         self.id
     }
 
@@ -147,20 +147,20 @@ impl Transaction {
         Some(&self.envelope.recipients.get(index)?.forward_path)
     }
 
-    /// The transaction ends without having begun.
+    /// The submission ends without having begun.
     pub(super) fn end(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
         self.finish_if_empty(events);
         self.decide_all(outcome, events);
     }
 
-    /// A transaction without recipients is finished as soon as it is looked at.
+    /// A submission without recipients is finished as soon as it is looked at.
     fn finish_if_empty(&self, events: &mut VecDeque<Event>) {
         if self.turns.is_empty() {
             events.push_back(Event::Finished(self.id));
         }
     }
 
-    /// Fits the transaction to what the server offers: some recipients, or all, may get their outcome here.
+    /// Fits the submission to what the server offers: some recipients, or all, may get their outcome here.
     pub(super) fn plan(&mut self, capabilities: &Capabilities, events: &mut VecDeque<Event>) {
         self.finish_if_empty(events);
         if self.envelope.parameters.require_tls && !capabilities.require_tls {
