@@ -38,9 +38,9 @@
 //! | | 500 to 504 or 534, not about the secret, and another mechanism in common | AUTH, `ExpectAuthReply` |
 //! | | 235, and the server has proved what the mechanism asks of it | `Ready` |
 //!
-//! # Submissions and rounds
+//! # Submissions and mail transactions
 //!
-//! What is submitted under one [`SubmissionId`] may have any number of recipients, and is served in rounds, each of
+//! What is submitted under one [`SubmissionId`] may have any number of recipients, and is served in transactions, each of
 //! which is a mail transaction of SMTP: MAIL, up to 100 RCPT (RCPTMAX and RCPTDOMAINMAX of RFC 9422 make it fewer), and
 //! the content.
 //!
@@ -54,29 +54,29 @@
 //!    └── all answered, and nothing to send ───────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! In `Ready` rounds stand in a queue. The first one is where replies go; the second, if there is one, is an envelope
+//! In `Ready` transactions stand in a queue. The first one is where replies go; the second, if there is one, is an envelope
 //! sent ahead with the first one's content, be it of the same submission or of the next.
 //!
 //! | a recipient | becomes | when |
 //! | --- | --- | --- |
-//! | to come | in its turn | MAIL of its round is accepted |
-//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one of the round, as one too many |
+//! | to come | in its turn | MAIL of its transaction is accepted |
+//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one of the transaction, as one too many |
 //! | | to come, its refusal kept | its RCPT is answered 4yz behind an accepted one of another domain, and none of its own |
-//! | | to come | its RCPT is answered 501, 504 or 555 while it has parameters, which the next round leaves out |
-//! | | over | its RCPT is refused otherwise; or its round ends, and shares its fate |
+//! | | to come | its RCPT is answered 501, 504 or 555 while it has parameters, which the next transaction leaves out |
+//! | | over | its RCPT is refused otherwise; or its transaction ends, and shares its fate |
 //! | to come | over | MAIL is refused, or the session ends before its turn: below |
 //!
-//! Every round decides somebody, or leaves something out for good: so rounds end. A final reply decides its own round
+//! Every transaction decides somebody, or leaves something out for good: so transactions end. A final reply decides its own transaction
 //! and nobody else.
 //!
-//! **Who had no turn.** If a round of the same submission was answered to its end, a session that is refused or closed
+//! **Who had no turn.** If a transaction of the same submission was answered to its end, a session that is refused or closed
 //! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
 //! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
-//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later round to be told so. Who
+//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later transaction to be told so. Who
 //! was put off beside another domain is [`Outcome::Refused`] then.
 //!
 //! **One domain at a time.** Some large receivers accept the recipients of the first domain and defer all others. Where a
-//! round ends so, the next ones have no more domains than it took, as if RCPTDOMAINMAX had said it. A host that defers
+//! transaction ends so, the next ones have no more domains than it took, as if RCPTDOMAINMAX had said it. A host that defers
 //! some domains and accepts others behind them is not such a one: whom it defers again, it defers for itself.
 //!
 //! **DATA or BDAT** (RFC 3030) is decided by [`Chunking`], the body and the offer. BDAT is said when somebody is accepted
@@ -109,8 +109,8 @@
 //! **The clear ends at the 220** to STARTTLS. An octet that comes behind it before the handshake is done, be it in the
 //! same read, was put there to be taken for the server's first words within TLS: the session is lost.
 //!
-//! **Time.** Each reply has a deadline of its own, and many replies make days: so a round has one from its MAIL (or from
-//! the last reply to the round before it) to its content, the content has a least rate while it waits to be written, and
+//! **Time.** Each reply has a deadline of its own, and many replies make days: so a transaction has one from its MAIL (or from
+//! the last reply to the transaction before it) to its content, the content has a least rate while it waits to be written, and
 //! all replies of a session, with what was slow of its contents, have one together, which is looked at where no content has
 //! begun. None of them counts behind the commit point, where the final reply has its time and nothing shortens it.
 //!
@@ -145,12 +145,12 @@ mod chunking;
 mod codes;
 mod command;
 mod connection;
+mod mail_transaction;
 mod opening;
 mod parameters;
 mod parser;
 mod ready;
 mod reply;
-mod round;
 mod sasl;
 mod scram;
 mod stuffing;
@@ -513,8 +513,8 @@ pub enum Event {
     },
     /// Call [`Connection::handle_content`] once.
     NeedContent(SubmissionId),
-    /// The server refused a command for its parameters: from the next round on nothing is asked of DSN any more, although
-    /// it is offered and something is wished. Told once at most. A host that took one round only would be asked in vain
+    /// The server refused a command for its parameters: from the next transaction on nothing is asked of DSN any more, although
+    /// it is offered and something is wished. Told once at most. A host that took one transaction only would be asked in vain
     /// in every session: the next one had better not begin with it.
     DsnDropped(SubmissionId),
     /// One recipient's outcome; exactly one for each before `Finished`.

@@ -4,7 +4,7 @@ use super::capabilities::Capabilities;
 use super::chunking::{Gathering, Place};
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
-use super::round::{ContentForm, Round, Step, TakingContent, Verdict};
+use super::mail_transaction::{ContentForm, MailTransaction, Step, TakingContent, Verdict};
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
 use super::transmit::Owed;
@@ -21,16 +21,16 @@ const LOW_WATER: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Ready {
     capabilities: Capabilities,
-    /// Those of the rounds, in their order; the last may have more rounds to come.
+    /// Those of the transactions, in their order; the last may have more transactions to come.
     submissions: VecDeque<Submission>,
     /// Begun and not over, oldest first. Two at most: one whose final reply is owed, and the next, whose
     /// envelope is sent with the first one's content. Replies that name no other are for the first.
-    rounds: VecDeque<Round>,
+    transactions: VecDeque<MailTransaction>,
     /// How often MAIL was said.
     mails: u32,
     /// The server may still hold a MAIL: RSET before the next.
     stale: bool,
-    /// Since when the first round has been the first.
+    /// Since when the first transaction has been the first.
     first_since: Instant,
 }
 
@@ -40,7 +40,7 @@ impl Ready {
         let mut ready = Self {
             capabilities,
             submissions: VecDeque::new(),
-            rounds: VecDeque::new(),
+            transactions: VecDeque::new(),
             mails: 0,
             stale: false,
             first_since: now,
@@ -57,18 +57,18 @@ impl Ready {
     /// > The actual transfer of message content is explicitly allowed to be the first "command" in a group.
     pub(super) fn send_more(&mut self, core: &mut Core, now: Instant) {
         while self.capabilities.pipelining || core.wire.is_quiet() {
-            if let (Some(last), Some(submission)) = (self.rounds.back_mut(), self.submissions.back()) {
+            if let (Some(last), Some(submission)) = (self.transactions.back_mut(), self.submissions.back()) {
                 if let Some((octets, owed)) = last.next_command(submission) {
                     self.mails += u32::from(matches!(owed, Owed::Mail(_)));
                     core.wire.send(octets, owed, now);
                     last.advance();
                     continue;
                 }
-                if !last.lets_others_follow() || self.rounds.len() > 1 {
+                if !last.lets_others_follow() || self.transactions.len() > 1 {
                     return;
                 }
             }
-            let may_begin = !core.is_quitting() && self.begin_round(core, now);
+            let may_begin = !core.is_quitting() && self.begin_transaction(core, now);
             if !may_begin {
                 if core.no_more && !core.is_quitting() {
                     core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
@@ -78,8 +78,8 @@ impl Ready {
         }
     }
 
-    /// The next round of the last submission, or the first of the next one; false if there is none.
-    fn begin_round(&mut self, core: &mut Core, now: Instant) -> bool {
+    /// The next transaction of the last submission, or the first of the next one; false if there is none.
+    fn begin_transaction(&mut self, core: &mut Core, now: Instant) -> bool {
         // RFC 9422 section 4.1, https://www.rfc-editor.org/rfc/rfc9422#section-4.1, counts each MAIL, whatever came of it.
         let mail_max = self.capabilities.limits.mail_max;
         let is_exhausted = mail_max.is_some_and(|limit| self.mails >= limit.get());
@@ -88,20 +88,24 @@ impl Ready {
                 if is_exhausted {
                     last.leave_unserved(&mut core.events);
                 }
-                let recipients = last.next_round();
+                let recipients = last.next_transaction();
                 if !recipients.is_empty() {
-                    let round = Round::new(last, recipients);
-                    let may_be_stale = self.rounds.iter().any(Round::may_leave_remains);
+                    let transaction = MailTransaction::new(last, recipients);
+                    let may_be_stale = self.transactions.iter().any(MailTransaction::may_leave_remains);
                     if std::mem::take(&mut self.stale) || may_be_stale {
                         core.wire.send(Command::Rset.to_octets(), Owed::Rset, now);
                     }
-                    if self.rounds.is_empty() {
+                    if self.transactions.is_empty() {
                         self.first_since = now;
                     }
-                    self.rounds.push_back(round);
+                    self.transactions.push_back(transaction);
                     return true;
                 }
-                if self.rounds.back().is_none_or(|round| round.tx() != last.id()) {
+                if self
+                    .transactions
+                    .back()
+                    .is_none_or(|transaction| transaction.tx() != last.id())
+                {
                     self.submissions.pop_back();
                 }
             }
@@ -127,20 +131,20 @@ impl Ready {
             _ => owed.stage(),
         };
         let events = &mut core.events;
-        let verdict = match (owed, self.rounds.front_mut(), self.submissions.front_mut()) {
+        let verdict = match (owed, self.transactions.front_mut(), self.submissions.front_mut()) {
             (Owed::Quit, ..) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.
-            (Owed::Content(_), Some(round), Some(submission)) => {
-                round.content_answered(reply, submission, events)
+            (Owed::Content(_), Some(transaction), Some(submission)) => {
+                transaction.content_answered(reply, submission, events)
             }
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Verdict::Refused,
             (Owed::Rset, ..) => rset_answered(reply),
-            (_, Some(round), Some(submission)) => match owed {
-                Owed::Mail(_) => round.mail_answered(reply, submission, events),
-                Owed::Rcpt(_, index) => round.rcpt_answered(index, reply, submission, events),
-                Owed::Data(_) => round.data_answered(reply, submission, events),
-                Owed::Chunk(_) => round.chunk_answered(reply, submission, events),
-                Owed::LoneDot(_) => round.lone_dot_answered(submission),
+            (_, Some(transaction), Some(submission)) => match owed {
+                Owed::Mail(_) => transaction.mail_answered(reply, submission, events),
+                Owed::Rcpt(_, index) => transaction.rcpt_answered(index, reply, submission, events),
+                Owed::Data(_) => transaction.data_answered(reply, submission, events),
+                Owed::Chunk(_) => transaction.chunk_answered(reply, submission, events),
+                Owed::LoneDot(_) => transaction.lone_dot_answered(submission),
                 _ => Verdict::Unexpected,
             },
             _ => Verdict::Unexpected,
@@ -202,28 +206,30 @@ impl Ready {
         self.send_more(core, now);
     }
 
-    /// Lets go of the first round when nothing of it is on its way any more and nothing is to come.
+    /// Lets go of the first transaction when nothing of it is on its way any more and nothing is to come.
     fn retire(&mut self, core: &mut Core, now: Instant) {
-        let (Some(round), Some(submission)) = (self.rounds.front_mut(), self.submissions.front_mut()) else {
+        let (Some(transaction), Some(submission)) =
+            (self.transactions.front_mut(), self.submissions.front_mut())
+        else {
             return;
         };
-        let tx = round.tx();
+        let tx = transaction.tx();
         let is_at_rest = !core.wire.pending().any(|owed| owed.submission() == Some(tx));
         if is_at_rest
             && matches!(
-                round.at_rest(submission, core.config.chunk_octets),
+                transaction.at_rest(submission, core.config.chunk_octets),
                 Verdict::OpenContent
             )
         {
             return self.open_content(core);
         }
-        if let Step::Over { stale } = round.step {
-            self.rounds.pop_front();
+        if let Step::Over { stale } = transaction.step {
+            self.transactions.pop_front();
             self.first_since = now;
             // What was sent ahead has its RSET.
-            self.stale = stale && self.rounds.is_empty();
-            // Without a next round it stays, to be asked for one.
-            if self.rounds.front().is_some_and(|next| next.tx() != tx) {
+            self.stale = stale && self.transactions.is_empty();
+            // Without a next transaction it stays, to be asked for one.
+            if self.transactions.front().is_some_and(|next| next.tx() != tx) {
                 self.submissions.pop_front();
             }
         }
@@ -232,7 +238,11 @@ impl Ready {
     /// A reply that nobody asked for: it stands for what is being sent, or would be.
     pub(super) fn handle_unasked(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = self.awaits(core);
-        let ending = if self.rounds.front().is_some_and(|first| first.lacks_bdat(&reply)) {
+        let ending = if self
+            .transactions
+            .front()
+            .is_some_and(|first| first.lacks_bdat(&reply))
+        {
             Ending::NoBdat(reply)
         } else if reply.severity().is_negative() {
             Ending::Refused { stage, reply }
@@ -242,9 +252,9 @@ impl Ready {
         self.end(&ending, core, now)
     }
 
-    /// What is awaited, for the first round.
+    /// What is awaited, for the first transaction.
     pub(super) fn awaits(&self, core: &Core) -> Stage {
-        match (core.wire.awaited(), self.rounds.front()) {
+        match (core.wire.awaited(), self.transactions.front()) {
             (Some(Owed::Rset), _) => Stage::Rset,
             (_, Some(first)) => first.awaits(),
             (Some(Owed::Quit), None) => Stage::Quit,
@@ -253,21 +263,23 @@ impl Ready {
     }
 
     pub(super) fn first_submission(&self) -> Option<SubmissionId> {
-        self.rounds.front().map(Round::tx)
+        self.transactions.front().map(MailTransaction::tx)
     }
 
     pub(super) fn is_taking_content(&self) -> bool {
-        self.rounds
+        self.transactions
             .front()
             .is_some_and(|first| matches!(first.step, Step::Content(_)))
     }
 
-    /// When the first round must have come to its content, if it has not.
+    /// When the first transaction must have come to its content, if it has not.
     ///
     /// Each of its replies has a time of its own, and there may be a hundred: a host that takes as long as it may over each
     /// would hold a mail for a day.
     pub(super) fn start_deadline(&self, core: &Core) -> Option<Instant> {
-        self.rounds.front().filter(|first| first.is_before_content())?;
+        self.transactions
+            .front()
+            .filter(|first| first.is_before_content())?;
         let deadlines = &core.config.deadlines;
         let start = self.first_since.checked_add(deadlines.start);
         start.into_iter().chain(Self::end_of_replies(core)).min()
@@ -281,7 +293,10 @@ impl Ready {
 
     /// A deadline has passed: which.
     pub(super) fn why_late(&self, core: &Core, now: Instant) -> Loss {
-        let is_before_content = self.rounds.front().is_some_and(Round::is_before_content);
+        let is_before_content = self
+            .transactions
+            .front()
+            .is_some_and(MailTransaction::is_before_content);
         if is_before_content && Self::end_of_replies(core).is_some_and(|end| now >= end) {
             Loss::OutOfTime
         } else {
@@ -291,14 +306,14 @@ impl Ready {
 
     /// A command or content is sent whole.
     pub(super) fn handle_sent(&mut self, owed: Owed) {
-        if let (Owed::Content(_) | Owed::LoneDot(_), Some(first)) = (owed, self.rounds.front_mut()) {
+        if let (Owed::Content(_) | Owed::LoneDot(_), Some(first)) = (owed, self.transactions.front_mut()) {
             first.end_mark_sent();
         }
     }
 
     /// Asks the driver for one block, if there is room and none was asked for.
     fn ask_for_content(&mut self, core: &mut Core) {
-        let Some(first) = self.rounds.front_mut() else {
+        let Some(first) = self.transactions.front_mut() else {
             return;
         };
         let tx = first.tx();
@@ -317,7 +332,7 @@ impl Ready {
 
     /// Queues the chunks that are ready, while there is room: without PIPELINING one, when nothing else is on its way.
     fn send_chunks(&mut self, core: &mut Core, now: Instant) {
-        let Some(first) = self.rounds.front_mut() else {
+        let Some(first) = self.transactions.front_mut() else {
             return;
         };
         let tx = first.tx();
@@ -358,7 +373,7 @@ impl Ready {
         now: Instant,
     ) -> Phase {
         let unreadable = Ending::Lost(Loss::Aborted(Abort::ContentUnreadable));
-        let Some(first) = self.rounds.front_mut().filter(|first| first.tx() == tx) else {
+        let Some(first) = self.transactions.front_mut().filter(|first| first.tx() == tx) else {
             let early = self.submissions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
             return if early {
                 self.end(&unreadable, core, now)
@@ -391,14 +406,14 @@ impl Ready {
     pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Phase {
         core.wire.announce_all(&mut core.events);
         let stage = self.awaits(core);
-        let first = self.rounds.front();
+        let first = self.transactions.front();
         let within_content = first.is_some_and(|first| first.is_within_content(core.wire.is_within_one()));
         let bystander = ending.for_bystander();
         for mut submission in self.submissions {
             match first.filter(|first| first.tx() == submission.id()) {
-                Some(round) => {
-                    let outcome = round.outcome(stage, ending);
-                    submission.end_session(ending, &outcome, round.is_past_mail(), &mut core.events);
+                Some(transaction) => {
+                    let outcome = transaction.outcome(stage, ending);
+                    submission.end_session(ending, &outcome, transaction.is_past_mail(), &mut core.events);
                 }
                 None => submission.end_session(ending, &bystander, true, &mut core.events),
             }

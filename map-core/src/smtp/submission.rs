@@ -1,4 +1,4 @@
-//! What the caller submitted: its recipients, what became of each, and which of them the next round takes.
+//! What the caller submitted: its recipients, what became of each, and which of them the next transaction takes.
 
 use super::capabilities::Capabilities;
 use super::connection::Ending;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// RFC 5321 section 4.5.3.1.8, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.8>:
 /// > The minimum total number of recipients that MUST be buffered is 100 recipients.
-const MAX_ROUND: usize = 100;
+const MAX_RECIPIENTS: usize = 100;
 /// Octets of the replies that put recipients off and are kept until they have their turn. A server chooses how long they
 /// are, and there may be thousands of them.
 const REFUSALS: usize = 256 * 1024;
@@ -26,7 +26,7 @@ const LARGE: u64 = 16 * 1024 * 1024;
 
 /// A submission and how far each of its recipients is.
 ///
-/// It is served in rounds, each of which is a mail transaction of SMTP: the first takes as many recipients as a host
+/// It is served in mail transactions: the first takes as many recipients as a host
 /// may be given at once, and the next those whom the first left over, or could not take.
 #[derive(Debug)]
 pub(super) struct Submission {
@@ -37,17 +37,17 @@ pub(super) struct Submission {
     turns: Vec<Turn>,
     /// How many of them have no outcome.
     open: usize,
-    /// All before this one have theirs: with thousands of recipients, and few in a round, nobody is to be looked at in every
-    /// round.
+    /// All before this one have theirs: with thousands of recipients, and few in a transaction, nobody is to be looked at in every
+    /// transaction.
     first_open: usize,
-    /// Those whose turn it was when their round began.
+    /// Those whose turn it was when their transaction began.
     in_turn: Vec<usize>,
     /// Of the body's forms, the one for this host.
     form: usize,
     offers: Offers,
-    /// Recipients of one round, at most.
+    /// Recipients of one transaction, at most.
     room: usize,
-    /// Domains of recipients of one round, at most.
+    /// Domains of recipients of one transaction, at most.
     domains: usize,
     /// The same, as the server has announced it.
     announced_domains: usize,
@@ -57,7 +57,7 @@ pub(super) struct Submission {
     may_count_domains: bool,
     /// A limit of domains that was inferred has turned out not to be one.
     is_limit_lifted: bool,
-    /// The server has answered a round of it to the end.
+    /// The server has answered a transaction of it to the end.
     served: bool,
     /// The server has accepted one of its recipients.
     welcome: bool,
@@ -70,10 +70,10 @@ pub(super) struct Submission {
 /// How far one recipient is.
 #[derive(Clone, Debug)]
 enum Turn {
-    /// In a round to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
+    /// In a transaction to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
     /// many.
     ToCome(Option<PutOff>),
-    /// In the round whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
+    /// In the transaction whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
     Now,
     /// Its outcome is told.
     Over,
@@ -122,7 +122,7 @@ impl Submission {
             in_turn: Vec::new(),
             form: 0,
             offers: Offers::default(),
-            room: MAX_ROUND,
+            room: MAX_RECIPIENTS,
             domains: usize::MAX,
             announced_domains: usize::MAX,
             firsts: Vec::new(),
@@ -185,7 +185,8 @@ impl Submission {
             chunking: capabilities.chunking,
         };
         let limit = |limit: Option<NonZeroU32>| limit.and_then(|limit| usize::try_from(limit.get()).ok());
-        self.room = limit(capabilities.limits.rcpt_max).map_or(MAX_ROUND, |limit| limit.min(MAX_ROUND));
+        self.room =
+            limit(capabilities.limits.rcpt_max).map_or(MAX_RECIPIENTS, |limit| limit.min(MAX_RECIPIENTS));
         self.announced_domains = limit(capabilities.limits.rcpt_domain_max).unwrap_or(usize::MAX);
         self.domains = self.announced_domains;
     }
@@ -261,7 +262,7 @@ impl Submission {
         self.offers.chunking && (is_asked_for || form.needs.body_type == BodyType::Binary)
     }
 
-    /// For the MAIL of a round with these recipients.
+    /// For the MAIL of a transaction with these recipients.
     pub(super) fn mail_parameters(&self, recipients: &[usize]) -> MailParameters {
         let form = self.chosen();
         let wishes = &self.envelope.parameters;
@@ -297,7 +298,7 @@ impl Submission {
         self.offers.dsn = false;
     }
 
-    /// Notifications are wished for, and from the next round on not asked for any more.
+    /// Notifications are wished for, and from the next transaction on not asked for any more.
     fn tell_of_dsn(&mut self, events: &mut VecDeque<Event>) {
         let Envelope {
             recipients,
@@ -313,8 +314,8 @@ impl Submission {
         }
     }
 
-    /// The recipients of the next round; empty if nobody waits for one.
-    pub(super) fn next_round(&mut self) -> Vec<usize> {
+    /// The recipients of the next transaction; empty if nobody waits for one.
+    pub(super) fn next_transaction(&mut self) -> Vec<usize> {
         let are_domains_limited = self.domains < usize::MAX;
         if are_domains_limited && self.firsts.is_empty() {
             self.firsts = firsts_of_domains(&self.envelope.recipients);
@@ -355,7 +356,7 @@ impl Submission {
     }
 
     /// Within the limit of domains that was inferred, nobody was accepted: so others may have been deferred for
-    /// themselves. Once only, or a host could have each of them named in every round.
+    /// themselves. Once only, or a host could have each of them named in every transaction.
     pub(super) fn doubt_limit_of_domains(&mut self) {
         if self.domains < self.announced_domains && !self.is_limit_lifted {
             self.is_limit_lifted = true;
@@ -378,7 +379,7 @@ impl Submission {
         self.room = recipients.max(1);
     }
 
-    /// MAIL was accepted for a round.
+    /// MAIL was accepted for a transaction.
     pub(super) fn begin_turns(&mut self, recipients: &[usize]) {
         let turns = &self.turns;
         self.in_turn
@@ -391,13 +392,13 @@ impl Submission {
         }
     }
 
-    /// This recipient was one too many: it takes part in another round.
+    /// This recipient was one too many: it takes part in another transaction.
     pub(super) fn put_off_as_one_too_many(&mut self, index: usize, refusal: &Arc<Reply>) {
         let refusal = PutOff::Crowded(self.kept(refusal));
         self.put_off(index, Some(refusal));
     }
 
-    /// This recipient was deferred beside one of another domain: it takes part in another round.
+    /// This recipient was deferred beside one of another domain: it takes part in another transaction.
     pub(super) fn put_off_for_its_domain(&mut self, index: usize, refusal: &Arc<Reply>) {
         let refusal = PutOff::OtherDomain(self.kept(refusal));
         self.put_off(index, Some(refusal));
@@ -414,7 +415,7 @@ impl Submission {
         }
     }
 
-    /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another round.
+    /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another transaction.
     pub(super) fn put_off_for_parameters(&mut self, index: usize, events: &mut VecDeque<Event>) {
         // Now, and not when they are dropped: the session may end before.
         self.tell_of_dsn(events);
@@ -432,19 +433,19 @@ impl Submission {
         self.welcome = true;
     }
 
-    /// The server has accepted one of its recipients, in whatever round.
+    /// The server has accepted one of its recipients, in whatever transaction.
     pub(super) fn is_welcome(&self) -> bool {
         self.welcome
     }
 
-    /// The server answered a round to its end, whatever it said.
+    /// The server answered a transaction to its end, whatever it said.
     pub(super) fn set_served(&mut self) {
         self.served = true;
     }
 
     /// MAIL was refused.
     ///
-    /// The same MAIL was accepted before if a round was served: then it is the session that takes no more, and not the
+    /// The same MAIL was accepted before if a transaction was served: then it is the session that takes no more, and not the
     /// message that is refused.
     pub(super) fn refuse_mail(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
@@ -472,12 +473,12 @@ impl Submission {
         }
     }
 
-    /// The session ends. `round` is what that means for those whose round it was; `past_mail`: its MAIL was accepted,
+    /// The session ends. `transaction` is what that means for those whose transaction it was; `past_mail`: its MAIL was accepted,
     /// so that the others had no part in it.
     pub(super) fn end_session(
         &mut self,
         ending: &Ending,
-        round: &Outcome,
+        transaction: &Outcome,
         past_mail: bool,
         events: &mut VecDeque<Event>,
     ) {
@@ -495,7 +496,7 @@ impl Submission {
                 Some(Turn::ToCome(Some(refusal))) if !is_our_choice => refusal.outcome(),
                 Some(Turn::ToCome(_)) if is_for_another_session => Outcome::Unserved,
                 Some(Turn::ToCome(_)) if past_mail => for_bystander.clone(),
-                Some(Turn::ToCome(_) | Turn::Now) => round.clone(),
+                Some(Turn::ToCome(_) | Turn::Now) => transaction.clone(),
             };
             self.decide(index, outcome, events);
         }
@@ -507,7 +508,7 @@ impl Submission {
     }
 
     /// Everybody whose turn it is gets this outcome.
-    pub(super) fn decide_round(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
+    pub(super) fn decide_transaction(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
         for index in std::mem::take(&mut self.in_turn) {
             if matches!(self.turns.get(index), Some(Turn::Now)) {
                 self.decide(index, outcome.clone(), events);

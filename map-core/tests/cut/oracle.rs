@@ -49,9 +49,10 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn all_of(&self, tx: usize, round: usize) -> impl Iterator<Item = &'a Exchange> {
-        let is_of_round =
-            move |exchange: &&Exchange| exchange.of.submission() == Some(tx) && exchange.round == round;
+    fn all_of(&self, tx: usize, transaction: usize) -> impl Iterator<Item = &'a Exchange> {
+        let is_of_round = move |exchange: &&Exchange| {
+            exchange.of.submission() == Some(tx) && exchange.transaction == transaction
+        };
         self.dialogue.exchanges.iter().filter(is_of_round)
     }
 
@@ -60,13 +61,13 @@ impl<'a> Seen<'a> {
         let mut standing = Standing::default();
         let of_submission = |exchange: &&Exchange| exchange.of.submission() == Some(tx);
         for exchange in self.answered.iter().filter(of_submission) {
-            let in_round = |of: Of| self.all_of(tx, exchange.round).any(|other| other.of == of);
+            let in_transaction = |of: Of| self.all_of(tx, exchange.transaction).any(|other| other.of == of);
             let last_is_sent = self
                 .sent
                 .iter()
-                .any(|sent| sent.of == Of::Content(tx) && sent.round == exchange.round);
-            standing.hear(exchange, index, in_round(Of::Rcpt(tx, index)), last_is_sent);
-            let last = self.all_of(tx, exchange.round).last();
+                .any(|sent| sent.of == Of::Content(tx) && sent.transaction == exchange.transaction);
+            standing.hear(exchange, index, in_transaction(Of::Rcpt(tx, index)), last_is_sent);
+            let last = self.all_of(tx, exchange.transaction).last();
             if last.is_some_and(|last| std::ptr::eq(last, exchange)) {
                 standing.end_round();
             }
@@ -81,7 +82,7 @@ impl<'a> Seen<'a> {
                 return false;
             };
             let chunks = || {
-                self.all_of(tx, exchange.round)
+                self.all_of(tx, exchange.transaction)
                     .filter(|other| other.of == Of::Chunk(tx))
             };
             let is_refused = chunks().next().is_some_and(|first| is_unknown(first.code));
@@ -113,7 +114,8 @@ impl<'a> Seen<'a> {
             Ending::Shutdown => "421",
         };
         if standing.in_turn {
-            let is_content = |sent: &Exchange| sent.of == Of::Content(tx) && sent.round == next.round;
+            let is_content =
+                |sent: &Exchange| sent.of == Of::Content(tx) && sent.transaction == next.transaction;
             if let Some(refused) = &standing.chunk_refused {
                 return refused.clone();
             }
@@ -179,26 +181,26 @@ impl<'a> Seen<'a> {
 #[derive(Default)]
 struct Standing {
     verdict: Option<String>,
-    /// The refusal that left it to another round.
+    /// The refusal that left it to another transaction.
     put_off: Option<u16>,
-    /// A round of its submission was answered to the end.
+    /// A transaction of its submission was answered to the end.
     served: bool,
-    /// The MAIL of the round was accepted, ...
+    /// The MAIL of the transaction was accepted, ...
     past_mail: bool,
-    /// ... and it has a part in that round.
+    /// ... and it has a part in that transaction.
     in_turn: bool,
-    /// A recipient of the round was accepted.
+    /// A recipient of the transaction was accepted.
     somebody: bool,
-    /// One of whatever round was.
+    /// One of whatever transaction was.
     welcome: bool,
-    /// Chunks of the round that were answered.
+    /// Chunks of the transaction that were answered.
     chunks: usize,
     /// What the first of them that was refused means.
     chunk_refused: Option<String>,
 }
 
 impl Standing {
-    /// One reply. `takes_part`: there is a RCPT for the recipient in this round.
+    /// One reply. `takes_part`: there is a RCPT for the recipient in this transaction.
     fn hear(&mut self, exchange: &Exchange, index: usize, takes_part: bool, last_is_sent: bool) {
         let code = exchange.code;
         let refused = |word: &str| Some(format!("refused at {word} ({code})"));

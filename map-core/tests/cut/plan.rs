@@ -9,7 +9,7 @@ pub(crate) struct Plan {
     pub(crate) session: Session,
     /// The content goes by BDAT, in three chunks.
     pub(crate) chunked: bool,
-    /// One recipient in each round.
+    /// One recipient in each transaction.
     one_by_one: bool,
     pub(crate) mails: Vec<MailPlan>,
 }
@@ -42,12 +42,12 @@ pub(crate) enum Auth {
 pub(crate) struct MailPlan {
     /// MAIL is refused with 555 first, for its SIZE; DATA behind it is answered so.
     parameters_refused: Option<u16>,
-    rounds: Vec<RoundPlan>,
+    transactions: Vec<TransactionPlan>,
 }
 
 /// What is answered to one mail transaction.
 #[derive(Clone, Debug)]
-struct RoundPlan {
+struct TransactionPlan {
     mail: u16,
     /// By index of the recipient.
     rcpts: Vec<(usize, u16)>,
@@ -59,24 +59,24 @@ struct RoundPlan {
 
 const ALL_WELL: u16 = 250;
 
-/// One round for everybody.
+/// One transaction for everybody.
 fn mail(rcpts: &[u16], content: u16) -> MailPlan {
     let rcpts: Vec<(usize, u16)> = rcpts.iter().copied().enumerate().collect();
     MailPlan {
         parameters_refused: None,
-        rounds: vec![round(&rcpts, content)],
+        transactions: vec![transaction(&rcpts, content)],
     }
 }
 
-fn rounds(rounds: &[RoundPlan]) -> MailPlan {
+fn transactions(transactions: &[TransactionPlan]) -> MailPlan {
     MailPlan {
         parameters_refused: None,
-        rounds: rounds.to_vec(),
+        transactions: transactions.to_vec(),
     }
 }
 
-fn round(rcpts: &[(usize, u16)], content: u16) -> RoundPlan {
-    RoundPlan {
+fn transaction(rcpts: &[(usize, u16)], content: u16) -> TransactionPlan {
+    TransactionPlan {
         mail: ALL_WELL,
         rcpts: rcpts.to_vec(),
         data: 354,
@@ -86,21 +86,21 @@ fn round(rcpts: &[(usize, u16)], content: u16) -> RoundPlan {
 }
 
 impl MailPlan {
-    fn but(mut self, change: impl Fn(&mut RoundPlan)) -> Self {
-        self.rounds.iter_mut().for_each(change);
+    fn but(mut self, change: impl Fn(&mut TransactionPlan)) -> Self {
+        self.transactions.iter_mut().for_each(change);
         self
     }
 
     fn data(self, code: u16) -> Self {
-        self.but(|round| round.data = code)
+        self.but(|transaction| transaction.data = code)
     }
 
     fn mail(self, code: u16) -> Self {
-        self.but(|round| round.mail = code)
+        self.but(|transaction| transaction.mail = code)
     }
 
     fn chunks(self, codes: [u16; 2]) -> Self {
-        self.but(|round| round.chunks = codes)
+        self.but(|transaction| transaction.chunks = codes)
     }
 
     fn parameters_refused(mut self, data: u16) -> Self {
@@ -108,12 +108,12 @@ impl MailPlan {
         self
     }
 
-    /// Everybody who is in some round.
+    /// Everybody who is in some transaction.
     pub(crate) fn recipients(&self) -> usize {
         let last = self
-            .rounds
+            .transactions
             .iter()
-            .flat_map(|round| &round.rcpts)
+            .flat_map(|transaction| &transaction.rcpts)
             .map(|(index, _)| index);
         last.max().map_or(0, |last| last + 1)
     }
@@ -187,54 +187,57 @@ pub(crate) fn plans(flight: Flight) -> Vec<Plan> {
 
 /// Three recipients and more transactions than one: who is put off, and who waits for want of room.
 pub(crate) fn in_rounds(flight: Flight) -> Vec<Plan> {
-    let refused = |rcpts: &[(usize, u16)]| RoundPlan {
+    let refused = |rcpts: &[(usize, u16)]| TransactionPlan {
         mail: 451,
         data: 503,
-        ..round(rcpts, 250)
+        ..transaction(rcpts, 250)
     };
-    let data_refused = RoundPlan {
+    let data_refused = TransactionPlan {
         data: 451,
-        ..round(&[(0, 250), (1, 552), (2, 550)], 250)
+        ..transaction(&[(0, 250), (1, 552), (2, 550)], 250)
     };
     let put_off = [
-        rounds(&[
-            round(&[(0, 250), (1, 452), (2, 250)], 250),
-            round(&[(1, 250)], 554),
+        transactions(&[
+            transaction(&[(0, 250), (1, 452), (2, 250)], 250),
+            transaction(&[(1, 250)], 554),
         ]),
         // One is all that the host has room for.
-        rounds(&[
-            round(&[(0, 250), (1, 452), (2, 552)], 451),
-            round(&[(1, 550)], 250),
-            round(&[(2, 250)], 250),
+        transactions(&[
+            transaction(&[(0, 250), (1, 452), (2, 552)], 451),
+            transaction(&[(1, 550)], 250),
+            transaction(&[(2, 250)], 250),
         ]),
-        rounds(&[data_refused, round(&[(1, 250)], 250)]),
-        rounds(&[round(&[(0, 250), (1, 452), (2, 550)], 250), refused(&[(1, 503)])]),
+        transactions(&[data_refused, transaction(&[(1, 250)], 250)]),
+        transactions(&[
+            transaction(&[(0, 250), (1, 452), (2, 550)], 250),
+            refused(&[(1, 503)]),
+        ]),
         // The host counts the recipients of the session.
-        rounds(&[
-            round(&[(0, 250), (1, 552), (2, 550)], 250),
-            round(&[(1, 552)], 250),
+        transactions(&[
+            transaction(&[(0, 250), (1, 552), (2, 550)], 250),
+            transaction(&[(1, 552)], 250),
         ]),
-        rounds(&[
-            round(&[(0, 250), (1, 250), (2, 452)], 554),
-            round(&[(2, 250)], 250),
+        transactions(&[
+            transaction(&[(0, 250), (1, 250), (2, 452)], 554),
+            transaction(&[(2, 250)], 250),
         ]),
     ];
     let one_by_one = [
-        rounds(&[
-            round(&[(0, 250)], 250),
-            round(&[(1, 250)], 554),
-            round(&[(2, 250)], 250),
+        transactions(&[
+            transaction(&[(0, 250)], 250),
+            transaction(&[(1, 250)], 554),
+            transaction(&[(2, 250)], 250),
         ]),
-        rounds(&[
-            round(&[(0, 550)], 250),
-            round(&[(1, 250)], 451),
-            round(&[(2, 550)], 250),
+        transactions(&[
+            transaction(&[(0, 550)], 250),
+            transaction(&[(1, 250)], 451),
+            transaction(&[(2, 550)], 250),
         ]),
         // The MAIL that was accepted before is refused.
-        rounds(&[
-            round(&[(0, 250)], 250),
+        transactions(&[
+            transaction(&[(0, 250)], 250),
             refused(&[(1, 503)]),
-            round(&[(2, 250)], 250),
+            transaction(&[(2, 250)], 250),
         ]),
     ];
     let put_off = put_off.map(|mail| Plan::new(flight, vec![mail]));
@@ -256,16 +259,16 @@ pub(crate) fn in_chunks(flight: Flight) -> Vec<Plan> {
         vec![mail(&[250], 503).chunks([554, 503]), mail(&[250], 250)],
         // The server does not know BDAT.
         vec![mail(&[250, 550, 250], 503).chunks([502, 503])],
-        vec![rounds(&[
-            round(&[(0, 250), (1, 452), (2, 250)], 250),
-            round(&[(1, 250)], 250),
+        vec![transactions(&[
+            transaction(&[(0, 250), (1, 452), (2, 250)], 250),
+            transaction(&[(1, 250)], 250),
         ])],
-        vec![rounds(&[
-            RoundPlan {
+        vec![transactions(&[
+            TransactionPlan {
                 chunks: [250, 451],
-                ..round(&[(0, 250), (1, 452), (2, 550)], 503)
+                ..transaction(&[(0, 250), (1, 452), (2, 550)], 503)
             },
-            round(&[(1, 250)], 250),
+            transaction(&[(1, 250)], 250),
         ])],
     ];
     if flight == Flight::Pipelined {
@@ -370,7 +373,7 @@ impl Of {
 pub(crate) struct Exchange {
     pub(crate) of: Of,
     /// Of its submission, from 0.
-    pub(crate) round: usize,
+    pub(crate) transaction: usize,
     pub(crate) command: Vec<u8>,
     pub(crate) code: u16,
     pub(crate) reply: Vec<u8>,
@@ -403,34 +406,34 @@ impl Plan {
             flight: self.flight,
             chunked: self.chunked,
             one_by_one: self.one_by_one,
-            round: 0,
+            transaction: 0,
             closed: false,
         };
         script.open(self.session);
         let mut stale = false;
         for (tx, mail) in self.mails.iter().enumerate() {
             let mut served = false;
-            for (number, round) in mail.rounds.iter().enumerate() {
-                script.round = number;
+            for (number, transaction) in mail.transactions.iter().enumerate() {
+                script.transaction = number;
                 if stale {
                     let joined = script.is_behind_content();
                     script.push(Of::Rset(tx), "RSET\r\n", 250, joined);
                 }
                 if let (0, Some(data)) = (number, mail.parameters_refused) {
-                    let refused = RoundPlan {
+                    let refused = TransactionPlan {
                         mail: 555,
-                        rcpts: round.rcpts.iter().map(|(index, _)| (*index, 503)).collect(),
+                        rcpts: transaction.rcpts.iter().map(|(index, _)| (*index, 503)).collect(),
                         data,
-                        ..round.clone()
+                        ..transaction.clone()
                     };
                     script.submission(tx, &refused, " SIZE=9", stale);
                     stale = false;
                 }
-                stale = script.submission(tx, round, "", stale);
+                stale = script.submission(tx, transaction, "", stale);
                 if script.closed {
                     return script.dialogue();
                 }
-                if round.mail >= 300 && served {
+                if transaction.mail >= 300 && served {
                     break;
                 }
                 served = true;
@@ -453,7 +456,7 @@ struct Script {
     chunked: bool,
     one_by_one: bool,
     /// Of what is pushed.
-    round: usize,
+    transaction: usize,
     /// The client has closed.
     closed: bool,
 }
@@ -483,7 +486,7 @@ impl Script {
         let command = command.as_bytes().to_vec();
         self.exchanges.push(Exchange {
             of,
-            round: self.round,
+            transaction: self.transaction,
             command,
             code,
             reply: reply.into_bytes(),
@@ -578,32 +581,38 @@ impl Script {
     }
 
     /// One attempt; true when it leaves a MAIL at the server, or may.
-    fn submission(&mut self, tx: usize, round: &RoundPlan, parameters: &str, behind_rset: bool) -> bool {
+    fn submission(
+        &mut self,
+        tx: usize,
+        transaction: &TransactionPlan,
+        parameters: &str,
+        behind_rset: bool,
+    ) -> bool {
         let ahead = self.flight.has_pipelining();
         let joined = ahead && (behind_rset || self.is_behind_content());
         let command = format!("MAIL FROM:<sender@client.example>{parameters}\r\n");
-        self.push(Of::Mail(tx), &command, round.mail, joined);
-        let mail_accepted = round.mail < 300;
+        self.push(Of::Mail(tx), &command, transaction.mail, joined);
+        let mail_accepted = transaction.mail < 300;
         if !mail_accepted && !ahead {
             return false;
         }
-        for (index, code) in &round.rcpts {
+        for (index, code) in &transaction.rcpts {
             let command = format!("RCPT TO:<{}@mx.example>\r\n", NAMES[*index]);
             self.push(Of::Rcpt(tx, *index), &command, *code, ahead);
         }
-        let somebody = round.rcpts.iter().any(|(_, code)| *code < 300);
+        let somebody = transaction.rcpts.iter().any(|(_, code)| *code < 300);
         if self.chunked {
-            return mail_accepted && (!somebody || self.chunks(tx, round));
+            return mail_accepted && (!somebody || self.chunks(tx, transaction));
         }
         if !somebody && !ahead {
             return true;
         }
-        self.push(Of::Data(tx), "DATA\r\n", round.data, ahead);
-        if round.data != 354 {
+        self.push(Of::Data(tx), "DATA\r\n", transaction.data, ahead);
+        if transaction.data != 354 {
             return mail_accepted;
         }
         if mail_accepted && somebody {
-            self.push(Of::Content(tx), "hi\r\n..x\r\n.\r\n", round.content, false);
+            self.push(Of::Content(tx), "hi\r\n..x\r\n.\r\n", transaction.content, false);
         } else {
             self.push(Of::LoneDot(tx), ".\r\n", 554, false);
         }
@@ -611,11 +620,11 @@ impl Script {
     }
 
     /// The content by BDAT; true when RSET goes before what follows.
-    fn chunks(&mut self, tx: usize, round: &RoundPlan) -> bool {
+    fn chunks(&mut self, tx: usize, transaction: &TransactionPlan) -> bool {
         // With PIPELINING all fly at once. Only a server that answers each as it comes keeps the others back.
         let all_at_once = self.flight == Flight::Pipelined;
         let mut joined = false;
-        for (place, (octets, code)) in ["hi\r", "\n.x"].into_iter().zip(round.chunks).enumerate() {
+        for (place, (octets, code)) in ["hi\r", "\n.x"].into_iter().zip(transaction.chunks).enumerate() {
             self.push(Of::Chunk(tx), &format!("BDAT 3\r\n{octets}"), code, joined);
             joined = self.flight.has_pipelining();
             if code >= 300 && !all_at_once {
@@ -623,8 +632,13 @@ impl Script {
                 return true;
             }
         }
-        self.push(Of::Content(tx), "BDAT 2 LAST\r\n\r\n", round.content, joined);
-        self.flight.has_pipelining() || round.content >= 300
+        self.push(
+            Of::Content(tx),
+            "BDAT 2 LAST\r\n\r\n",
+            transaction.content,
+            joined,
+        );
+        self.flight.has_pipelining() || transaction.content >= 300
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// MAIL, the RCPT of some recipients of a submission, and the content for those who were accepted.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(super) struct MailTransaction {
     tx: SubmissionId,
     /// RCPT commands, as indices of the envelope.
     recipients: Vec<usize>,
@@ -42,7 +42,7 @@ struct Chunks {
     refusal: Option<Outcome>,
 }
 
-/// How far a round is.
+/// How far a transaction is.
 #[derive(Debug)]
 pub(super) enum Step {
     /// MAIL, RCPT and DATA are sent, or still to be sent, and their replies come in order.
@@ -60,7 +60,7 @@ pub(super) enum Step {
     LoneDot(AfterLoneDot),
     /// The dot is sent.
     LoneDotReply(AfterLoneDot),
-    /// No reply to this round is owed any more.
+    /// No reply to this transaction is owed any more.
     Over {
         /// The server may still hold its MAIL: RSET before the next.
         stale: bool,
@@ -83,7 +83,7 @@ pub(super) struct Progress {
     domains: Domains,
 }
 
-/// What a round has shown of how many domains the host takes at once.
+/// What a transaction has shown of how many domains the host takes at once.
 #[derive(Debug, Default)]
 struct Domains {
     /// Of each domain with an accepted recipient, the first such one.
@@ -97,7 +97,7 @@ struct Domains {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Mail,
-    /// The RCPT at this place of `Round::recipients`.
+    /// The RCPT at this place of `MailTransaction::recipients`.
     Rcpt(usize),
     Data,
     Nothing,
@@ -117,7 +117,7 @@ enum MailReply {
 pub(super) enum AfterLoneDot {
     /// MAIL once more, without parameters.
     Again,
-    /// The round is over.
+    /// The transaction is over.
     Over,
 }
 
@@ -160,7 +160,7 @@ pub(super) enum Verdict {
     Unexpected,
 }
 
-impl Round {
+impl MailTransaction {
     /// With at least one recipient.
     pub(super) fn new(submission: &Submission, recipients: Vec<usize>) -> Self {
         let parameters = submission.mail_parameters(&recipients);
@@ -309,7 +309,7 @@ impl Round {
                         progress.crowded = true;
                         submission.put_off_as_one_too_many(index, reply);
                     } else if is_one_too_many {
-                        // No round can be smaller: the host counts those of the session.
+                        // No transaction can be smaller: the host counts those of the session.
                         submission.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.tactless = true;
@@ -380,7 +380,7 @@ impl Round {
                         stage: Stage::Data,
                         reply: Arc::clone(reply),
                     };
-                    submission.decide_round(&outcome, events);
+                    submission.decide_transaction(&outcome, events);
                 }
                 Verdict::Continue
             }
@@ -388,7 +388,7 @@ impl Round {
         }
     }
 
-    /// Nothing of this round is on its way and no reply to it is owed: where it leads, unless another command comes
+    /// Nothing of this transaction is on its way and no reply to it is owed: where it leads, unless another command comes
     /// next.
     pub(super) fn at_rest(&mut self, submission: &mut Submission, chunk_octets: usize) -> Verdict {
         let progress = match &self.step {
@@ -481,7 +481,7 @@ impl Round {
                     (_, outcome) => {
                         let asked = self.has_asked();
                         self.step = Step::ChunkRefused;
-                        submission.decide_round(&outcome, events);
+                        submission.decide_transaction(&outcome, events);
                         submission.set_served();
                         Verdict::ChunkRefused { asked }
                     }
@@ -522,7 +522,7 @@ impl Round {
         };
         let stale = !is_taken && matches!(self.transfer, Transfer::Bdat(_));
         self.step = Step::Over { stale };
-        submission.decide_round(&outcome, events);
+        submission.decide_transaction(&outcome, events);
         match (outcome, severity) {
             (Outcome::NoBdat(reply), _) => return Verdict::NoBdat(reply),
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => return Verdict::Refused,
@@ -542,7 +542,7 @@ impl Round {
         }
     }
 
-    /// What the end of the session means for those whose round this is.
+    /// What the end of the session means for those whose transaction this is.
     pub(super) fn outcome(&self, stage: Stage, ending: &Ending) -> Outcome {
         if let Some(refusal) = self.chunk_refusal() {
             return refusal.clone();
@@ -626,7 +626,7 @@ impl Domains {
             && submission.is_of_other_domain(index, &self.accepted)
     }
 
-    /// All recipients of the round were answered.
+    /// All recipients of the transaction were answered.
     fn conclude(&self, submission: &mut Submission) {
         if self.mixed {
             submission.set_domains_do_not_count();
