@@ -22,7 +22,7 @@ pub(super) struct MailTransaction {
     /// The refusal of a MAIL with parameters, while the one without is not answered.
     refusal: Option<Arc<Reply>>,
     transfer: Transfer,
-    pub(super) step: Step,
+    pub(super) phase: TransactionPhase,
 }
 
 /// How the content goes.
@@ -44,9 +44,9 @@ struct Chunks {
 
 /// How far a transaction is.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum TransactionPhase {
     /// MAIL, RCPT and DATA are sent, or still to be sent, and their replies come in order.
-    Envelope(Progress),
+    Envelope(EnvelopeState),
     /// 354 was read, or a recipient was accepted and BDAT comes next: blocks of content are taken.
     Content(TakingContent),
     /// The content is queued to its end, and not all of it is sent.
@@ -69,8 +69,8 @@ pub(super) enum Step {
 
 /// Where the envelope stands: what to send next, and what the replies so far were.
 #[derive(Debug)]
-pub(super) struct Progress {
-    next: Next,
+pub(super) struct EnvelopeState {
+    next: NextCommand,
     mail: MailReply,
     /// Of the recipients, how many were answered.
     answered: usize,
@@ -79,7 +79,7 @@ pub(super) struct Progress {
     /// One was put off as one too many.
     crowded: bool,
     /// One was put off for its parameters.
-    tactless: bool,
+    parameters_refused: bool,
     domains: Domains,
 }
 
@@ -95,7 +95,7 @@ struct Domains {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Next {
+enum NextCommand {
     Mail,
     /// The RCPT at this place of `MailTransaction::recipients`.
     Rcpt(usize),
@@ -137,7 +137,7 @@ pub(super) enum ContentForm {
 }
 
 /// What a reply leads to.
-pub(super) enum Verdict {
+pub(super) enum Action {
     /// Go on.
     Continue,
     /// A chunk was refused: nothing more of the content is to leave.
@@ -174,7 +174,7 @@ impl MailTransaction {
             } else {
                 Transfer::Data
             },
-            step: Step::Envelope(Progress::new()),
+            phase: TransactionPhase::Envelope(EnvelopeState::new()),
         }
     }
 
@@ -185,42 +185,49 @@ impl MailTransaction {
 
     /// True when a block was asked for and has not come.
     fn has_asked(&self) -> bool {
-        matches!(self.step, Step::Content(TakingContent { asked: true, .. }))
+        matches!(
+            self.phase,
+            TransactionPhase::Content(TakingContent { asked: true, .. })
+        )
     }
 
     /// The command to send next, if one may be sent without another reply.
     pub(super) fn next_command(&self, submission: &Submission) -> Option<(Bytes, Owed)> {
-        let Step::Envelope(progress) = &self.step else {
+        let TransactionPhase::Envelope(progress) = &self.phase else {
             return None;
         };
         match progress.next {
-            Next::Mail => {
+            NextCommand::Mail => {
                 let command = Command::Mail(submission.reverse_path(), &self.parameters);
                 Some((command.to_octets(), Owed::Mail(self.tx)))
             }
-            Next::Rcpt(place) => {
+            NextCommand::Rcpt(place) => {
                 let index = *self.recipients.get(place)?;
                 let path = submission.forward_path(index)?;
                 let command = Command::Rcpt(path, submission.rcpt_parameters(index));
                 Some((command.to_octets(), Owed::Rcpt(self.tx, index)))
             }
-            Next::Data => Some((Command::Data.to_octets(), Owed::Data(self.tx))),
-            Next::Nothing => None,
+            NextCommand::Data => Some((Command::Data.to_octets(), Owed::Data(self.tx))),
+            NextCommand::Nothing => None,
         }
     }
 
     /// The command of [`Self::next_command`] was queued.
     pub(super) fn advance(&mut self) {
-        let Step::Envelope(progress) = &mut self.step else {
+        let TransactionPhase::Envelope(progress) = &mut self.phase else {
             return;
         };
         progress.next = match (progress.next, &self.transfer) {
-            (Next::Mail, _) => Next::Rcpt(0),
-            (Next::Rcpt(place), _) if place + 1 < self.recipients.len() => Next::Rcpt(place + 1),
-            (Next::Rcpt(_), Transfer::Data) => Next::Data,
+            (NextCommand::Mail, _) => NextCommand::Rcpt(0),
+            (NextCommand::Rcpt(place), _) if place + 1 < self.recipients.len() => {
+                NextCommand::Rcpt(place + 1)
+            }
+            (NextCommand::Rcpt(_), Transfer::Data) => NextCommand::Data,
             // RFC 3030 would let BDAT fly ahead of the replies to RCPT; a server that refused them all would have had
             // the content then, and a loss would be one nobody can judge.
-            (Next::Rcpt(_), Transfer::Bdat(_)) | (Next::Data | Next::Nothing, _) => Next::Nothing,
+            (NextCommand::Rcpt(_), Transfer::Bdat(_)) | (NextCommand::Data | NextCommand::Nothing, _) => {
+                NextCommand::Nothing
+            }
         };
     }
 
@@ -230,8 +237,11 @@ impl MailTransaction {
     /// held back.
     pub(super) fn lets_others_follow(&self) -> bool {
         match self.transfer {
-            Transfer::Bdat(_) => matches!(self.step, Step::FinalReply),
-            Transfer::Data => matches!(self.step, Step::EndMark | Step::FinalReply),
+            Transfer::Bdat(_) => matches!(self.phase, TransactionPhase::FinalReply),
+            Transfer::Data => matches!(
+                self.phase,
+                TransactionPhase::EndMark | TransactionPhase::FinalReply
+            ),
         }
     }
 
@@ -249,9 +259,9 @@ impl MailTransaction {
         reply: &Arc<Reply>,
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
+    ) -> Action {
+        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+            return Action::Unexpected;
         };
         let without = self.parameters.indispensable();
         match reply.severity() {
@@ -271,9 +281,9 @@ impl MailTransaction {
                 self.refusal = None;
                 submission.refuse_mail(reply, events);
             }
-            _ => return Verdict::Unexpected,
+            _ => return Action::Unexpected,
         }
-        Verdict::Continue
+        Action::Continue
     }
 
     /// The reply to one RCPT.
@@ -283,9 +293,9 @@ impl MailTransaction {
         reply: &Arc<Reply>,
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
+    ) -> Action {
+        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+            return Action::Unexpected;
         };
         progress.answered += 1;
         match reply.severity() {
@@ -312,7 +322,7 @@ impl MailTransaction {
                         // No transaction can be smaller: the host counts those of the session.
                         submission.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
-                        progress.tactless = true;
+                        progress.parameters_refused = true;
                         submission.put_off_for_parameters(index, events);
                     } else if progress.domains.may_be_why(index, reply, submission) {
                         progress.domains.deferred = true;
@@ -326,19 +336,19 @@ impl MailTransaction {
                     }
                 }
             }
-            _ => return Verdict::Unexpected,
+            _ => return Action::Unexpected,
         }
         if progress.crowded {
             submission.limit_room(progress.accepted);
         }
         if progress.answered == self.recipients.len() {
             // Not before: the others were sent with theirs.
-            if progress.tactless {
+            if progress.parameters_refused {
                 submission.drop_courtesies(events);
             }
             progress.domains.conclude(submission);
         }
-        Verdict::Continue
+        Action::Continue
     }
 
     /// The reply to DATA.
@@ -347,32 +357,32 @@ impl MailTransaction {
         reply: &Arc<Reply>,
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        let Step::Envelope(progress) = &mut self.step else {
-            return Verdict::Unexpected;
+    ) -> Action {
+        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+            return Action::Unexpected;
         };
         let mail_accepted = matches!(progress.mail, MailReply::Accepted);
         match reply.severity() {
             Severity::PositiveIntermediate if progress.accepted == 0 => {
                 let again = matches!(progress.mail, MailReply::RefusedForParameters);
-                self.step = Step::LoneDot(if again {
+                self.phase = TransactionPhase::LoneDot(if again {
                     AfterLoneDot::Again
                 } else {
                     AfterLoneDot::Over
                 });
-                Verdict::LoneDot
+                Action::LoneDot
             }
             Severity::PositiveIntermediate if mail_accepted => {
-                self.step = Step::Content(TakingContent {
+                self.phase = TransactionPhase::Content(TakingContent {
                     form: ContentForm::Lines(Stuffing::new()),
                     asked: false,
                 });
-                Verdict::OpenContent
+                Action::OpenContent
             }
             Severity::PositiveIntermediate => {
                 // The MAIL without parameters cannot be said any more: a refusal of a parameter decides nothing.
                 self.refusal = None;
-                Verdict::Contradiction
+                Action::Contradiction
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
                 if mail_accepted {
@@ -382,44 +392,46 @@ impl MailTransaction {
                     };
                     submission.decide_transaction(&outcome, events);
                 }
-                Verdict::Continue
+                Action::Continue
             }
-            _ => Verdict::Unexpected,
+            _ => Action::Unexpected,
         }
     }
 
     /// Nothing of this transaction is on its way and no reply to it is owed: where it leads, unless another command comes
     /// next.
-    pub(super) fn at_rest(&mut self, submission: &mut Submission, chunk_octets: usize) -> Verdict {
-        let progress = match &self.step {
-            Step::Envelope(progress) => progress,
-            Step::ChunkRefused => {
-                self.step = Step::Over { stale: true };
-                return Verdict::Continue;
+    pub(super) fn at_rest(&mut self, submission: &mut Submission, chunk_octets: usize) -> Action {
+        let progress = match &self.phase {
+            TransactionPhase::Envelope(progress) => progress,
+            TransactionPhase::ChunkRefused => {
+                self.phase = TransactionPhase::Over { stale: true };
+                return Action::Continue;
             }
-            _ => return Verdict::Continue,
+            _ => return Action::Continue,
         };
         let all_answered = progress.answered == self.recipients.len();
         let nobody = all_answered && progress.accepted == 0;
-        let all_sent = matches!(progress.next, Next::Nothing);
+        let all_sent = matches!(progress.next, NextCommand::Nothing);
         match (&progress.mail, &self.transfer) {
-            (MailReply::Refused, _) => self.step = Step::Over { stale: false },
-            (MailReply::RefusedForParameters, _) => self.step = Step::Envelope(Progress::new()),
+            (MailReply::Refused, _) => self.phase = TransactionPhase::Over { stale: false },
+            (MailReply::RefusedForParameters, _) => {
+                self.phase = TransactionPhase::Envelope(EnvelopeState::new())
+            }
             (MailReply::Accepted, Transfer::Bdat(_)) if all_answered && !nobody => {
-                self.step = Step::Content(TakingContent {
+                self.phase = TransactionPhase::Content(TakingContent {
                     form: ContentForm::Chunks(Gathering::new(submission.body_type(), chunk_octets)),
                     asked: false,
                 });
-                return Verdict::OpenContent;
+                return Action::OpenContent;
             }
             // DATA was answered too, and not by 354, or is not worth sending.
             (MailReply::Accepted, _) if nobody || all_sent => {
-                self.step = Step::Over { stale: true };
+                self.phase = TransactionPhase::Over { stale: true };
                 submission.set_served();
             }
             (MailReply::Accepted | MailReply::Owed, _) => {}
         }
-        Verdict::Continue
+        Action::Continue
     }
 
     /// The reply to a lone dot, which says nothing that is not known.
@@ -428,24 +440,25 @@ impl MailTransaction {
     /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
     /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
     /// > information.
-    pub(super) fn lone_dot_answered(&mut self, submission: &mut Submission) -> Verdict {
-        self.step = match self.step {
-            Step::LoneDot(AfterLoneDot::Again) | Step::LoneDotReply(AfterLoneDot::Again) => {
-                Step::Envelope(Progress::new())
+    pub(super) fn lone_dot_answered(&mut self, submission: &mut Submission) -> Action {
+        self.phase = match self.phase {
+            TransactionPhase::LoneDot(AfterLoneDot::Again)
+            | TransactionPhase::LoneDotReply(AfterLoneDot::Again) => {
+                TransactionPhase::Envelope(EnvelopeState::new())
             }
             _ => {
                 submission.set_served();
-                Step::Over { stale: false }
+                TransactionPhase::Over { stale: false }
             }
         };
-        Verdict::Continue
+        Action::Continue
     }
 
     /// The last octet of the content, or of the dot in its place, was sent.
     pub(super) fn end_mark_sent(&mut self) {
-        match self.step {
-            Step::EndMark => self.step = Step::FinalReply,
-            Step::LoneDot(then) => self.step = Step::LoneDotReply(then),
+        match self.phase {
+            TransactionPhase::EndMark => self.phase = TransactionPhase::FinalReply,
+            TransactionPhase::LoneDot(then) => self.phase = TransactionPhase::LoneDotReply(then),
             _ => {}
         }
     }
@@ -460,42 +473,42 @@ impl MailTransaction {
         reply: &Arc<Reply>,
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
-    ) -> Verdict {
+    ) -> Action {
         let Transfer::Bdat(chunks) = &mut self.transfer else {
-            return Verdict::Unexpected;
+            return Action::Unexpected;
         };
         let outcome = chunks.meaning(reply);
         chunks.answered += 1;
         match reply.severity() {
-            Severity::PositiveCompletion => Verdict::Continue,
+            Severity::PositiveCompletion => Action::Continue,
             // It is known already that the content is refused; this only says that nothing can follow.
             Severity::TransientNegative | Severity::PermanentNegative if chunks.refusal.is_some() => {
-                Verdict::Continue
+                Action::Continue
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
                 chunks.refusal = Some(outcome.clone());
-                match (&self.step, outcome) {
+                match (&self.phase, outcome) {
                     // The last chunk was sent: what the server makes of it is still to be heard.
-                    (Step::FinalReply, _) => Verdict::Continue,
-                    (_, Outcome::NoBdat(reply)) => Verdict::NoBdat(reply),
+                    (TransactionPhase::FinalReply, _) => Action::Continue,
+                    (_, Outcome::NoBdat(reply)) => Action::NoBdat(reply),
                     (_, outcome) => {
                         let asked = self.has_asked();
-                        self.step = Step::ChunkRefused;
+                        self.phase = TransactionPhase::ChunkRefused;
                         submission.decide_transaction(&outcome, events);
                         submission.set_served();
-                        Verdict::ChunkRefused { asked }
+                        Action::ChunkRefused { asked }
                     }
                 }
             }
-            _ => Verdict::Unexpected,
+            _ => Action::Unexpected,
         }
     }
 
     /// A reply that nobody asked for, while the first chunk is being written: a server that does not know BDAT answers
     /// the command at once, and reads what follows as others.
     pub(super) fn lacks_bdat(&self, unasked: &Arc<Reply>) -> bool {
-        match (&self.transfer, &self.step) {
-            (Transfer::Bdat(chunks), Step::Content(_) | Step::EndMark) => {
+        match (&self.transfer, &self.phase) {
+            (Transfer::Bdat(chunks), TransactionPhase::Content(_) | TransactionPhase::EndMark) => {
                 matches!(chunks.meaning(unasked), Outcome::NoBdat(_))
             }
             _ => false,
@@ -508,7 +521,7 @@ impl MailTransaction {
         reply: &Arc<Reply>,
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
-    ) -> Verdict {
+    ) -> Action {
         let severity = reply.severity();
         let is_taken = severity == Severity::PositiveCompletion;
         let outcome = match (self.chunk_refusal(), &self.transfer) {
@@ -521,17 +534,17 @@ impl MailTransaction {
             _ => Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply))),
         };
         let stale = !is_taken && matches!(self.transfer, Transfer::Bdat(_));
-        self.step = Step::Over { stale };
+        self.phase = TransactionPhase::Over { stale };
         submission.decide_transaction(&outcome, events);
         match (outcome, severity) {
-            (Outcome::NoBdat(reply), _) => return Verdict::NoBdat(reply),
-            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => return Verdict::Refused,
+            (Outcome::NoBdat(reply), _) => return Action::NoBdat(reply),
+            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => return Action::Refused,
             _ => submission.set_served(),
         }
         if is_taken || severity.is_negative() {
-            Verdict::Continue
+            Action::Continue
         } else {
-            Verdict::Unexpected
+            Action::Unexpected
         }
     }
 
@@ -547,9 +560,9 @@ impl MailTransaction {
         if let Some(refusal) = self.chunk_refusal() {
             return refusal.clone();
         }
-        match (&self.step, ending, &self.refusal) {
-            (Step::FinalReply, Ending::Lost(why), _) => Outcome::Uncertain(why.clone()),
-            (Step::FinalReply, Ending::Unexpected { reply, .. }, _) => {
+        match (&self.phase, ending, &self.refusal) {
+            (TransactionPhase::FinalReply, Ending::Lost(why), _) => Outcome::Uncertain(why.clone()),
+            (TransactionPhase::FinalReply, Ending::Unexpected { reply, .. }, _) => {
                 Outcome::Uncertain(Loss::Nonsense(Arc::clone(reply)))
             }
             // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
@@ -563,42 +576,50 @@ impl MailTransaction {
 
     /// True when MAIL was accepted.
     pub(super) fn is_past_mail(&self) -> bool {
-        match &self.step {
-            Step::Envelope(progress) => matches!(progress.mail, MailReply::Accepted),
-            Step::LoneDot(_) | Step::LoneDotReply(_) => false,
-            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::ChunkRefused | Step::Over { .. } => {
-                true
-            }
+        match &self.phase {
+            TransactionPhase::Envelope(progress) => matches!(progress.mail, MailReply::Accepted),
+            TransactionPhase::LoneDot(_) | TransactionPhase::LoneDotReply(_) => false,
+            TransactionPhase::Content(_)
+            | TransactionPhase::EndMark
+            | TransactionPhase::FinalReply
+            | TransactionPhase::ChunkRefused
+            | TransactionPhase::Over { .. } => true,
         }
     }
 
     /// True while replies to the envelope are awaited.
     pub(super) fn is_before_content(&self) -> bool {
-        matches!(self.step, Step::Envelope(_))
+        matches!(self.phase, TransactionPhase::Envelope(_))
     }
 
     /// True while the server takes what is sent for content. `within_one`: a command or chunk is sent in part.
     pub(super) fn is_within_content(&self, within_one: bool) -> bool {
-        match (&self.step, &self.transfer) {
-            (Step::LoneDot(_), _) | (Step::Content(_) | Step::EndMark, Transfer::Data) => true,
-            (Step::Content(_) | Step::EndMark | Step::ChunkRefused, Transfer::Bdat(_)) => within_one,
+        match (&self.phase, &self.transfer) {
+            (TransactionPhase::LoneDot(_), _)
+            | (TransactionPhase::Content(_) | TransactionPhase::EndMark, Transfer::Data) => true,
+            (
+                TransactionPhase::Content(_) | TransactionPhase::EndMark | TransactionPhase::ChunkRefused,
+                Transfer::Bdat(_),
+            ) => within_one,
             _ => false,
         }
     }
 
     /// What is awaited, as far as the replies tell.
     pub(super) fn awaits(&self) -> Stage {
-        match &self.step {
-            Step::Envelope(progress) => match progress.mail {
+        match &self.phase {
+            TransactionPhase::Envelope(progress) => match progress.mail {
                 MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => Stage::Mail,
                 MailReply::Accepted if progress.answered < self.recipients.len() => Stage::Rcpt,
                 MailReply::Accepted => Stage::Data,
             },
             // Nobody is left, or MAIL comes once more.
-            Step::LoneDot(_) | Step::LoneDotReply(_) => Stage::Mail,
-            Step::Content(_) | Step::EndMark | Step::FinalReply | Step::ChunkRefused | Step::Over { .. } => {
-                Stage::Content
-            }
+            TransactionPhase::LoneDot(_) | TransactionPhase::LoneDotReply(_) => Stage::Mail,
+            TransactionPhase::Content(_)
+            | TransactionPhase::EndMark
+            | TransactionPhase::FinalReply
+            | TransactionPhase::ChunkRefused
+            | TransactionPhase::Over { .. } => Stage::Content,
         }
     }
 }
@@ -638,16 +659,16 @@ impl Domains {
     }
 }
 
-impl Progress {
+impl EnvelopeState {
     /// MAIL comes next.
     fn new() -> Self {
         Self {
-            next: Next::Mail,
+            next: NextCommand::Mail,
             mail: MailReply::Owed,
             answered: 0,
             accepted: 0,
             crowded: false,
-            tactless: false,
+            parameters_refused: false,
             domains: Domains::default(),
         }
     }

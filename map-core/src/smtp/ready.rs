@@ -4,7 +4,7 @@ use super::capabilities::Capabilities;
 use super::chunking::{Gathering, Place};
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
-use super::mail_transaction::{ContentForm, MailTransaction, Step, TakingContent, Verdict};
+use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingContent, TransactionPhase};
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
 use super::transmit::Owed;
@@ -137,7 +137,7 @@ impl Ready {
             (Owed::Content(_), Some(transaction), Some(submission)) => {
                 transaction.content_answered(reply, submission, events)
             }
-            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Verdict::Refused,
+            _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Action::Refused,
             (Owed::Rset, ..) => rset_answered(reply),
             (_, Some(transaction), Some(submission)) => match owed {
                 Owed::Mail(_) => transaction.mail_answered(reply, submission, events),
@@ -145,26 +145,26 @@ impl Ready {
                 Owed::Data(_) => transaction.data_answered(reply, submission, events),
                 Owed::Chunk(_) => transaction.chunk_answered(reply, submission, events),
                 Owed::LoneDot(_) => transaction.lone_dot_answered(submission),
-                _ => Verdict::Unexpected,
+                _ => Action::Unexpected,
             },
-            _ => Verdict::Unexpected,
+            _ => Action::Unexpected,
         };
         let reply = Arc::clone(reply);
         let ending = match verdict {
-            Verdict::Continue => return self.go_on(core, now),
-            Verdict::ChunkRefused { asked } if self.holds_back(asked, core) => return self.go_on(core, now),
-            Verdict::LoneDot => {
+            Action::Continue => return self.go_on(core, now),
+            Action::ChunkRefused { asked } if self.holds_back(asked, core) => return self.go_on(core, now),
+            Action::LoneDot => {
                 core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
                 return self.go_on(core, now);
             }
-            Verdict::OpenContent => {
+            Action::OpenContent => {
                 self.open_content(core);
                 return self.go_on(core, now);
             }
-            Verdict::ChunkRefused { .. } | Verdict::Contradiction => Ending::Lost(Loss::Closed),
-            Verdict::NoBdat(reply) => Ending::NoBdat(reply),
-            Verdict::Refused => Ending::Refused { stage, reply },
-            Verdict::Unexpected => Ending::Unexpected { stage, reply },
+            Action::ChunkRefused { .. } | Action::Contradiction => Ending::Lost(Loss::Closed),
+            Action::NoBdat(reply) => Ending::NoBdat(reply),
+            Action::Refused => Ending::Refused { stage, reply },
+            Action::Unexpected => Ending::Unexpected { stage, reply },
         };
         self.end(&ending, core, now)
     }
@@ -218,12 +218,12 @@ impl Ready {
         if is_at_rest
             && matches!(
                 transaction.at_rest(submission, core.config.chunk_octets),
-                Verdict::OpenContent
+                Action::OpenContent
             )
         {
             return self.open_content(core);
         }
-        if let Step::Over { stale } = transaction.step {
+        if let TransactionPhase::Over { stale } = transaction.phase {
             self.transactions.pop_front();
             self.first_since = now;
             // What was sent ahead has its RSET.
@@ -269,7 +269,7 @@ impl Ready {
     pub(super) fn is_taking_content(&self) -> bool {
         self.transactions
             .front()
-            .is_some_and(|first| matches!(first.step, Step::Content(_)))
+            .is_some_and(|first| matches!(first.phase, TransactionPhase::Content(_)))
     }
 
     /// When the first transaction must have come to its content, if it has not.
@@ -317,7 +317,7 @@ impl Ready {
             return;
         };
         let tx = first.tx();
-        if let Step::Content(taking) = &mut first.step
+        if let TransactionPhase::Content(taking) = &mut first.phase
             && !taking.asked
         {
             taking.asked = match &taking.form {
@@ -337,10 +337,10 @@ impl Ready {
         };
         let tx = first.tx();
         while core.wire.is_quiet() || (self.capabilities.pipelining && core.wire.queued() < LOW_WATER) {
-            let Step::Content(TakingContent {
+            let TransactionPhase::Content(TakingContent {
                 form: ContentForm::Chunks(gathering),
                 ..
-            }) = &mut first.step
+            }) = &mut first.phase
             else {
                 return;
             };
@@ -354,7 +354,7 @@ impl Ready {
             let (command, parts) = chunk.into_parts(place);
             core.wire.send_chunk(command, parts, owed, now);
             if place == Place::Last {
-                first.step = Step::EndMark;
+                first.phase = TransactionPhase::EndMark;
             }
         }
     }
@@ -381,8 +381,8 @@ impl Ready {
                 Phase::Ready(self)
             };
         };
-        match &mut first.step {
-            Step::Content(taking) => {
+        match &mut first.phase {
+            TransactionPhase::Content(taking) => {
                 taking.asked = false;
                 let taken = match &mut taking.form {
                     ContentForm::Chunks(gathering) => take_into_chunks(gathering, block, last),
@@ -390,12 +390,12 @@ impl Ready {
                 };
                 match taken {
                     Err(BareLineEnd) => return self.end(&unreadable, core, now),
-                    Ok(Taken::ToTheEnd) => first.step = Step::EndMark,
+                    Ok(Taken::ToTheEnd) => first.phase = TransactionPhase::EndMark,
                     Ok(Taken::ForNow) => {}
                 }
                 core.wire.progressed(now);
             }
-            Step::Envelope(_) => return self.end(&unreadable, core, now),
+            TransactionPhase::Envelope(_) => return self.end(&unreadable, core, now),
             _ => {}
         }
         self.handle_room(core, now);
@@ -460,11 +460,11 @@ fn take_into_chunks(gathering: &mut Gathering, block: &Bytes, last: bool) -> Res
     Ok(Taken::ForNow)
 }
 
-fn rset_answered(reply: &Reply) -> Verdict {
+fn rset_answered(reply: &Reply) -> Action {
     match reply.severity() {
-        Severity::PositiveCompletion => Verdict::Continue,
-        Severity::TransientNegative | Severity::PermanentNegative => Verdict::Refused,
-        _ => Verdict::Unexpected,
+        Severity::PositiveCompletion => Action::Continue,
+        Severity::TransientNegative | Severity::PermanentNegative => Action::Refused,
+        _ => Action::Unexpected,
     }
 }
 
