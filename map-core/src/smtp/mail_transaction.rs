@@ -273,7 +273,7 @@ impl MailTransaction {
             Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
                 progress.mail = MailReply::RefusedForParameters;
                 self.parameters = without;
-                submission.drop_courtesies(events);
+                submission.drop_optional_parameters(events);
                 self.refusal = Some(Arc::clone(reply));
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
@@ -303,7 +303,7 @@ impl MailTransaction {
             Severity::PositiveCompletion => {
                 progress.accepted += 1;
                 if matches!(progress.mail, MailReply::Accepted) {
-                    submission.set_welcome();
+                    submission.mark_recipient_accepted();
                     if submission.is_of_other_domain(index, &progress.domains.accepted) {
                         progress.domains.accepted.push(index);
                         progress.domains.mixed |= progress.domains.deferred;
@@ -344,7 +344,7 @@ impl MailTransaction {
         if progress.answered == self.recipients.len() {
             // Not before: the others were sent with theirs.
             if progress.parameters_refused {
-                submission.drop_courtesies(events);
+                submission.drop_optional_parameters(events);
             }
             progress.domains.conclude(submission);
         }

@@ -292,7 +292,7 @@ impl Submission {
     }
 
     /// The server refused a command for its parameters: from now on it is told only what it must be.
-    pub(super) fn drop_courtesies(&mut self, events: &mut VecDeque<Event>) {
+    pub(super) fn drop_optional_parameters(&mut self, events: &mut VecDeque<Event>) {
         self.tell_of_dsn(events);
         self.offers.size = false;
         self.offers.dsn = false;
@@ -429,7 +429,7 @@ impl Submission {
     }
 
     /// A recipient was accepted.
-    pub(super) fn set_welcome(&mut self) {
+    pub(super) fn mark_recipient_accepted(&mut self) {
         self.welcome = true;
     }
 
