@@ -34,7 +34,7 @@ pub(super) struct Submission {
     envelope: Envelope,
     body: BodyInfo,
     /// By index in the envelope.
-    turns: Vec<Turn>,
+    turns: Vec<RecipientState>,
     /// How many of them have no outcome.
     open: usize,
     /// All before this one have theirs: with thousands of recipients, and few in a transaction, nobody is to be looked at in every
@@ -69,7 +69,7 @@ pub(super) struct Submission {
 
 /// How far one recipient is.
 #[derive(Clone, Debug)]
-enum Turn {
+enum RecipientState {
     /// In a transaction to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
     /// many.
     ToCome(Option<PutOff>),
@@ -116,7 +116,7 @@ impl Submission {
             id,
             envelope,
             body,
-            turns: vec![Turn::ToCome(None); open],
+            turns: vec![RecipientState::ToCome(None); open],
             open,
             first_open: 0,
             in_turn: Vec::new(),
@@ -326,7 +326,7 @@ impl Submission {
             if recipients.len() >= self.room {
                 break;
             }
-            if !matches!(turn, Turn::ToCome(_)) {
+            if !matches!(turn, RecipientState::ToCome(_)) {
                 continue;
             }
             if are_domains_limited {
@@ -383,10 +383,10 @@ impl Submission {
     pub(super) fn begin_turns(&mut self, recipients: &[usize]) {
         let turns = &self.turns;
         self.in_turn
-            .retain(|index| matches!(turns.get(*index), Some(Turn::Now)));
+            .retain(|index| matches!(turns.get(*index), Some(RecipientState::Now)));
         for index in recipients {
-            if let Some(turn @ Turn::ToCome(_)) = self.turns.get_mut(*index) {
-                *turn = Turn::Now;
+            if let Some(turn @ RecipientState::ToCome(_)) = self.turns.get_mut(*index) {
+                *turn = RecipientState::Now;
                 self.in_turn.push(*index);
             }
         }
@@ -423,8 +423,8 @@ impl Submission {
     }
 
     fn put_off(&mut self, index: usize, refusal: Option<PutOff>) {
-        if let Some(turn @ Turn::Now) = self.turns.get_mut(index) {
-            *turn = Turn::ToCome(refusal);
+        if let Some(turn @ RecipientState::Now) = self.turns.get_mut(index) {
+            *turn = RecipientState::ToCome(refusal);
         }
     }
 
@@ -450,8 +450,8 @@ impl Submission {
     pub(super) fn refuse_mail(&mut self, reply: &Arc<Reply>, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
-                Some(Turn::ToCome(Some(refusal))) => refusal.outcome(),
-                Some(Turn::ToCome(None)) if self.served => Outcome::Unserved,
+                Some(RecipientState::ToCome(Some(refusal))) => refusal.outcome(),
+                Some(RecipientState::ToCome(None)) if self.served => Outcome::Unserved,
                 _ => Outcome::Refused {
                     stage: Stage::Mail,
                     reply: Arc::clone(reply),
@@ -465,8 +465,8 @@ impl Submission {
     pub(super) fn leave_unserved(&mut self, events: &mut VecDeque<Event>) {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
-                Some(Turn::ToCome(Some(refusal @ PutOff::OtherDomain(_)))) => refusal.outcome(),
-                Some(Turn::ToCome(_)) => Outcome::Unserved,
+                Some(RecipientState::ToCome(Some(refusal @ PutOff::OtherDomain(_)))) => refusal.outcome(),
+                Some(RecipientState::ToCome(_)) => Outcome::Unserved,
                 _ => continue,
             };
             self.decide(index, outcome, events);
@@ -492,11 +492,11 @@ impl Submission {
         let is_our_choice = matches!(ending, Ending::Lost(Loss::Aborted(_)) | Ending::NoBdat(_));
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
-                None | Some(Turn::Over) => continue,
-                Some(Turn::ToCome(Some(refusal))) if !is_our_choice => refusal.outcome(),
-                Some(Turn::ToCome(_)) if is_for_another_session => Outcome::Unserved,
-                Some(Turn::ToCome(_)) if past_mail => for_bystander.clone(),
-                Some(Turn::ToCome(_) | Turn::Now) => transaction.clone(),
+                None | Some(RecipientState::Over) => continue,
+                Some(RecipientState::ToCome(Some(refusal))) if !is_our_choice => refusal.outcome(),
+                Some(RecipientState::ToCome(_)) if is_for_another_session => Outcome::Unserved,
+                Some(RecipientState::ToCome(_)) if past_mail => for_bystander.clone(),
+                Some(RecipientState::ToCome(_) | RecipientState::Now) => transaction.clone(),
             };
             self.decide(index, outcome, events);
         }
@@ -510,7 +510,7 @@ impl Submission {
     /// Everybody whose turn it is gets this outcome.
     pub(super) fn decide_transaction(&mut self, outcome: &Outcome, events: &mut VecDeque<Event>) {
         for index in std::mem::take(&mut self.in_turn) {
-            if matches!(self.turns.get(index), Some(Turn::Now)) {
+            if matches!(self.turns.get(index), Some(RecipientState::Now)) {
                 self.decide(index, outcome.clone(), events);
             }
         }
@@ -528,11 +528,14 @@ impl Submission {
         let Some(turn) = self.turns.get_mut(index) else {
             return;
         };
-        if matches!(std::mem::replace(turn, Turn::Over), Turn::Over) {
+        if matches!(
+            std::mem::replace(turn, RecipientState::Over),
+            RecipientState::Over
+        ) {
             return;
         }
         self.open = self.open.saturating_sub(1);
-        while matches!(self.turns.get(self.first_open), Some(Turn::Over)) {
+        while matches!(self.turns.get(self.first_open), Some(RecipientState::Over)) {
             self.first_open += 1;
         }
         events.push_back(Event::Recipient {
