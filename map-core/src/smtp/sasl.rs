@@ -79,7 +79,7 @@ pub(super) struct FirstMessage {
 type Message = Zeroizing<Vec<u8>>;
 
 /// A line to send, and what is awaited then.
-pub(super) type Turn = (Bytes, Awaits);
+pub(super) type SaslStep = (Bytes, Awaits);
 
 /// What follows a challenge.
 pub(super) enum Answer {
@@ -88,8 +88,8 @@ pub(super) enum Answer {
     Line(Bytes, Awaits),
 }
 
-impl From<Turn> for Answer {
-    fn from((octets, awaits): Turn) -> Self {
+impl From<SaslStep> for Answer {
+    fn from((octets, awaits): SaslStep) -> Self {
         Self::Line(octets, awaits)
     }
 }
@@ -163,7 +163,7 @@ pub(super) fn common(auth: &Authentication, offered: &[AuthMechanism]) -> VecDeq
 }
 
 /// AUTH, with the first message behind it if there is one and it fits.
-pub(super) fn begin(mechanism: AuthMechanism, auth: &Authentication) -> Turn {
+pub(super) fn begin(mechanism: AuthMechanism, auth: &Authentication) -> SaslStep {
     let command = format!("AUTH {}", mechanism.as_str());
     let first = match mechanism {
         AuthMechanism::Login => None,
@@ -247,7 +247,7 @@ impl Awaits {
     ///
     /// # Errors
     /// Itself, where none was asked for.
-    pub(super) fn handle_key(self, key: &DerivedKey) -> Result<Turn, Self> {
+    pub(super) fn handle_key(self, key: &DerivedKey) -> Result<SaslStep, Self> {
         match self {
             Self::Key(client_final) => {
                 let (message, signature) = client_final.proved_by(key);
