@@ -7,7 +7,7 @@ use super::opening::{
 use super::ready::Ready;
 use super::scram::DerivedKey;
 use super::submission::Submission;
-use super::transmit::{Owed, Wire};
+use super::transmit::{Outbox, Owed};
 use super::{
     Abort, BodyInfo, Config, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
     SubmissionId, TlsSession, TlsUse,
@@ -105,7 +105,7 @@ pub struct Connection {
 pub(super) struct Core {
     pub(super) config: Config,
     pub(super) events: VecDeque<Event>,
-    pub(super) wire: Wire,
+    pub(super) outbox: Outbox,
     /// Submitted and not begun.
     pub(super) waiting: VecDeque<Submission>,
     /// The caller has said so: QUIT when there is nothing else to do.
@@ -170,7 +170,7 @@ impl Connection {
         let mut core = Core {
             config,
             events: VecDeque::new(),
-            wire: Wire::new(now),
+            outbox: Outbox::new(now),
             waiting: VecDeque::new(),
             no_more: false,
         };
@@ -306,25 +306,29 @@ impl Connection {
     /// The submission whose content was opened last, and how many octets of it, dots and end mark not counted, were
     /// given to the system since.
     pub fn content_sent(&self) -> Option<(SubmissionId, u64)> {
-        self.core.wire.content_sent()
+        self.core.outbox.content_sent()
     }
 
     /// How long replies were waited for so far, all together, and content beyond what [`CONTENT_RATE`](super::CONTENT_RATE)
     /// allows.
     pub fn waited(&self) -> Duration {
-        self.core.wire.waited()
+        self.core.outbox.waited()
     }
 
     /// What to write next, for one `writev`; empty when there is nothing.
     pub fn poll_transmit<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
-        self.core.wire.slices(slices);
+        self.core.outbox.slices(slices);
     }
 
     /// So many octets of it were given to the system. With the last of a content's end mark the commit point
     /// is passed.
     pub fn transmitted(&mut self, octets: usize, now: Instant) {
         let mut left = octets;
-        while let Some(owed) = self.core.wire.transmitted(&mut left, now, &mut self.core.events) {
+        while let Some(owed) = self
+            .core
+            .outbox
+            .transmitted(&mut left, now, &mut self.core.events)
+        {
             if let Phase::Ready(ready) = &mut self.phase {
                 ready.handle_sent(owed);
             }
@@ -352,17 +356,17 @@ impl Connection {
             Phase::ExpectLastReply(ExpectLastReply { until })
             | Phase::ExpectQuitReply(ExpectQuitReply { until, .. }) => *until,
             Phase::Closed | Phase::Gone => None,
-            Phase::ExpectTls(_) => self.core.wire.after(self.core.config.deadlines.tls),
+            Phase::ExpectTls(_) => self.core.outbox.after(self.core.config.deadlines.tls),
             Phase::Ready(ready) => {
                 let deadlines = &self.core.config.deadlines;
-                let reply = self.core.wire.deadline(deadlines, ready.is_taking_content());
+                let reply = self.core.outbox.deadline(deadlines, ready.is_taking_content());
                 earliest(reply, ready.start_deadline(&self.core))
             }
             Phase::ExpectGreeting(_)
             | Phase::ExpectEhloReply(_)
             | Phase::ExpectHeloReply(_)
             | Phase::ExpectStartTlsReply(_)
-            | Phase::ExpectAuthReply(_) => self.core.wire.deadline(&self.core.config.deadlines, false),
+            | Phase::ExpectAuthReply(_) => self.core.outbox.deadline(&self.core.config.deadlines, false),
         }
     }
 
@@ -390,7 +394,7 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 
 impl Phase {
     fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Self {
-        let owed = core.wire.answered(now);
+        let owed = core.outbox.answered(now);
         let (stage, tx) = match (owed, &self) {
             (Some(owed), _) => (owed.stage(), owed.submission()),
             (None, Self::Ready(ready)) => (ready.awaits(core), ready.first_submission()),
@@ -401,7 +405,7 @@ impl Phase {
             tx,
             reply: Arc::clone(&reply),
         });
-        core.wire.announce_front(&mut core.events);
+        core.outbox.announce_front(&mut core.events);
         match (self, owed) {
             (Self::ExpectGreeting(phase), Some(_)) => phase.handle_reply(reply, core, now),
             (Self::ExpectEhloReply(phase), Some(_)) => phase.handle_reply(reply, core, now),
@@ -426,7 +430,7 @@ impl Phase {
 
     fn handle_timeout(self, core: &mut Core, now: Instant) -> Self {
         match self {
-            Self::Ready(_) if core.wire.awaited() == Some(Owed::Quit) => Self::close(core),
+            Self::Ready(_) if core.outbox.awaited() == Some(Owed::Quit) => Self::close(core),
             Self::Ready(ready) => {
                 let why = ready.why_late(core, now);
                 Self::Ready(ready).end(&Ending::Lost(why), core, now)
@@ -437,7 +441,7 @@ impl Phase {
 
     /// The session is over, whatever the phase.
     pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Self {
-        core.wire.stop_waiting(now);
+        core.outbox.stop_waiting(now);
         match self {
             Self::Ready(ready) => ready.end(ending, core, now),
             Self::ExpectGreeting(_) => {
@@ -460,10 +464,10 @@ impl Phase {
     }
 
     fn end_before_ready(outcome: &Outcome, ending: &Ending, core: &mut Core, now: Instant) -> Self {
-        core.wire.announce_all(&mut core.events);
+        core.outbox.announce_all(&mut core.events);
         // RFC 5321 section 3.1, https://www.rfc-editor.org/rfc/rfc5321#section-3.1: the client speaks after the
         // greeting. A host that has not greeted is not told QUIT.
-        let greeted = core.wire.awaited() != Some(Owed::Greeting);
+        let greeted = core.outbox.awaited() != Some(Owed::Greeting);
         core.end_waiting(outcome);
         if greeted && ending.allows_quit() {
             Self::take_leave(core, now)
@@ -480,8 +484,8 @@ impl Phase {
 
     /// Nothing more is said: the transport is to be closed.
     pub(super) fn close(core: &mut Core) -> Self {
-        core.wire.announce_all(&mut core.events);
-        core.wire.drop_unsent();
+        core.outbox.announce_all(&mut core.events);
+        core.outbox.drop_unsent();
         Self::Closed
     }
 
@@ -491,27 +495,27 @@ impl Phase {
     /// > The sender MUST NOT intentionally close the transmission channel until it sends a QUIT command, and it
     /// > SHOULD wait until it receives the reply (even if there was an error response to a previous command).
     pub(super) fn take_leave(core: &mut Core, now: Instant) -> Self {
-        core.wire.drop_unbegun();
-        core.wire.restart(now);
-        let until = core.wire.after(core.config.deadlines.quit);
+        core.outbox.drop_unbegun();
+        core.outbox.restart(now);
+        let until = core.outbox.after(core.config.deadlines.quit);
         Self::take_leave_until(until, core, now)
     }
 
     /// The same, behind a last line that is no command.
     pub(super) fn take_leave_behind(last: Bytes, owed: Owed, core: &mut Core, now: Instant) -> Self {
-        core.wire.drop_unbegun();
-        core.wire.restart(now);
-        core.wire.send(last, owed, now);
-        let until = core.wire.after(core.config.deadlines.quit);
+        core.outbox.drop_unbegun();
+        core.outbox.restart(now);
+        core.outbox.send(last, owed, now);
+        let until = core.outbox.after(core.config.deadlines.quit);
         Self::take_leave_until(until, core, now)
     }
 
     fn take_leave_until(until: Option<Instant>, core: &mut Core, now: Instant) -> Self {
-        if core.wire.pending().any(Owed::may_ask_for_more) {
+        if core.outbox.pending().any(Owed::may_ask_for_more) {
             return Self::ExpectLastReply(ExpectLastReply { until });
         }
         if !core.is_quitting() {
-            core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
+            core.outbox.send(Command::Quit.to_octets(), Owed::Quit, now);
         }
         Self::ExpectQuitReply(ExpectQuitReply { until, unasked: 0 })
     }
@@ -553,7 +557,7 @@ impl ExpectQuitReply {
 impl Core {
     /// QUIT is queued, sent or waiting for its answer.
     pub(super) fn is_quitting(&self) -> bool {
-        self.wire.pending().any(|owed| owed == Owed::Quit)
+        self.outbox.pending().any(|owed| owed == Owed::Quit)
     }
 
     pub(super) fn is_waiting(&self, tx: SubmissionId) -> bool {

@@ -81,7 +81,7 @@ impl ExpectGreeting {
     }
 
     fn over(channel: Channel, core: &mut Core, now: Instant) -> Phase {
-        core.wire.expect_greeting(now);
+        core.outbox.expect_greeting(now);
         Phase::ExpectGreeting(Self { channel })
     }
 
@@ -103,7 +103,7 @@ impl ExpectGreeting {
 impl ExpectEhloReply {
     fn send(channel: Channel, core: &mut Core, now: Instant) -> Phase {
         let ehlo = Command::Ehlo(&core.config.hello_name).to_octets();
-        core.wire.send(ehlo, Owed::Ehlo, now);
+        core.outbox.send(ehlo, Owed::Ehlo, now);
         Phase::ExpectEhloReply(Self { channel })
     }
 
@@ -143,7 +143,7 @@ impl ExpectHeloReply {
 
     fn send(ehlo: Option<Arc<Reply>>, core: &mut Core, now: Instant) -> Phase {
         let helo = Command::Helo(&core.config.hello_name).to_octets();
-        core.wire.send(helo, Owed::Helo, now);
+        core.outbox.send(helo, Owed::Helo, now);
         Phase::ExpectHeloReply(Self { ehlo })
     }
 
@@ -195,7 +195,8 @@ fn authenticate(channel: Channel, capabilities: Capabilities, core: &mut Core, n
 
 impl ExpectStartTlsReply {
     fn send(capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
-        core.wire.send(Command::StartTls.to_octets(), Owed::StartTls, now);
+        core.outbox
+            .send(Command::StartTls.to_octets(), Owed::StartTls, now);
         Phase::ExpectStartTlsReply(Self { capabilities })
     }
 
@@ -227,7 +228,7 @@ impl ExpectAuthReply {
         now: Instant,
     ) -> Phase {
         let (octets, awaits) = sasl::begin(mechanism, &auth);
-        core.wire.send(octets, Owed::Auth, now);
+        core.outbox.send(octets, Owed::Auth, now);
         Phase::ExpectAuthReply(Self {
             auth,
             capabilities,
@@ -263,7 +264,7 @@ impl ExpectAuthReply {
     fn handle_challenge(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let outcome = match self.awaits.handle_challenge(&reply.lines, &self.auth) {
             Ok(Answer::Line(octets, awaits)) => {
-                core.wire.send(octets, Owed::Auth, now);
+                core.outbox.send(octets, Owed::Auth, now);
                 return Phase::ExpectAuthReply(Self { awaits, ..self });
             }
             // Until it is there nothing is awaited of the server, and no time of its is running out.
@@ -289,8 +290,8 @@ impl ExpectAuthReply {
     pub(super) fn handle_key(self, key: &DerivedKey, core: &mut Core, now: Instant) -> Phase {
         let awaits = match self.awaits.handle_key(key) {
             Ok((octets, awaits)) => {
-                core.wire.restart(now);
-                core.wire.send(octets, Owed::Auth, now);
+                core.outbox.restart(now);
+                core.outbox.send(octets, Owed::Auth, now);
                 awaits
             }
             Err(awaits) => awaits,
@@ -328,7 +329,7 @@ impl ExpectTls {
     }
 
     fn begin(then: BehindTls, core: &mut Core, now: Instant) -> Phase {
-        core.wire.restart(now);
+        core.outbox.restart(now);
         core.events.push_back(Event::StartTls);
         Phase::ExpectTls(Self { then })
     }

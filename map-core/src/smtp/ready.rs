@@ -56,11 +56,11 @@ impl Ready {
     /// <https://www.rfc-editor.org/rfc/rfc2920#section-3.1>:
     /// > The actual transfer of message content is explicitly allowed to be the first "command" in a group.
     pub(super) fn send_more(&mut self, core: &mut Core, now: Instant) {
-        while self.capabilities.pipelining || core.wire.is_quiet() {
+        while self.capabilities.pipelining || core.outbox.is_quiet() {
             if let (Some(last), Some(submission)) = (self.transactions.back_mut(), self.submissions.back()) {
                 if let Some((octets, owed)) = last.next_command(submission) {
                     self.mails += u32::from(matches!(owed, Owed::Mail(_)));
-                    core.wire.send(octets, owed, now);
+                    core.outbox.send(octets, owed, now);
                     last.advance();
                     continue;
                 }
@@ -71,7 +71,7 @@ impl Ready {
             let may_begin = !core.is_quitting() && self.begin_transaction(core, now);
             if !may_begin {
                 if core.no_more && !core.is_quitting() {
-                    core.wire.send(Command::Quit.to_octets(), Owed::Quit, now);
+                    core.outbox.send(Command::Quit.to_octets(), Owed::Quit, now);
                 }
                 return;
             }
@@ -93,7 +93,7 @@ impl Ready {
                     let transaction = MailTransaction::new(last, recipients);
                     let may_be_stale = self.transactions.iter().any(MailTransaction::may_leave_remains);
                     if std::mem::take(&mut self.stale) || may_be_stale {
-                        core.wire.send(Command::Rset.to_octets(), Owed::Rset, now);
+                        core.outbox.send(Command::Rset.to_octets(), Owed::Rset, now);
                     }
                     if self.transactions.is_empty() {
                         self.first_since = now;
@@ -154,7 +154,8 @@ impl Ready {
             Action::Continue => return self.go_on(core, now),
             Action::ChunkRefused { asked } if self.holds_back(asked, core) => return self.go_on(core, now),
             Action::LoneDot => {
-                core.wire.send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
+                core.outbox
+                    .send(Bytes::from_static(b".\r\n"), lone_dot(owed), now);
                 return self.go_on(core, now);
             }
             Action::OpenContent => {
@@ -173,7 +174,7 @@ impl Ready {
     /// it might deliver the message after all; and if a block of it is still to come, for it might be taken for one of
     /// the next content.
     fn holds_back(&self, asked: bool, core: &mut Core) -> bool {
-        core.wire.drop_unbegun();
+        core.outbox.drop_unbegun();
         let Some(tx) = self.first_submission() else {
             return true;
         };
@@ -181,14 +182,14 @@ impl Ready {
         let events = core.events.len();
         core.events.retain(|event| *event != Event::NeedContent(tx));
         let is_unanswered = asked && core.events.len() == events;
-        !is_unanswered && !core.wire.is_sending(Owed::Content(tx))
+        !is_unanswered && !core.outbox.is_sending(Owed::Content(tx))
     }
 
     fn open_content(&self, core: &mut Core) {
         if let Some(submission) = self.submissions.front() {
             let tx = submission.id();
             let form = submission.form();
-            core.wire.open_content(tx);
+            core.outbox.open_content(tx);
             core.events.push_back(Event::OpenContent { tx, form });
         }
     }
@@ -214,7 +215,7 @@ impl Ready {
             return;
         };
         let tx = transaction.tx();
-        let is_at_rest = !core.wire.pending().any(|owed| owed.submission() == Some(tx));
+        let is_at_rest = !core.outbox.pending().any(|owed| owed.submission() == Some(tx));
         if is_at_rest
             && matches!(
                 transaction.at_rest(submission, core.config.chunk_octets),
@@ -254,7 +255,7 @@ impl Ready {
 
     /// What is awaited, for the first transaction.
     pub(super) fn awaits(&self, core: &Core) -> Stage {
-        match (core.wire.awaited(), self.transactions.front()) {
+        match (core.outbox.awaited(), self.transactions.front()) {
             (Some(Owed::Rset), _) => Stage::Rset,
             (_, Some(first)) => first.awaits(),
             (Some(Owed::Quit), None) => Stage::Quit,
@@ -287,8 +288,8 @@ impl Ready {
 
     /// When all that was waited for will have taken as long as it may.
     fn end_of_replies(core: &Core) -> Option<Instant> {
-        let left = core.config.deadlines.replies.saturating_sub(core.wire.waited());
-        core.wire.after(left)
+        let left = core.config.deadlines.replies.saturating_sub(core.outbox.waited());
+        core.outbox.after(left)
     }
 
     /// A deadline has passed: which.
@@ -322,7 +323,7 @@ impl Ready {
         {
             taking.asked = match &taking.form {
                 ContentForm::Chunks(gathering) => gathering.wants_more(),
-                ContentForm::Lines(_) => core.wire.queued() < LOW_WATER,
+                ContentForm::Lines(_) => core.outbox.queued() < LOW_WATER,
             };
             if taking.asked {
                 core.events.push_back(Event::NeedContent(tx));
@@ -336,7 +337,7 @@ impl Ready {
             return;
         };
         let tx = first.tx();
-        while core.wire.is_quiet() || (self.capabilities.pipelining && core.wire.queued() < LOW_WATER) {
+        while core.outbox.is_quiet() || (self.capabilities.pipelining && core.outbox.queued() < LOW_WATER) {
             let TransactionPhase::Content(TakingContent {
                 form: ContentForm::Chunks(gathering),
                 ..
@@ -352,7 +353,7 @@ impl Ready {
                 Place::Last => Owed::Content(tx),
             };
             let (command, parts) = chunk.into_parts(place);
-            core.wire.send_chunk(command, parts, owed, now);
+            core.outbox.send_chunk(command, parts, owed, now);
             if place == Place::Last {
                 first.phase = TransactionPhase::EndMark;
             }
@@ -393,7 +394,7 @@ impl Ready {
                     Ok(Taken::ToTheEnd) => first.phase = TransactionPhase::EndMark,
                     Ok(Taken::ForNow) => {}
                 }
-                core.wire.progressed(now);
+                core.outbox.progressed(now);
             }
             TransactionPhase::Envelope(_) => return self.end(&unreadable, core, now),
             _ => {}
@@ -404,10 +405,10 @@ impl Ready {
 
     /// The session is over: every recipient without an outcome gets it now.
     pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Phase {
-        core.wire.announce_all(&mut core.events);
+        core.outbox.announce_all(&mut core.events);
         let stage = self.awaits(core);
         let first = self.transactions.front();
-        let within_content = first.is_some_and(|first| first.is_within_content(core.wire.is_within_one()));
+        let within_content = first.is_some_and(|first| first.is_within_content(core.outbox.is_within_one()));
         let bystander = ending.for_bystander();
         for mut submission in self.submissions {
             match first.filter(|first| first.tx() == submission.id()) {
@@ -443,11 +444,11 @@ fn take_lines(
     core: &mut Core,
     now: Instant,
 ) -> Result<Taken, BareLineEnd> {
-    stuffing.block(block, |part| core.wire.send_part(part, now))?;
+    stuffing.block(block, |part| core.outbox.send_part(part, now))?;
     if !last {
         return Ok(Taken::ForNow);
     }
-    core.wire.send(stuffing.end_mark()?, Owed::Content(tx), now);
+    core.outbox.send(stuffing.end_mark()?, Owed::Content(tx), now);
     Ok(Taken::ToTheEnd)
 }
 

@@ -139,7 +139,7 @@ impl fmt::Debug for Segment {
 
 /// Both queues, and since when the server, or the way to it, is being waited for.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Outbox {
     unsent: VecDeque<Segment>,
     /// Octets of the first segment that are already sent.
     written: usize,
@@ -167,7 +167,7 @@ pub(super) struct Wire {
     block: Option<(Instant, u64)>,
 }
 
-impl Wire {
+impl Outbox {
     /// Nothing was sent, and nothing is owed.
     pub(super) fn new(now: Instant) -> Self {
         Self {
