@@ -7,7 +7,7 @@ use super::opening::{
 use super::ready::Ready;
 use super::scram::DerivedKey;
 use super::submission::Submission;
-use super::transmit::{Outbox, Owed};
+use super::transmit::{ExpectedReply, Outbox};
 use super::{
     Abort, BodyInfo, Config, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
     SubmissionId, TlsSession, TlsUse,
@@ -415,7 +415,7 @@ impl Phase {
             (Self::Ready(ready), Some(owed)) => ready.handle_reply(owed, &reply, core, now),
             (Self::Ready(ready), None) => ready.handle_unasked(reply, core, now),
             (Self::ExpectLastReply(phase), Some(owed)) => phase.handle_reply(owed, &reply, core, now),
-            (Self::ExpectQuitReply(_), Some(Owed::Quit)) | (Self::ExpectLastReply(_), None) => {
+            (Self::ExpectQuitReply(_), Some(ExpectedReply::Quit)) | (Self::ExpectLastReply(_), None) => {
                 Self::close(core)
             }
             (Self::ExpectQuitReply(phase), None) => phase.handle_unasked(core),
@@ -430,7 +430,7 @@ impl Phase {
 
     fn handle_timeout(self, core: &mut Core, now: Instant) -> Self {
         match self {
-            Self::Ready(_) if core.outbox.awaited() == Some(Owed::Quit) => Self::close(core),
+            Self::Ready(_) if core.outbox.awaited() == Some(ExpectedReply::Quit) => Self::close(core),
             Self::Ready(ready) => {
                 let why = ready.why_late(core, now);
                 Self::Ready(ready).end(&Ending::Lost(why), core, now)
@@ -467,7 +467,7 @@ impl Phase {
         core.outbox.announce_all(&mut core.events);
         // RFC 5321 section 3.1, https://www.rfc-editor.org/rfc/rfc5321#section-3.1: the client speaks after the
         // greeting. A host that has not greeted is not told QUIT.
-        let greeted = core.outbox.awaited() != Some(Owed::Greeting);
+        let greeted = core.outbox.awaited() != Some(ExpectedReply::Greeting);
         core.end_waiting(outcome);
         if greeted && ending.allows_quit() {
             Self::take_leave(core, now)
@@ -502,7 +502,7 @@ impl Phase {
     }
 
     /// The same, behind a last line that is no command.
-    pub(super) fn take_leave_behind(last: Bytes, owed: Owed, core: &mut Core, now: Instant) -> Self {
+    pub(super) fn take_leave_behind(last: Bytes, owed: ExpectedReply, core: &mut Core, now: Instant) -> Self {
         core.outbox.drop_unbegun();
         core.outbox.restart(now);
         core.outbox.send(last, owed, now);
@@ -511,11 +511,12 @@ impl Phase {
     }
 
     fn take_leave_until(until: Option<Instant>, core: &mut Core, now: Instant) -> Self {
-        if core.outbox.pending().any(Owed::may_ask_for_more) {
+        if core.outbox.pending().any(ExpectedReply::may_ask_for_more) {
             return Self::ExpectLastReply(ExpectLastReply { until });
         }
         if !core.is_quitting() {
-            core.outbox.send(Command::Quit.to_octets(), Owed::Quit, now);
+            core.outbox
+                .send(Command::Quit.to_octets(), ExpectedReply::Quit, now);
         }
         Self::ExpectQuitReply(ExpectQuitReply { until, unasked: 0 })
     }
@@ -535,7 +536,7 @@ impl Phase {
 }
 
 impl ExpectLastReply {
-    fn handle_reply(self, owed: Owed, reply: &Reply, core: &mut Core, now: Instant) -> Phase {
+    fn handle_reply(self, owed: ExpectedReply, reply: &Reply, core: &mut Core, now: Instant) -> Phase {
         match (owed.may_ask_for_more(), reply.severity()) {
             (true, Severity::PositiveIntermediate) => Phase::close(core),
             _ => Phase::take_leave_until(self.until, core, now),
@@ -557,7 +558,7 @@ impl ExpectQuitReply {
 impl Core {
     /// QUIT is queued, sent or waiting for its answer.
     pub(super) fn is_quitting(&self) -> bool {
-        self.outbox.pending().any(|owed| owed == Owed::Quit)
+        self.outbox.pending().any(|owed| owed == ExpectedReply::Quit)
     }
 
     pub(super) fn is_waiting(&self, tx: SubmissionId) -> bool {

@@ -6,7 +6,7 @@ use super::connection::Ending;
 use super::parameters::MailParameters;
 use super::stuffing::Stuffing;
 use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
-use super::transmit::Owed;
+use super::transmit::ExpectedReply;
 use super::{Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -192,22 +192,22 @@ impl MailTransaction {
     }
 
     /// The command to send next, if one may be sent without another reply.
-    pub(super) fn next_command(&self, submission: &Submission) -> Option<(Bytes, Owed)> {
+    pub(super) fn next_command(&self, submission: &Submission) -> Option<(Bytes, ExpectedReply)> {
         let TransactionPhase::Envelope(progress) = &self.phase else {
             return None;
         };
         match progress.next {
             NextCommand::Mail => {
                 let command = Command::Mail(submission.reverse_path(), &self.parameters);
-                Some((command.to_octets(), Owed::Mail(self.tx)))
+                Some((command.to_octets(), ExpectedReply::Mail(self.tx)))
             }
             NextCommand::Rcpt(place) => {
                 let index = *self.recipients.get(place)?;
                 let path = submission.forward_path(index)?;
                 let command = Command::Rcpt(path, submission.rcpt_parameters(index));
-                Some((command.to_octets(), Owed::Rcpt(self.tx, index)))
+                Some((command.to_octets(), ExpectedReply::Rcpt(self.tx, index)))
             }
-            NextCommand::Data => Some((Command::Data.to_octets(), Owed::Data(self.tx))),
+            NextCommand::Data => Some((Command::Data.to_octets(), ExpectedReply::Data(self.tx))),
             NextCommand::Nothing => None,
         }
     }

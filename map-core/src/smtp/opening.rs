@@ -6,7 +6,7 @@ use super::connection::{Core, Ending, Phase};
 use super::ready::Ready;
 use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
 use super::scram::DerivedKey;
-use super::transmit::Owed;
+use super::transmit::ExpectedReply;
 use super::{
     AuthMechanism, Authentication, Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage,
     TlsSession, TlsUse, Unfit,
@@ -103,7 +103,7 @@ impl ExpectGreeting {
 impl ExpectEhloReply {
     fn send(channel: Channel, core: &mut Core, now: Instant) -> Phase {
         let ehlo = Command::Ehlo(&core.config.hello_name).to_octets();
-        core.outbox.send(ehlo, Owed::Ehlo, now);
+        core.outbox.send(ehlo, ExpectedReply::Ehlo, now);
         Phase::ExpectEhloReply(Self { channel })
     }
 
@@ -143,7 +143,7 @@ impl ExpectHeloReply {
 
     fn send(ehlo: Option<Arc<Reply>>, core: &mut Core, now: Instant) -> Phase {
         let helo = Command::Helo(&core.config.hello_name).to_octets();
-        core.outbox.send(helo, Owed::Helo, now);
+        core.outbox.send(helo, ExpectedReply::Helo, now);
         Phase::ExpectHeloReply(Self { ehlo })
     }
 
@@ -196,7 +196,7 @@ fn authenticate(channel: Channel, capabilities: Capabilities, core: &mut Core, n
 impl ExpectStartTlsReply {
     fn send(capabilities: Capabilities, core: &mut Core, now: Instant) -> Phase {
         core.outbox
-            .send(Command::StartTls.to_octets(), Owed::StartTls, now);
+            .send(Command::StartTls.to_octets(), ExpectedReply::StartTls, now);
         Phase::ExpectStartTlsReply(Self { capabilities })
     }
 
@@ -228,7 +228,7 @@ impl ExpectAuthReply {
         now: Instant,
     ) -> Phase {
         let (octets, awaits) = sasl::begin(mechanism, &auth);
-        core.outbox.send(octets, Owed::Auth, now);
+        core.outbox.send(octets, ExpectedReply::Auth, now);
         Phase::ExpectAuthReply(Self {
             auth,
             capabilities,
@@ -264,7 +264,7 @@ impl ExpectAuthReply {
     fn handle_challenge(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let outcome = match self.awaits.handle_challenge(&reply.lines, &self.auth) {
             Ok(Answer::Line(octets, awaits)) => {
-                core.outbox.send(octets, Owed::Auth, now);
+                core.outbox.send(octets, ExpectedReply::Auth, now);
                 return Phase::ExpectAuthReply(Self { awaits, ..self });
             }
             // Until it is there nothing is awaited of the server, and no time of its is running out.
@@ -281,7 +281,7 @@ impl ExpectAuthReply {
         // RFC 4954 section 4, https://www.rfc-editor.org/rfc/rfc4954#section-4
         // > If the client wishes to cancel the authentication exchange, it issues a line with a single "*".
         core.end_waiting(&outcome);
-        Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), Owed::Auth, core, now)
+        Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), ExpectedReply::Auth, core, now)
     }
 }
 
@@ -291,7 +291,7 @@ impl ExpectAuthReply {
         let awaits = match self.awaits.handle_key(key) {
             Ok((octets, awaits)) => {
                 core.outbox.restart(now);
-                core.outbox.send(octets, Owed::Auth, now);
+                core.outbox.send(octets, ExpectedReply::Auth, now);
                 awaits
             }
             Err(awaits) => awaits,

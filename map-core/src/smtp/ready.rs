@@ -7,7 +7,7 @@ use super::connection::{Core, Ending, Phase};
 use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingContent, TransactionPhase};
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
-use super::transmit::Owed;
+use super::transmit::ExpectedReply;
 use super::{Abort, Event, Loss, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -59,7 +59,7 @@ impl Ready {
         while self.capabilities.pipelining || core.outbox.is_quiet() {
             if let (Some(last), Some(submission)) = (self.transactions.back_mut(), self.submissions.back()) {
                 if let Some((octets, owed)) = last.next_command(submission) {
-                    self.mails += u32::from(matches!(owed, Owed::Mail(_)));
+                    self.mails += u32::from(matches!(owed, ExpectedReply::Mail(_)));
                     core.outbox.send(octets, owed, now);
                     last.advance();
                     continue;
@@ -71,7 +71,8 @@ impl Ready {
             let may_begin = !core.is_quitting() && self.begin_transaction(core, now);
             if !may_begin {
                 if core.no_more && !core.is_quitting() {
-                    core.outbox.send(Command::Quit.to_octets(), Owed::Quit, now);
+                    core.outbox
+                        .send(Command::Quit.to_octets(), ExpectedReply::Quit, now);
                 }
                 return;
             }
@@ -93,7 +94,8 @@ impl Ready {
                     let transaction = MailTransaction::new(last, recipients);
                     let may_be_stale = self.transactions.iter().any(MailTransaction::may_leave_remains);
                     if std::mem::take(&mut self.stale) || may_be_stale {
-                        core.outbox.send(Command::Rset.to_octets(), Owed::Rset, now);
+                        core.outbox
+                            .send(Command::Rset.to_octets(), ExpectedReply::Rset, now);
                     }
                     if self.transactions.is_empty() {
                         self.first_since = now;
@@ -120,31 +122,31 @@ impl Ready {
     /// A reply to `owed`.
     pub(super) fn handle_reply(
         mut self,
-        owed: Owed,
+        owed: ExpectedReply,
         reply: &Arc<Reply>,
         core: &mut Core,
         now: Instant,
     ) -> Phase {
         let stage = match owed {
-            Owed::LoneDot(_) => self.awaits(core),
-            Owed::Chunk(_) => Stage::Content,
+            ExpectedReply::LoneDot(_) => self.awaits(core),
+            ExpectedReply::Chunk(_) => Stage::Content,
             _ => owed.stage(),
         };
         let events = &mut core.events;
         let verdict = match (owed, self.transactions.front_mut(), self.submissions.front_mut()) {
-            (Owed::Quit, ..) => return Phase::close(core),
+            (ExpectedReply::Quit, ..) => return Phase::close(core),
             // The final reply is a verdict on the content, whatever else it says of the session.
-            (Owed::Content(_), Some(transaction), Some(submission)) => {
+            (ExpectedReply::Content(_), Some(transaction), Some(submission)) => {
                 transaction.content_answered(reply, submission, events)
             }
             _ if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => Action::Refused,
-            (Owed::Rset, ..) => rset_answered(reply),
+            (ExpectedReply::Rset, ..) => rset_answered(reply),
             (_, Some(transaction), Some(submission)) => match owed {
-                Owed::Mail(_) => transaction.mail_answered(reply, submission, events),
-                Owed::Rcpt(_, index) => transaction.rcpt_answered(index, reply, submission, events),
-                Owed::Data(_) => transaction.data_answered(reply, submission, events),
-                Owed::Chunk(_) => transaction.chunk_answered(reply, submission, events),
-                Owed::LoneDot(_) => transaction.lone_dot_answered(submission),
+                ExpectedReply::Mail(_) => transaction.mail_answered(reply, submission, events),
+                ExpectedReply::Rcpt(_, index) => transaction.rcpt_answered(index, reply, submission, events),
+                ExpectedReply::Data(_) => transaction.data_answered(reply, submission, events),
+                ExpectedReply::Chunk(_) => transaction.chunk_answered(reply, submission, events),
+                ExpectedReply::LoneDot(_) => transaction.lone_dot_answered(submission),
                 _ => Action::Unexpected,
             },
             _ => Action::Unexpected,
@@ -182,7 +184,7 @@ impl Ready {
         let events = core.events.len();
         core.events.retain(|event| *event != Event::NeedContent(tx));
         let is_unanswered = asked && core.events.len() == events;
-        !is_unanswered && !core.outbox.is_sending(Owed::Content(tx))
+        !is_unanswered && !core.outbox.is_sending(ExpectedReply::Content(tx))
     }
 
     fn open_content(&self, core: &mut Core) {
@@ -256,9 +258,9 @@ impl Ready {
     /// What is awaited, for the first transaction.
     pub(super) fn awaits(&self, core: &Core) -> Stage {
         match (core.outbox.awaited(), self.transactions.front()) {
-            (Some(Owed::Rset), _) => Stage::Rset,
+            (Some(ExpectedReply::Rset), _) => Stage::Rset,
             (_, Some(first)) => first.awaits(),
-            (Some(Owed::Quit), None) => Stage::Quit,
+            (Some(ExpectedReply::Quit), None) => Stage::Quit,
             (_, None) => Stage::Mail,
         }
     }
@@ -306,8 +308,10 @@ impl Ready {
     }
 
     /// A command or content is sent whole.
-    pub(super) fn handle_sent(&mut self, owed: Owed) {
-        if let (Owed::Content(_) | Owed::LoneDot(_), Some(first)) = (owed, self.transactions.front_mut()) {
+    pub(super) fn handle_sent(&mut self, owed: ExpectedReply) {
+        if let (ExpectedReply::Content(_) | ExpectedReply::LoneDot(_), Some(first)) =
+            (owed, self.transactions.front_mut())
+        {
             first.end_mark_sent();
         }
     }
@@ -349,8 +353,8 @@ impl Ready {
                 return;
             };
             let owed = match place {
-                Place::Within => Owed::Chunk(tx),
-                Place::Last => Owed::Content(tx),
+                Place::Within => ExpectedReply::Chunk(tx),
+                Place::Last => ExpectedReply::Content(tx),
             };
             let (command, parts) = chunk.into_parts(place);
             core.outbox.send_chunk(command, parts, owed, now);
@@ -448,7 +452,8 @@ fn take_lines(
     if !last {
         return Ok(Taken::ForNow);
     }
-    core.outbox.send(stuffing.end_mark()?, Owed::Content(tx), now);
+    core.outbox
+        .send(stuffing.end_mark()?, ExpectedReply::Content(tx), now);
     Ok(Taken::ToTheEnd)
 }
 
@@ -470,6 +475,6 @@ fn rset_answered(reply: &Reply) -> Action {
 }
 
 /// The dot that answers the 354 to this DATA.
-fn lone_dot(data: Owed) -> Owed {
-    data.submission().map_or(data, Owed::LoneDot)
+fn lone_dot(data: ExpectedReply) -> ExpectedReply {
+    data.submission().map_or(data, ExpectedReply::LoneDot)
 }

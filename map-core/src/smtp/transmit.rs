@@ -21,7 +21,7 @@ const MAX_SLICES: usize = 256;
 
 /// A reply the server owes, by what it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owed {
+pub(super) enum ExpectedReply {
     /// The connection itself.
     Greeting,
     Ehlo,
@@ -44,7 +44,7 @@ pub(super) enum Owed {
     Quit,
 }
 
-impl Owed {
+impl ExpectedReply {
     pub(super) fn stage(self) -> Stage {
         match self {
             Self::Greeting => Stage::Greeting,
@@ -90,7 +90,7 @@ impl Owed {
 struct Segment {
     octets: Bytes,
     /// What is sent whole with the last of them.
-    completes: Option<Owed>,
+    completes: Option<ExpectedReply>,
     /// They are the caller's, and not ours.
     is_content: bool,
 }
@@ -147,7 +147,7 @@ pub(super) struct Outbox {
     is_within: bool,
     /// Octets in `unsent`, those of `written` not counted.
     queued: usize,
-    owed: VecDeque<Owed>,
+    owed: VecDeque<ExpectedReply>,
     /// How many at the front of `owed` were told as [`Event::Sent`].
     announced: usize,
     /// The content that was opened last, and how many octets of it were sent.
@@ -190,13 +190,13 @@ impl Outbox {
 
     /// The greeting is owed from now on. No command asks for it, so there is none to be told.
     pub(super) fn expect_greeting(&mut self, now: Instant) {
-        self.owed.push_back(Owed::Greeting);
+        self.owed.push_back(ExpectedReply::Greeting);
         self.announced = self.owed.len();
         self.since = now;
     }
 
     /// Queues a command, or the end mark of a content.
-    pub(super) fn send(&mut self, octets: Bytes, completes: Owed, now: Instant) {
+    pub(super) fn send(&mut self, octets: Bytes, completes: ExpectedReply, now: Instant) {
         self.push(Part::Ours(octets), Some(completes), now);
     }
 
@@ -210,7 +210,7 @@ impl Outbox {
         &mut self,
         command: Bytes,
         mut parts: VecDeque<Part>,
-        completes: Owed,
+        completes: ExpectedReply,
         now: Instant,
     ) {
         let last = parts.pop_back();
@@ -230,7 +230,7 @@ impl Outbox {
         self.content = Some((tx, 0));
     }
 
-    fn push(&mut self, part: Part, completes: Option<Owed>, now: Instant) {
+    fn push(&mut self, part: Part, completes: Option<ExpectedReply>, now: Instant) {
         let (octets, is_content) = match part {
             Part::Content(octets) => (octets, true),
             Part::Ours(octets) => (octets, false),
@@ -267,15 +267,20 @@ impl Outbox {
         octets: &mut usize,
         now: Instant,
         events: &mut VecDeque<Event>,
-    ) -> Option<Owed> {
+    ) -> Option<ExpectedReply> {
         let completed = self.take_sent(octets, now, events);
         self.count_content_time(now);
         completed
     }
 
-    fn take_sent(&mut self, octets: &mut usize, now: Instant, events: &mut VecDeque<Event>) -> Option<Owed> {
+    fn take_sent(
+        &mut self,
+        octets: &mut usize,
+        now: Instant,
+        events: &mut VecDeque<Event>,
+    ) -> Option<ExpectedReply> {
         // A chunk that moves shows that the server reads, although it owes an answer to one before.
-        if *octets > 0 && matches!(self.owed.front(), None | Some(Owed::Chunk(_))) {
+        if *octets > 0 && matches!(self.owed.front(), None | Some(ExpectedReply::Chunk(_))) {
             self.since = now;
         }
         while let Some(segment) = self.unsent.front() {
@@ -326,10 +331,10 @@ impl Outbox {
     }
 
     /// A reply was read: what it answers, unless nobody asked for it.
-    pub(super) fn answered(&mut self, now: Instant) -> Option<Owed> {
+    pub(super) fn answered(&mut self, now: Instant) -> Option<ExpectedReply> {
         let owed = self.owed.pop_front()?;
         self.announced = self.announced.saturating_sub(1);
-        if !matches!(owed, Owed::Chunk(_)) {
+        if !matches!(owed, ExpectedReply::Chunk(_)) {
             let waited = now.saturating_duration_since(self.since);
             self.waited = self.waited.saturating_add(waited);
         }
@@ -343,10 +348,11 @@ impl Outbox {
         let is_of_content = |segment: &Segment| {
             matches!(
                 segment.completes,
-                None | Some(Owed::Chunk(_) | Owed::Content(_) | Owed::LoneDot(_))
+                None | Some(ExpectedReply::Chunk(_) | ExpectedReply::Content(_) | ExpectedReply::LoneDot(_))
             )
         };
-        matches!(self.owed.front(), Some(Owed::Chunk(_))) || self.unsent.front().is_some_and(is_of_content)
+        matches!(self.owed.front(), Some(ExpectedReply::Chunk(_)))
+            || self.unsent.front().is_some_and(is_of_content)
     }
 
     /// Something has changed, up to which content was waited for or was not.
@@ -360,7 +366,7 @@ impl Outbox {
 
     /// Nothing more is waited for: what has been so far counts.
     pub(super) fn stop_waiting(&mut self, now: Instant) {
-        if !matches!(self.owed.front(), None | Some(Owed::Chunk(_))) {
+        if !matches!(self.owed.front(), None | Some(ExpectedReply::Chunk(_))) {
             let waited = now.saturating_duration_since(self.since);
             self.waited = self.waited.saturating_add(waited);
             self.since = now;
@@ -426,7 +432,7 @@ impl Outbox {
     }
 
     /// The last octet of it waits to be sent.
-    pub(super) fn is_sending(&self, what: Owed) -> bool {
+    pub(super) fn is_sending(&self, what: ExpectedReply) -> bool {
         self.unsent.iter().any(|segment| segment.completes == Some(what))
     }
 
@@ -462,12 +468,12 @@ impl Outbox {
     }
 
     /// What is waited for: the first reply owed, or else what is being sent.
-    pub(super) fn awaited(&self) -> Option<Owed> {
+    pub(super) fn awaited(&self) -> Option<ExpectedReply> {
         self.pending().next()
     }
 
     /// Every reply that is owed or will be, in order.
-    pub(super) fn pending(&self) -> impl Iterator<Item = Owed> {
+    pub(super) fn pending(&self) -> impl Iterator<Item = ExpectedReply> {
         self.owed
             .iter()
             .copied()
@@ -478,13 +484,18 @@ impl Outbox {
     /// none of it is here to be sent.
     pub(super) fn deadline(&self, deadlines: &Deadlines, taking_content: bool) -> Option<Instant> {
         let patience = match (self.owed.front(), self.unsent.front()) {
-            (Some(Owed::Content(_) | Owed::LoneDot(_)), _) => deadlines.final_reply,
+            (Some(ExpectedReply::Content(_) | ExpectedReply::LoneDot(_)), _) => deadlines.final_reply,
             // The whole content is on its way, and what is waited for is as much the final reply.
-            (Some(Owed::Chunk(_)), None) if self.owed.iter().any(|owed| matches!(owed, Owed::Content(_))) => {
+            (Some(ExpectedReply::Chunk(_)), None)
+                if self
+                    .owed
+                    .iter()
+                    .any(|owed| matches!(owed, ExpectedReply::Content(_))) =>
+            {
                 deadlines.final_reply
             }
             (Some(owed), _) => deadlines.of(owed.stage()),
-            (None, Some(_)) => deadlines.of(self.awaited().map_or(Stage::Content, Owed::stage)),
+            (None, Some(_)) => deadlines.of(self.awaited().map_or(Stage::Content, ExpectedReply::stage)),
             (None, None) if taking_content => deadlines.content,
             (None, None) => return None,
         };
