@@ -42,7 +42,7 @@ pub(super) enum Place {
 
 /// The chunks of one content, as far as they are not queued to be sent.
 #[derive(Debug)]
-pub(super) struct Gathering {
+pub(super) struct Chunker {
     lines: Lines,
     chunks: Chunks,
     /// Nothing more comes: the current chunk is the last.
@@ -66,7 +66,7 @@ struct Chunks {
     current: Chunk,
 }
 
-impl Gathering {
+impl Chunker {
     /// `length`: octets of a chunk.
     pub(super) fn new(body_type: BodyType, length: usize) -> Self {
         Self {
@@ -143,10 +143,10 @@ mod tests {
 
     /// What is sent for a content in these blocks, chunk by chunk.
     fn chunks(body_type: BodyType, length: usize, blocks: &[&[u8]]) -> Result<Vec<Vec<u8>>, BareLineEnd> {
-        let mut gathering = Gathering::new(body_type, length);
+        let mut chunker = Chunker::new(body_type, length);
         let mut chunks = Vec::new();
-        let mut take = |gathering: &mut Gathering| {
-            while let Some((chunk, place)) = gathering.next() {
+        let mut take = |chunker: &mut Chunker| {
+            while let Some((chunk, place)) = chunker.next() {
                 let (command, parts) = chunk.into_parts(place);
                 let octets = parts.iter().flat_map(|part| match part {
                     Part::Content(octets) | Part::Ours(octets) => octets.to_vec(),
@@ -161,11 +161,11 @@ mod tests {
             }
         };
         for block in blocks {
-            gathering.add(&Bytes::copy_from_slice(block))?;
-            take(&mut gathering);
+            chunker.add(&Bytes::copy_from_slice(block))?;
+            take(&mut chunker);
         }
-        gathering.complete()?;
-        take(&mut gathering);
+        chunker.complete()?;
+        take(&mut chunker);
         Ok(chunks)
     }
 

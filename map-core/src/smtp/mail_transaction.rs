@@ -1,6 +1,6 @@
 //! One mail transaction on the wire: how far it is, and what its replies decide.
 
-use super::chunking::Gathering;
+use super::chunking::Chunker;
 use super::command::Command;
 use super::connection::Ending;
 use super::parameters::MailParameters;
@@ -132,7 +132,7 @@ pub(super) struct TakingContent {
 /// What becomes of a block.
 #[derive(Debug)]
 pub(super) enum ContentForm {
-    Chunks(Gathering),
+    Chunks(Chunker),
     Lines(Stuffing),
 }
 
@@ -419,7 +419,7 @@ impl MailTransaction {
             }
             (MailReply::Accepted, Transfer::Bdat(_)) if all_answered && !nobody => {
                 self.phase = TransactionPhase::Content(TakingContent {
-                    form: ContentForm::Chunks(Gathering::new(submission.body_type(), chunk_octets)),
+                    form: ContentForm::Chunks(Chunker::new(submission.body_type(), chunk_octets)),
                     asked: false,
                 });
                 return Action::OpenContent;

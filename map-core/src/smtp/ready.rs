@@ -1,7 +1,7 @@
 //! The phase in which mail moves: submissions in order, and the plan by which they are sent.
 
 use super::capabilities::Capabilities;
-use super::chunking::{Gathering, Place};
+use super::chunking::{Chunker, Place};
 use super::command::Command;
 use super::connection::{Core, Ending, Phase};
 use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingContent, TransactionPhase};
@@ -326,7 +326,7 @@ impl Ready {
             && !taking.asked
         {
             taking.asked = match &taking.form {
-                ContentForm::Chunks(gathering) => gathering.wants_more(),
+                ContentForm::Chunks(chunker) => chunker.wants_more(),
                 ContentForm::Lines(_) => core.outbox.queued() < LOW_WATER,
             };
             if taking.asked {
@@ -343,13 +343,13 @@ impl Ready {
         let tx = first.tx();
         while core.outbox.is_quiet() || (self.capabilities.pipelining && core.outbox.queued() < LOW_WATER) {
             let TransactionPhase::Content(TakingContent {
-                form: ContentForm::Chunks(gathering),
+                form: ContentForm::Chunks(chunker),
                 ..
             }) = &mut first.phase
             else {
                 return;
             };
-            let Some((chunk, place)) = gathering.next() else {
+            let Some((chunk, place)) = chunker.next() else {
                 return;
             };
             let owed = match place {
@@ -390,7 +390,7 @@ impl Ready {
             TransactionPhase::Content(taking) => {
                 taking.asked = false;
                 let taken = match &mut taking.form {
-                    ContentForm::Chunks(gathering) => take_into_chunks(gathering, block, last),
+                    ContentForm::Chunks(chunker) => take_into_chunks(chunker, block, last),
                     ContentForm::Lines(stuffing) => take_lines(stuffing, block, last, tx, core, now),
                 };
                 match taken {
@@ -458,10 +458,10 @@ fn take_lines(
 }
 
 /// A block for BDAT. It is sent when its chunk is.
-fn take_into_chunks(gathering: &mut Gathering, block: &Bytes, last: bool) -> Result<Taken, BareLineEnd> {
-    gathering.add(block)?;
+fn take_into_chunks(chunker: &mut Chunker, block: &Bytes, last: bool) -> Result<Taken, BareLineEnd> {
+    chunker.add(block)?;
     if last {
-        gathering.complete()?;
+        chunker.complete()?;
     }
     Ok(Taken::ForNow)
 }
