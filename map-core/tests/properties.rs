@@ -90,7 +90,7 @@ fn reached(storms: usize, first: impl Fn(&mut Dice) -> u8) -> BTreeMap<&'static 
                 Outcome::Refused { .. } => "refused",
                 Outcome::Uncertain(_) => "uncertain",
                 Outcome::Unexpected { .. } => "unexpected",
-                Outcome::Unfit(_) => "unfit",
+                Outcome::Unsupported(_) => "unfit",
                 Outcome::Unserved => "unserved",
             };
             *reached.entry(word).or_default() += 1;

@@ -20,7 +20,7 @@ use crate::message::{BodyType, LineTrouble, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Unfit};
+use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported};
 use crate::text::one_line;
 use std::io;
 use std::time::Duration;
@@ -429,7 +429,7 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             quoted(reply),
             to_this_one(case)
         ),
-        Outcome::Unfit(Unfit::NoAuthMechanism | Unfit::NotVerified) | Outcome::NoTls(_) => {
+        Outcome::Unsupported(Unsupported::NoAuthMechanism | Unsupported::NotVerified) | Outcome::NoTls(_) => {
             format!(
                 "{}: {} {}.",
                 nothing_sent(case),
@@ -437,21 +437,21 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
                 exchange_detail(outcome)
             )
         }
-        Outcome::Unfit(Unfit::NeedsBodyType(_)) => format!(
+        Outcome::Unsupported(Unsupported::NeedsBodyType(_)) => format!(
             "{} takes no mail with such a body: it {}. {}: send it in a 7-bit encoding.",
             host(case),
             exchange_detail(outcome),
             nothing_sent(case)
         ),
-        Outcome::Unfit(Unfit::NeedsRequireTls) => format!(
+        Outcome::Unsupported(Unsupported::NeedsRequireTls) => format!(
             "The mail is to travel over verified TLS on its whole way, and {} does not promise that: it {}. {}: send \
              it without REQUIRETLS, or not at all.",
             host(case),
             exchange_detail(outcome),
             nothing_sent(case)
         ),
-        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => only_ascii(case, case.recipient),
-        Outcome::Unfit(Unfit::TooLarge { size, limit }) => format!(
+        Outcome::Unsupported(Unsupported::NeedsSmtpUtf8) => only_ascii(case, case.recipient),
+        Outcome::Unsupported(Unsupported::TooLarge { size, limit }) => format!(
             "The mail has {size} octets and {} takes at most {limit}. Make it smaller, or send a link instead.",
             host(case)
         ),
@@ -547,20 +547,20 @@ fn exchange_detail(outcome: &Outcome) -> String {
         Outcome::Unexpected { stage, reply } => {
             format!("broke the protocol: said {} {}", quoted(reply), awaiting(*stage))
         }
-        Outcome::Unfit(Unfit::NoAuthMechanism) => "offers no usable AUTH mechanism".to_owned(),
-        Outcome::Unfit(Unfit::NotVerified) => "has not proved who it is".to_owned(),
+        Outcome::Unsupported(Unsupported::NoAuthMechanism) => "offers no usable AUTH mechanism".to_owned(),
+        Outcome::Unsupported(Unsupported::NotVerified) => "has not proved who it is".to_owned(),
         Outcome::NoTls(NoTls::NotOffered) => "does not offer STARTTLS".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("refused STARTTLS: {}", quoted(reply)),
         Outcome::NoBdat(reply) => format!("offers CHUNKING and refused BDAT: {}", quoted(reply)),
         Outcome::Crowded(reply) => format!("takes no more recipients: {}", quoted(reply)),
         Outcome::Unserved => "ended the session before this recipient's turn".to_owned(),
-        Outcome::Unfit(Unfit::NeedsBodyType(BodyType::Binary)) => {
+        Outcome::Unsupported(Unsupported::NeedsBodyType(BodyType::Binary)) => {
             "does not offer BINARYMIME and CHUNKING".to_owned()
         }
-        Outcome::Unfit(Unfit::NeedsBodyType(_)) => "does not offer 8BITMIME".to_owned(),
-        Outcome::Unfit(Unfit::NeedsRequireTls) => "does not offer REQUIRETLS".to_owned(),
-        Outcome::Unfit(Unfit::NeedsSmtpUtf8) => "takes no address outside ASCII".to_owned(),
-        Outcome::Unfit(Unfit::TooLarge { limit, .. }) => format!("takes at most {limit} octets"),
+        Outcome::Unsupported(Unsupported::NeedsBodyType(_)) => "does not offer 8BITMIME".to_owned(),
+        Outcome::Unsupported(Unsupported::NeedsRequireTls) => "does not offer REQUIRETLS".to_owned(),
+        Outcome::Unsupported(Unsupported::NeedsSmtpUtf8) => "takes no address outside ASCII".to_owned(),
+        Outcome::Unsupported(Unsupported::TooLarge { limit, .. }) => format!("takes at most {limit} octets"),
         Outcome::Lost { stage, why } => lost(*stage, why),
         Outcome::Uncertain(why) => format!("all was sent, then {}", uncertain_detail(why)),
     }

@@ -8,7 +8,7 @@ use crate::message::{Reason, SMTPUTF8, Unmet};
 use crate::net::{GivenUp, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -360,18 +360,18 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, (*stage).into())
         },
-        Outcome::Unfit(unfit) => {
+        Outcome::Unsupported(unfit) => {
             // The code that a server gives for it, so that a caller needs to know one way only.
             let (code, enhanced) = match unfit {
-                Unfit::NoAuthMechanism | Unfit::NotVerified => {
+                Unsupported::NoAuthMechanism | Unsupported::NotVerified => {
                     return permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Auth);
                 }
-                Unfit::NeedsRequireTls => {
+                Unsupported::NeedsRequireTls => {
                     return permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Mail);
                 }
-                Unfit::NeedsBodyType(_) => (ReplyCode(554), NO_CONVERSION),
-                Unfit::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
-                Unfit::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
+                Unsupported::NeedsBodyType(_) => (ReplyCode(554), NO_CONVERSION),
+                Unsupported::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
+                Unsupported::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }

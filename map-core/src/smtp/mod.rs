@@ -382,7 +382,7 @@ pub enum Outcome {
         reply: Arc<Reply>,
     },
     /// Decided here: the host cannot take this message.
-    Unfit(Unfit),
+    Unsupported(Unsupported),
     /// TLS was required, and the host does not begin it. Nothing of the mail was sent.
     NoTls(NoTls),
     /// The conversation ended before the commit point, and no reply decides.
@@ -416,7 +416,7 @@ pub enum NoTls {
 
 /// Why a host cannot take a message, found before asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub enum Unsupported {
     /// It offers no AUTH mechanism that the client has.
     NoAuthMechanism,
     /// AUTH was asked for and the session's peer is not verified: no secret has left.
@@ -578,7 +578,7 @@ impl Outcome {
             outcome @ (Self::Lost { .. }
             | Self::NoTls(NoTls::NotOffered)
             | Self::Uncertain(_)
-            | Self::Unfit(_)
+            | Self::Unsupported(_)
             | Self::Unserved) => outcome,
         }
     }

@@ -9,7 +9,7 @@ use super::scram::DerivedKey;
 use super::transmit::ExpectedReply;
 use super::{
     AuthMechanism, Authentication, Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage,
-    TlsSession, TlsUse, Unfit,
+    TlsSession, TlsUse, Unsupported,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -184,11 +184,11 @@ fn authenticate(channel: Channel, capabilities: Capabilities, core: &mut Core, n
         return Ready::begin(capabilities, core, now);
     };
     if !matches!(channel, Channel::Tls(TlsSession { verified: true })) {
-        return Phase::leave(&Outcome::Unfit(Unfit::NotVerified), core, now);
+        return Phase::leave(&Outcome::Unsupported(Unsupported::NotVerified), core, now);
     }
     let mut mechanisms = sasl::common(&auth, &capabilities.auth);
     match mechanisms.pop_front() {
-        None => Phase::leave(&Outcome::Unfit(Unfit::NoAuthMechanism), core, now),
+        None => Phase::leave(&Outcome::Unsupported(Unsupported::NoAuthMechanism), core, now),
         Some(first) => ExpectAuthReply::send(first, mechanisms, auth, capabilities, core, now),
     }
 }

@@ -4,7 +4,7 @@ use super::capabilities::Capabilities;
 use super::connection::Ending;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId, Unfit,
+    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId, Unsupported,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::envelope::BodyType;
@@ -166,16 +166,16 @@ impl Submission {
         if self.envelope.parameters.require_tls && !capabilities.require_tls {
             // RFC 8689 section 4.2.1, https://www.rfc-editor.org/rfc/rfc8689#section-4.2.1: such a message goes over
             // a verified session to a server that offers REQUIRETLS there, or not at all.
-            self.decide_all(&Outcome::Unfit(Unfit::NeedsRequireTls), events);
+            self.decide_all(&Outcome::Unsupported(Unsupported::NeedsRequireTls), events);
         }
         match self.choose_form(capabilities) {
             Ok(form) => self.form = form,
-            Err(unfit) => self.decide_all(&Outcome::Unfit(unfit), events),
+            Err(unfit) => self.decide_all(&Outcome::Unsupported(unfit), events),
         }
         if !capabilities.smtputf8 {
             for index in 0..self.turns.len() {
                 if self.sender_needs_utf8() || self.recipient_needs_utf8(index) {
-                    self.decide(index, Outcome::Unfit(Unfit::NeedsSmtpUtf8), events);
+                    self.decide(index, Outcome::Unsupported(Unsupported::NeedsSmtpUtf8), events);
                 }
             }
         }
@@ -192,7 +192,7 @@ impl Submission {
     }
 
     /// The first form that the server can take, or why it can take none.
-    fn choose_form(&self, capabilities: &Capabilities) -> Result<usize, Unfit> {
+    fn choose_form(&self, capabilities: &Capabilities) -> Result<usize, Unsupported> {
         let fits = |form: &BodyForm| {
             capabilities.takes(form.needs.body_type) && (capabilities.smtputf8 || !form.needs.smtputf8)
         };
@@ -215,14 +215,14 @@ impl Submission {
         // > Any attempt by a client to transfer a message which is larger than this fixed upper limit will
         // > fail.
         if let Some(BodyForm { size: Some(size), .. }) = forms.iter().find(|form| fits(form)) {
-            return Err(Unfit::TooLarge { size: *size, limit });
+            return Err(Unsupported::TooLarge { size: *size, limit });
         }
         // What the least demanding form needs is what there is no way around.
         let needs = forms.last().copied().unwrap_or_default().needs;
         if needs.smtputf8 && !capabilities.smtputf8 {
-            Err(Unfit::NeedsSmtpUtf8)
+            Err(Unsupported::NeedsSmtpUtf8)
         } else {
-            Err(Unfit::NeedsBodyType(needs.body_type))
+            Err(Unsupported::NeedsBodyType(needs.body_type))
         }
     }
 

@@ -13,7 +13,7 @@ use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
     BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Loss, NoTls, Outcome, Reply,
-    Severity, Stage, SubmissionId, TlsSession, TlsUse, Unfit,
+    Severity, Stage, SubmissionId, TlsSession, TlsUse, Unsupported,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -520,7 +520,7 @@ impl Harness {
             Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) | Outcome::Crowded(reply) => {
                 assert!(reply.severity().is_negative(), "{outcome:?}");
             }
-            Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => {}
+            Outcome::NoTls(_) | Outcome::Unsupported(_) | Outcome::Unserved => {}
         }
     }
 
@@ -567,7 +567,7 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Unexpected { stage, reply } => {
             format!("unexpected at {} ({})", command(*stage), codes(reply))
         }
-        Outcome::Unfit(unfit) => format!("unfit ({})", lack(*unfit)),
+        Outcome::Unsupported(unfit) => format!("unfit ({})", lack(*unfit)),
         Outcome::NoBdat(reply) => format!("no BDAT ({})", codes(reply)),
         Outcome::Crowded(reply) => format!("crowded ({})", codes(reply)),
         Outcome::Unserved => "unserved".to_owned(),
@@ -578,15 +578,15 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
     }
 }
 
-fn lack(unfit: Unfit) -> String {
+fn lack(unfit: Unsupported) -> String {
     match unfit {
-        Unfit::NeedsBodyType(BodyType::Binary) => "BINARYMIME".to_owned(),
-        Unfit::NeedsBodyType(_) => "8BITMIME".to_owned(),
-        Unfit::NeedsRequireTls => "REQUIRETLS".to_owned(),
-        Unfit::NeedsSmtpUtf8 => "SMTPUTF8".to_owned(),
-        Unfit::NoAuthMechanism => "no AUTH mechanism".to_owned(),
-        Unfit::NotVerified => "not verified".to_owned(),
-        Unfit::TooLarge { size, limit } => format!("{size} octets, limit {limit}"),
+        Unsupported::NeedsBodyType(BodyType::Binary) => "BINARYMIME".to_owned(),
+        Unsupported::NeedsBodyType(_) => "8BITMIME".to_owned(),
+        Unsupported::NeedsRequireTls => "REQUIRETLS".to_owned(),
+        Unsupported::NeedsSmtpUtf8 => "SMTPUTF8".to_owned(),
+        Unsupported::NoAuthMechanism => "no AUTH mechanism".to_owned(),
+        Unsupported::NotVerified => "not verified".to_owned(),
+        Unsupported::TooLarge { size, limit } => format!("{size} octets, limit {limit}"),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::message::{Reason, SourceError, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError, TlsRefusals, tls_refusals};
 use crate::protocol::{Fields, check};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -132,7 +132,7 @@ fn direct() -> Vec<Cause> {
         refused(smtp::Stage::Rcpt, 450, "4.7.1 greylisted"),
         refused(smtp::Stage::Rcpt, 452, "4.2.2 mailbox full"),
         refused(smtp::Stage::Content, 554, "5.6.0 what is that"),
-        Cause::Exchange(Outcome::Unfit(Unfit::TooLarge {
+        Cause::Exchange(Outcome::Unsupported(Unsupported::TooLarge {
             size: 30_000_000,
             limit: 10_240_000,
         })),
@@ -142,7 +142,7 @@ fn direct() -> Vec<Cause> {
             reason: Reason::Part("data.bin".into()),
         }),
         Cause::Skipped(Skip::NotProved),
-        Cause::Exchange(Outcome::Unfit(Unfit::NeedsRequireTls)),
+        Cause::Exchange(Outcome::Unsupported(Unsupported::NeedsRequireTls)),
         Cause::Exchange(Outcome::Unserved),
         unreadable(),
         Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
@@ -214,7 +214,9 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
             454,
             "4.7.0 temporary authentication failure",
         )),
-        with_relay(Cause::Exchange(Outcome::Unfit(Unfit::NoAuthMechanism))),
+        with_relay(Cause::Exchange(Outcome::Unsupported(
+            Unsupported::NoAuthMechanism,
+        ))),
         with_relay(lost(smtp::Stage::Auth, Loss::Unproved)),
         (
             refused(smtp::Stage::Mail, 530, "5.7.0 authentication required"),

@@ -8,7 +8,7 @@ use crate::delivery::protection::TlsPolicy;
 use crate::delivery::refusal::names_a_list;
 use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unfit};
+use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
 use crate::text::one_line;
 
 /// Said wherever a relay did not come as far as AUTH: the first thing that its owner wants to know.
@@ -141,12 +141,12 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             host(case),
             quoted(reply)
         ),
-        Outcome::Unfit(Unfit::NoAuthMechanism) => format!(
+        Outcome::Unsupported(Unsupported::NoAuthMechanism) => format!(
             "The relay {} offers no way to log in that can be used here. {nothing}: ask its administrator for \
              SCRAM-SHA-256, PLAIN or LOGIN for a password, or XOAUTH2 for a token.",
             host(case)
         ),
-        Outcome::Unfit(Unfit::NotVerified) => format!(
+        Outcome::Unsupported(Unsupported::NotVerified) => format!(
             "{nothing}: the relay {} has not proved who it is. {NO_SECRET_LEFT}",
             host(case)
         ),

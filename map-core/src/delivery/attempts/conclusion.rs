@@ -7,7 +7,7 @@ use crate::delivery::advice;
 use crate::delivery::report::{AttemptOutcome, Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
-use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unfit};
+use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unsupported};
 use tokio::task::yield_now;
 
 /// What was found for one recipient.
@@ -115,7 +115,7 @@ impl Delivery<'_> {
             let is_for_another_session = matches!(outcome, Outcome::Crowded(_) | Outcome::Unserved)
                 || (is_of_other_domain && is_deferred_at_rcpt(&outcome));
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
-                (Cause::Exchange(Outcome::Unfit(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
+                (Cause::Exchange(Outcome::Unsupported(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
                     Cause::Unmet(unmet.clone())
                 }
                 (cause, _) => cause,
@@ -195,13 +195,14 @@ async fn let_others_go_on(looked_at: usize) {
 }
 
 /// The machine says what the host lacks, the message what it is needed for.
-fn is_about(unmet: &Unmet, unfit: Unfit) -> bool {
+fn is_about(unmet: &Unmet, unfit: Unsupported) -> bool {
     match unfit {
-        Unfit::NeedsBodyType(_) => unmet.keyword != SMTPUTF8,
-        Unfit::NeedsSmtpUtf8 => unmet.keyword == SMTPUTF8,
-        Unfit::NeedsRequireTls | Unfit::NoAuthMechanism | Unfit::NotVerified | Unfit::TooLarge { .. } => {
-            false
-        }
+        Unsupported::NeedsBodyType(_) => unmet.keyword != SMTPUTF8,
+        Unsupported::NeedsSmtpUtf8 => unmet.keyword == SMTPUTF8,
+        Unsupported::NeedsRequireTls
+        | Unsupported::NoAuthMechanism
+        | Unsupported::NotVerified
+        | Unsupported::TooLarge { .. } => false,
     }
 }
 
@@ -251,7 +252,7 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
                 smtp::Stage::Data | smtp::Stage::Chunk | smtp::Stage::Content
             )
         }
-        Outcome::Crowded(_) | Outcome::NoTls(_) | Outcome::Unfit(_) | Outcome::Unserved => false,
+        Outcome::Crowded(_) | Outcome::NoTls(_) | Outcome::Unsupported(_) | Outcome::Unserved => false,
     }
 }
 

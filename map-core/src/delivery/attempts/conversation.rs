@@ -178,7 +178,7 @@ impl Session {
             | Outcome::NoBdat(_)
             | Outcome::Refused { .. }
             | Outcome::Unexpected { .. }
-            | Outcome::Unfit(_) => Next::Host,
+            | Outcome::Unsupported(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
             Outcome::Lost { .. } | Outcome::NoTls(_) | Outcome::Crowded(_) | Outcome::Unserved => {
                 Next::Address
