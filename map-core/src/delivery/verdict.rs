@@ -360,9 +360,9 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, (*stage).into())
         },
-        Outcome::Unsupported(unfit) => {
+        Outcome::Unsupported(unsupported) => {
             // The code that a server gives for it, so that a caller needs to know one way only.
-            let (code, enhanced) = match unfit {
+            let (code, enhanced) = match unsupported {
                 Unsupported::NoAuthMechanism | Unsupported::NotVerified => {
                     return permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Auth);
                 }

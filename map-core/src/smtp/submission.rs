@@ -170,7 +170,7 @@ impl Submission {
         }
         match self.choose_form(capabilities) {
             Ok(form) => self.form = form,
-            Err(unfit) => self.decide_all(&Outcome::Unsupported(unfit), events),
+            Err(unsupported) => self.decide_all(&Outcome::Unsupported(unsupported), events),
         }
         if !capabilities.smtputf8 {
             for index in 0..self.turns.len() {

@@ -115,7 +115,9 @@ impl Delivery<'_> {
             let is_for_another_session = matches!(outcome, Outcome::Crowded(_) | Outcome::Unserved)
                 || (is_of_other_domain && is_deferred_at_rcpt(&outcome));
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
-                (Cause::Exchange(Outcome::Unsupported(unfit)), Some(unmet)) if is_about(unmet, unfit) => {
+                (Cause::Exchange(Outcome::Unsupported(unsupported)), Some(unmet))
+                    if is_about(unmet, unsupported) =>
+                {
                     Cause::Unmet(unmet.clone())
                 }
                 (cause, _) => cause,
@@ -195,8 +197,8 @@ async fn let_others_go_on(looked_at: usize) {
 }
 
 /// The machine says what the host lacks, the message what it is needed for.
-fn is_about(unmet: &Unmet, unfit: Unsupported) -> bool {
-    match unfit {
+fn is_about(unmet: &Unmet, unsupported: Unsupported) -> bool {
+    match unsupported {
         Unsupported::NeedsBodyType(_) => unmet.keyword != SMTPUTF8,
         Unsupported::NeedsSmtpUtf8 => unmet.keyword == SMTPUTF8,
         Unsupported::NeedsRequireTls
