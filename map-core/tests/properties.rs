@@ -83,7 +83,7 @@ fn reached(storms: usize, first: impl Fn(&mut Dice) -> u8) -> BTreeMap<&'static 
         for outcome in storm::operations(&data) {
             let word = match outcome {
                 Outcome::Accepted(_) => "accepted",
-                Outcome::Crowded(_) => "crowded",
+                Outcome::TooManyRecipients(_) => "crowded",
                 Outcome::Lost { .. } => "lost",
                 Outcome::NoBdat(_) => "no BDAT",
                 Outcome::NoTls(_) => "no TLS",
@@ -91,7 +91,7 @@ fn reached(storms: usize, first: impl Fn(&mut Dice) -> u8) -> BTreeMap<&'static 
                 Outcome::Uncertain(_) => "uncertain",
                 Outcome::Unexpected { .. } => "unexpected",
                 Outcome::Unsupported(_) => "unfit",
-                Outcome::Unserved => "unserved",
+                Outcome::NotAttempted => "unserved",
             };
             *reached.entry(word).or_default() += 1;
         }

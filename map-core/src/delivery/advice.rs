@@ -471,12 +471,12 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
             quoted(reply),
             to_this_one(case)
         ),
-        Outcome::Crowded(reply) => format!(
+        Outcome::TooManyRecipients(reply) => format!(
             "{} takes no more recipients in one go and said {}. The others are not affected.",
             host(case),
             quoted(reply)
         ),
-        Outcome::Unserved => format!(
+        Outcome::NotAttempted => format!(
             "{} ended the session before it was this recipient's turn. Nothing was delivered to it.",
             host(case)
         ),
@@ -552,8 +552,8 @@ fn exchange_detail(outcome: &Outcome) -> String {
         Outcome::NoTls(NoTls::NotOffered) => "does not offer STARTTLS".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("refused STARTTLS: {}", quoted(reply)),
         Outcome::NoBdat(reply) => format!("offers CHUNKING and refused BDAT: {}", quoted(reply)),
-        Outcome::Crowded(reply) => format!("takes no more recipients: {}", quoted(reply)),
-        Outcome::Unserved => "ended the session before this recipient's turn".to_owned(),
+        Outcome::TooManyRecipients(reply) => format!("takes no more recipients: {}", quoted(reply)),
+        Outcome::NotAttempted => "ended the session before this recipient's turn".to_owned(),
         Outcome::Unsupported(Unsupported::NeedsBodyType(BodyType::Binary)) => {
             "does not offer BINARYMIME and CHUNKING".to_owned()
         }

@@ -267,7 +267,7 @@ fn every_reply_of_an_outcome_is_looked_through() {
         },
         Outcome::NoTls(NoTls::Refused(Arc::clone(&reply))),
         Outcome::NoBdat(Arc::clone(&reply)),
-        Outcome::Crowded(Arc::clone(&reply)),
+        Outcome::TooManyRecipients(Arc::clone(&reply)),
         Outcome::Lost {
             stage,
             why: Loss::Nonsense(Arc::clone(&reply)),

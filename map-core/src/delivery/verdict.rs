@@ -403,11 +403,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, Stage::Content)
         },
-        Outcome::Crowded(reply) => Verdict {
+        Outcome::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
         },
-        Outcome::Unserved => transient(MapReply::ServerUnreach, CONNECTION_LOST, Stage::Mail),
+        Outcome::NotAttempted => transient(MapReply::ServerUnreach, CONNECTION_LOST, Stage::Mail),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
             server: match loss {

@@ -601,7 +601,7 @@ impl Ending {
                 stage,
                 why: why.clone(),
             },
-            Self::NoBdat(_) => Outcome::Unserved,
+            Self::NoBdat(_) => Outcome::NotAttempted,
             Self::Refused { reply, .. } if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
                 Outcome::Refused {
                     stage,

@@ -320,7 +320,7 @@ impl MailTransaction {
                         submission.put_off_as_one_too_many(index, reply);
                     } else if is_one_too_many {
                         // No transaction can be smaller: the host counts those of the session.
-                        submission.decide(index, Outcome::Crowded(Arc::clone(reply)), events);
+                        submission.decide(index, Outcome::TooManyRecipients(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
                         progress.parameters_refused = true;
                         submission.put_off_for_parameters(index, events);

@@ -70,9 +70,9 @@
 //! and nobody else.
 //!
 //! **Who had no turn.** If a transaction of the same submission was answered to its end, a session that is refused or closed
-//! says nothing about those who wait: [`Outcome::Unserved`], and the same host may serve them in another session. So it
+//! says nothing about those who wait: [`Outcome::NotAttempted`], and the same host may serve them in another session. So it
 //! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
-//! too many is [`Outcome::Crowded`], unless the end was our own choice, or the first in a later transaction to be told so. Who
+//! too many is [`Outcome::TooManyRecipients`], unless the end was our own choice, or the first in a later transaction to be told so. Who
 //! was put off beside another domain is [`Outcome::Refused`] then.
 //!
 //! **One domain at a time.** Some large receivers accept the recipients of the first domain and defer all others. Where a
@@ -399,10 +399,10 @@ pub enum Outcome {
     NoBdat(Arc<Reply>),
     /// 452 or 552 to its RCPT, where the host had accepted others of this submission: it was one too many, and no other
     /// turn came in this session. The same host may serve it in another one.
-    Crowded(Arc<Reply>),
+    TooManyRecipients(Arc<Reply>),
     /// The session ended before it was this one's turn, and not for its sake: others of the submission were served, or it
     /// was to be tried once more without parameters. The same host may serve it in another session.
-    Unserved,
+    NotAttempted,
 }
 
 /// Why there is no TLS session, found before a handshake.
@@ -574,12 +574,12 @@ impl Outcome {
             },
             Self::Uncertain(Loss::Nonsense(reply)) => Self::Uncertain(Loss::Nonsense(map(None, reply))),
             Self::NoBdat(reply) => Self::NoBdat(map(None, reply)),
-            Self::Crowded(reply) => Self::Crowded(map(None, reply)),
+            Self::TooManyRecipients(reply) => Self::TooManyRecipients(map(None, reply)),
             outcome @ (Self::Lost { .. }
             | Self::NoTls(NoTls::NotOffered)
             | Self::Uncertain(_)
             | Self::Unsupported(_)
-            | Self::Unserved) => outcome,
+            | Self::NotAttempted) => outcome,
         }
     }
 }

@@ -83,7 +83,7 @@ enum RecipientState {
 #[derive(Clone, Debug)]
 enum PutOff {
     /// It was one too many.
-    Crowded(Arc<Reply>),
+    TooManyRecipients(Arc<Reply>),
     /// It was of another domain than those before it.
     OtherDomain(Arc<Reply>),
 }
@@ -92,7 +92,7 @@ impl PutOff {
     /// No other turn came.
     fn outcome(&self) -> Outcome {
         match self {
-            Self::Crowded(reply) => Outcome::Crowded(Arc::clone(reply)),
+            Self::TooManyRecipients(reply) => Outcome::TooManyRecipients(Arc::clone(reply)),
             Self::OtherDomain(reply) => Outcome::Refused {
                 stage: Stage::Rcpt,
                 reply: Arc::clone(reply),
@@ -394,7 +394,7 @@ impl Submission {
 
     /// This recipient was one too many: it takes part in another transaction.
     pub(super) fn put_off_as_one_too_many(&mut self, index: usize, refusal: &Arc<Reply>) {
-        let refusal = PutOff::Crowded(self.kept(refusal));
+        let refusal = PutOff::TooManyRecipients(self.kept(refusal));
         self.put_off(index, Some(refusal));
     }
 
@@ -451,7 +451,7 @@ impl Submission {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
                 Some(RecipientState::ToCome(Some(refusal))) => refusal.outcome(),
-                Some(RecipientState::ToCome(None)) if self.served => Outcome::Unserved,
+                Some(RecipientState::ToCome(None)) if self.served => Outcome::NotAttempted,
                 _ => Outcome::Refused {
                     stage: Stage::Mail,
                     reply: Arc::clone(reply),
@@ -466,7 +466,7 @@ impl Submission {
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
                 Some(RecipientState::ToCome(Some(refusal @ PutOff::OtherDomain(_)))) => refusal.outcome(),
-                Some(RecipientState::ToCome(_)) => Outcome::Unserved,
+                Some(RecipientState::ToCome(_)) => Outcome::NotAttempted,
                 _ => continue,
             };
             self.decide(index, outcome, events);
@@ -494,7 +494,7 @@ impl Submission {
             let outcome = match self.turns.get(index) {
                 None | Some(RecipientState::Over) => continue,
                 Some(RecipientState::ToCome(Some(refusal))) if !is_our_choice => refusal.outcome(),
-                Some(RecipientState::ToCome(_)) if is_for_another_session => Outcome::Unserved,
+                Some(RecipientState::ToCome(_)) if is_for_another_session => Outcome::NotAttempted,
                 Some(RecipientState::ToCome(_)) if past_mail => for_bystander.clone(),
                 Some(RecipientState::ToCome(_) | RecipientState::Now) => transaction.clone(),
             };

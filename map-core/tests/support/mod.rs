@@ -517,10 +517,10 @@ impl Harness {
                 let in_rounds = self.has_limits || self.put_off.contains(&tx);
                 assert!(!past || in_rounds, "{outcome:?} behind the commit point");
             }
-            Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) | Outcome::Crowded(reply) => {
+            Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) | Outcome::TooManyRecipients(reply) => {
                 assert!(reply.severity().is_negative(), "{outcome:?}");
             }
-            Outcome::NoTls(_) | Outcome::Unsupported(_) | Outcome::Unserved => {}
+            Outcome::NoTls(_) | Outcome::Unsupported(_) | Outcome::NotAttempted => {}
         }
     }
 
@@ -569,8 +569,8 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         }
         Outcome::Unsupported(unfit) => format!("unfit ({})", lack(*unfit)),
         Outcome::NoBdat(reply) => format!("no BDAT ({})", codes(reply)),
-        Outcome::Crowded(reply) => format!("crowded ({})", codes(reply)),
-        Outcome::Unserved => "unserved".to_owned(),
+        Outcome::TooManyRecipients(reply) => format!("crowded ({})", codes(reply)),
+        Outcome::NotAttempted => "unserved".to_owned(),
         Outcome::NoTls(NoTls::NotOffered) => "no TLS (not offered)".to_owned(),
         Outcome::NoTls(NoTls::Refused(reply)) => format!("no TLS ({})", codes(reply)),
         Outcome::Lost { stage, why } => format!("lost at {} ({})", command(*stage), loss(why)),

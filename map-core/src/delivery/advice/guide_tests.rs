@@ -143,7 +143,7 @@ fn direct() -> Vec<Cause> {
         }),
         Cause::Skipped(Skip::NotProved),
         Cause::Exchange(Outcome::Unsupported(Unsupported::NeedsRequireTls)),
-        Cause::Exchange(Outcome::Unserved),
+        Cause::Exchange(Outcome::NotAttempted),
         unreadable(),
         Cause::LeftOver(Some(reply(452, "4.5.3 Too many recipients"))),
         Cause::Local(Stage::Connect, LocalError::Descriptors),

@@ -112,8 +112,9 @@ impl Delivery<'_> {
                 first_accepted = first_accepted.or(domain);
             }
             let is_of_other_domain = first_accepted.is_some_and(|first| Some(first) != domain);
-            let is_for_another_session = matches!(outcome, Outcome::Crowded(_) | Outcome::Unserved)
-                || (is_of_other_domain && is_deferred_at_rcpt(&outcome));
+            let is_for_another_session =
+                matches!(outcome, Outcome::TooManyRecipients(_) | Outcome::NotAttempted)
+                    || (is_of_other_domain && is_deferred_at_rcpt(&outcome));
             let cause = match (Cause::of_exchange(outcome, circumstances), &unmet) {
                 (Cause::Exchange(Outcome::Unsupported(unsupported)), Some(unmet))
                     if is_about(unmet, unsupported) =>
@@ -254,7 +255,10 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
                 smtp::Stage::Data | smtp::Stage::Chunk | smtp::Stage::Content
             )
         }
-        Outcome::Crowded(_) | Outcome::NoTls(_) | Outcome::Unsupported(_) | Outcome::Unserved => false,
+        Outcome::TooManyRecipients(_)
+        | Outcome::NoTls(_)
+        | Outcome::Unsupported(_)
+        | Outcome::NotAttempted => false,
     }
 }
 

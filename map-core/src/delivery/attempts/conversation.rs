@@ -169,7 +169,7 @@ impl Session {
             outcome if self.tls_broke(outcome) => Next::ClearHere,
             outcome if self.wants_helo(outcome) => Next::HeloHere,
             // It may take one mail only in each session: asked for them again, it would never take this one.
-            Outcome::Unserved if self.dsn_dropped => Next::WithoutDsnHere,
+            Outcome::NotAttempted if self.dsn_dropped => Next::WithoutDsnHere,
             Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
@@ -180,9 +180,10 @@ impl Session {
             | Outcome::Unexpected { .. }
             | Outcome::Unsupported(_) => Next::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
-            Outcome::Lost { .. } | Outcome::NoTls(_) | Outcome::Crowded(_) | Outcome::Unserved => {
-                Next::Address
-            }
+            Outcome::Lost { .. }
+            | Outcome::NoTls(_)
+            | Outcome::TooManyRecipients(_)
+            | Outcome::NotAttempted => Next::Address,
         }
     }
 
