@@ -628,7 +628,7 @@ fn loss_detail(why: &Loss) -> String {
         }
         Loss::Aborted(Abort::Deadline) => "was left because the time was over".to_owned(),
         Loss::Closed => "closed the connection".to_owned(),
-        Loss::Nonsense(reply) => format!("said {}", quoted(reply)),
+        Loss::ImplausibleReply(reply) => format!("said {}", quoted(reply)),
         Loss::NotSmtp => "said something that is not SMTP".to_owned(),
         Loss::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
         // What rustls makes of a record that cannot be read.
@@ -640,7 +640,7 @@ fn loss_detail(why: &Loss) -> String {
         Loss::TimedOut => "did not answer in time".to_owned(),
         Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
         Loss::Tls(why) => format!("made no TLS session ({why})"),
-        Loss::Unproved => "did not prove that it knows the password".to_owned(),
+        Loss::ServerNotAuthenticated => "did not prove that it knows the password".to_owned(),
     }
 }
 
@@ -648,9 +648,11 @@ fn uncertain_detail(why: &Loss) -> String {
     match why {
         Loss::Aborted(_) => "it was given up before the final answer came".to_owned(),
         Loss::OutOfTime | Loss::TimedOut => "no final answer came in time".to_owned(),
-        Loss::Nonsense(reply) => format!("the answer was {}, which means neither yes nor no", quoted(reply)),
+        Loss::ImplausibleReply(reply) => {
+            format!("the answer was {}, which means neither yes nor no", quoted(reply))
+        }
         Loss::NotSmtp => "the answer was not SMTP".to_owned(),
-        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) | Loss::Unproved => {
+        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) | Loss::ServerNotAuthenticated => {
             "the connection was lost before the final answer".to_owned()
         }
     }

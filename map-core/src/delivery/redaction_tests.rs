@@ -270,9 +270,9 @@ fn every_reply_of_an_outcome_is_looked_through() {
         Outcome::TooManyRecipients(Arc::clone(&reply)),
         Outcome::Lost {
             stage,
-            why: Loss::Nonsense(Arc::clone(&reply)),
+            why: Loss::ImplausibleReply(Arc::clone(&reply)),
         },
-        Outcome::Uncertain(Loss::Nonsense(Arc::clone(&reply))),
+        Outcome::Uncertain(Loss::ImplausibleReply(Arc::clone(&reply))),
     ];
     for outcome in outcomes {
         let redaction = redaction("alice", "s3cret");

@@ -396,7 +396,7 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
         Outcome::Lost {
             stage,
-            why: Loss::Unproved,
+            why: Loss::ServerNotAuthenticated,
         } => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), (*stage).into()),
         Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
         Outcome::NoBdat(reply) => Verdict {
@@ -411,7 +411,7 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
             server: match loss {
-                Loss::Nonsense(reply) => Some(Arc::clone(reply)),
+                Loss::ImplausibleReply(reply) => Some(Arc::clone(reply)),
                 _ => None,
             },
             ..permanent(MapReply::Uncertain, Some(CONNECTION_LOST), Stage::Content)

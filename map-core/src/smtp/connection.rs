@@ -614,7 +614,7 @@ impl Ending {
             },
             Self::Unexpected { reply, .. } => Outcome::Lost {
                 stage,
-                why: Loss::Nonsense(Arc::clone(reply)),
+                why: Loss::ImplausibleReply(Arc::clone(reply)),
             },
         }
     }

@@ -131,7 +131,7 @@
 //!   matter.
 //! - One mechanism is tried. Another one follows only a reply that says the first is not taken, never a refusal of the
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
-//! - A SCRAM server that does not prove that it knows the password is [`Loss::Unproved`], whatever its verdict.
+//! - A SCRAM server that does not prove that it knows the password is [`Loss::ServerNotAuthenticated`], whatever its verdict.
 //! - A submission that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 //! - What is sent ahead behind a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
 //!   nothing is sent ahead, RSET follows only chunks that were refused.
@@ -567,12 +567,14 @@ impl Outcome {
             Self::NoTls(NoTls::Refused(reply)) => Self::NoTls(NoTls::Refused(map(None, reply))),
             Self::Lost {
                 stage,
-                why: Loss::Nonsense(reply),
+                why: Loss::ImplausibleReply(reply),
             } => Self::Lost {
                 stage,
-                why: Loss::Nonsense(map(Some(stage), reply)),
+                why: Loss::ImplausibleReply(map(Some(stage), reply)),
             },
-            Self::Uncertain(Loss::Nonsense(reply)) => Self::Uncertain(Loss::Nonsense(map(None, reply))),
+            Self::Uncertain(Loss::ImplausibleReply(reply)) => {
+                Self::Uncertain(Loss::ImplausibleReply(map(None, reply)))
+            }
             Self::NoBdat(reply) => Self::NoBdat(map(None, reply)),
             Self::TooManyRecipients(reply) => Self::TooManyRecipients(map(None, reply)),
             outcome @ (Self::Lost { .. }

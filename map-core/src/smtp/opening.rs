@@ -316,7 +316,7 @@ fn says_not_implemented(reply: &Reply) -> bool {
 fn unproved() -> Outcome {
     Outcome::Lost {
         stage: Stage::Auth,
-        why: Loss::Unproved,
+        why: Loss::ServerNotAuthenticated,
     }
 }
 

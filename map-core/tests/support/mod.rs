@@ -597,14 +597,14 @@ fn loss(why: &Loss) -> String {
         Loss::Aborted(Abort::ContentUnreadable) => "unreadable content".to_owned(),
         Loss::Aborted(Abort::Deadline) => "deadline".to_owned(),
         Loss::Closed => "closed".to_owned(),
-        Loss::Nonsense(reply) => format!("nonsense {}", codes(reply)),
+        Loss::ImplausibleReply(reply) => format!("nonsense {}", codes(reply)),
         Loss::NotSmtp => "not SMTP".to_owned(),
         Loss::Reset(_) => "reset".to_owned(),
         Loss::TimedOut => "timed out".to_owned(),
         Loss::Injected => "injected".to_owned(),
         Loss::Tls(why) => format!("TLS: {why}"),
         Loss::OutOfTime => "out of time".to_owned(),
-        Loss::Unproved => "unproved".to_owned(),
+        Loss::ServerNotAuthenticated => "unproved".to_owned(),
     }
 }
 

@@ -217,7 +217,7 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
         with_relay(Cause::Exchange(Outcome::Unsupported(
             Unsupported::NoAuthMechanism,
         ))),
-        with_relay(lost(smtp::Stage::Auth, Loss::Unproved)),
+        with_relay(lost(smtp::Stage::Auth, Loss::ServerNotAuthenticated)),
         (
             refused(smtp::Stage::Mail, 530, "5.7.0 authentication required"),
             None,

@@ -110,7 +110,8 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             no_session(case, &format!("it refused STARTTLS and said {}", quoted(reply)))
         }
         Outcome::Lost {
-            why: Loss::Unproved, ..
+            why: Loss::ServerNotAuthenticated,
+            ..
         } => format!(
             "{nothing}: the relay {} took the log-in, but did not prove that it knows the password. Somebody else \
              may be answering in its place: ask its administrator before you try again.",

@@ -173,7 +173,8 @@ impl Session {
             Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
-                why: Loss::Unproved, ..
+                why: Loss::ServerNotAuthenticated,
+                ..
             }
             | Outcome::NoBdat(_)
             | Outcome::Refused { .. }
