@@ -444,7 +444,7 @@ pub enum Loss {
     /// The peer closed.
     Closed,
     /// A reply that is one, but cannot be believed there.
-    Nonsense(Arc<Reply>),
+    ImplausibleReply(Arc<Reply>),
     /// Octets came in the clear between the 220 to STARTTLS and the handshake (CVE-2021-38371).
     Injected,
     /// What came is not SMTP, or breaks a limit.
@@ -458,7 +458,7 @@ pub enum Loss {
     /// The TLS handshake failed; why, for a person.
     Tls(Arc<str>),
     /// AUTH: the server did not prove that it knows the password, as SCRAM wants it to (RFC 5802 section 5).
-    Unproved,
+    ServerNotAuthenticated,
 }
 
 /// Why the driver gave up.
