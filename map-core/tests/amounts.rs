@@ -4,8 +4,8 @@ use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::envelope::{Envelope, EnvelopeParameters};
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello,
-    Loss, Outcome, SecretKind, Stage, SubmissionId, TlsSession, TlsUse,
+    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, ConnectionFailure,
+    Deadlines, Event, Hello, Outcome, SecretKind, Stage, SubmissionId, TlsSession, TlsUse,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -233,7 +233,7 @@ fn a_block_that_was_not_asked_for_ends_the_transaction() {
     let mut connection = connect(now);
     connection.submit(TX, envelope(1), BodyInfo::default(), now);
     connection.handle_content(TX, Bytes::from_static(b"too early"), true, now);
-    let why = Loss::Aborted(Abort::ContentUnreadable);
+    let why = ConnectionFailure::Aborted(Abort::ContentUnreadable);
     let outcome = Outcome::Lost {
         stage: Stage::Greeting,
         why,

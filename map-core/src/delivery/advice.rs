@@ -20,7 +20,7 @@ use crate::message::{BodyType, LineTrouble, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported};
+use crate::smtp::{self, Abort, ConnectionFailure, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported};
 use crate::text::one_line;
 use std::io;
 use std::time::Duration;
@@ -457,7 +457,7 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
         ),
         Outcome::Lost {
             stage,
-            why: Loss::Aborted(why),
+            why: ConnectionFailure::Aborted(why),
         } => given_up(case, (*stage).into(), *why),
         Outcome::Lost { stage, why } => format!(
             "Nothing was delivered{}: {} {}.",
@@ -514,7 +514,7 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
             let demanded = secure::demanded(cause, policy);
             format!("{}{demanded}", exchange_detail(outcome))
         }
-        Cause::GivenUp(_, why) => loss_detail(&Loss::Aborted(*why)),
+        Cause::GivenUp(_, why) => loss_detail(&ConnectionFailure::Aborted(*why)),
         Cause::Internal { .. } => "a fault inside the library".to_owned(),
         Cause::LeftOver(_) => "left this recipient over in each session".to_owned(),
         Cause::Local(Stage::Connect | Stage::Route, error) => format!("was left: this machine has {error}"),
@@ -575,25 +575,27 @@ fn is_about_tls(cause: &Cause) -> bool {
     }
 }
 
-fn lost(stage: smtp::Stage, why: &Loss) -> String {
+fn lost(stage: smtp::Stage, why: &ConnectionFailure) -> String {
     secure::session_loss(stage, why).unwrap_or_else(|| loss_at(stage, why))
 }
 
 /// What the host did, and where, as a verb.
-fn loss_at(stage: smtp::Stage, why: &Loss) -> String {
+fn loss_at(stage: smtp::Stage, why: &ConnectionFailure) -> String {
     let command = awaiting(stage).strip_prefix("to ");
     match (why, command) {
-        (Loss::TimedOut, None) if stage == smtp::Stage::Greeting => "sent no greeting in time".to_owned(),
-        (Loss::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
-        (Loss::TimedOut, Some(command)) => format!("did not answer {command} in time"),
-        (Loss::OutOfTime, _) => loss_detail(why),
-        (Loss::Closed | Loss::Reset(_), None) if stage == smtp::Stage::Greeting => {
+        (ConnectionFailure::TimedOut, None) if stage == smtp::Stage::Greeting => {
+            "sent no greeting in time".to_owned()
+        }
+        (ConnectionFailure::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
+        (ConnectionFailure::TimedOut, Some(command)) => format!("did not answer {command} in time"),
+        (ConnectionFailure::OutOfTime, _) => loss_detail(why),
+        (ConnectionFailure::Closed | ConnectionFailure::Reset(_), None) if stage == smtp::Stage::Greeting => {
             format!("{} before its greeting", loss_detail(why))
         }
-        (Loss::Closed | Loss::Reset(_), Some("the content")) => {
+        (ConnectionFailure::Closed | ConnectionFailure::Reset(_), Some("the content")) => {
             format!("{} while the content was being sent", loss_detail(why))
         }
-        (Loss::Closed | Loss::Reset(_), Some(command)) => {
+        (ConnectionFailure::Closed | ConnectionFailure::Reset(_), Some(command)) => {
             format!("{} before it answered {command}", loss_detail(why))
         }
         _ => format!("{} {}", loss_detail(why), awaiting(stage)),
@@ -608,8 +610,8 @@ pub(super) fn no_session(cause: &Cause) -> Option<String> {
             stage: smtp::Stage::Tls,
             why,
         }) => match why {
-            Loss::Aborted(_) => None,
-            Loss::Tls(why) => Some(format!("no TLS session: {why}")),
+            ConnectionFailure::Aborted(_) => None,
+            ConnectionFailure::Tls(why) => Some(format!("no TLS session: {why}")),
             why => Some(format!(
                 "no TLS session: the host {}",
                 lost(smtp::Stage::Tls, why)
@@ -620,39 +622,45 @@ pub(super) fn no_session(cause: &Cause) -> Option<String> {
 }
 
 /// What the host did, as a verb.
-fn loss_detail(why: &Loss) -> String {
+fn loss_detail(why: &ConnectionFailure) -> String {
     match why {
-        Loss::Aborted(Abort::Cancelled) => "was left because the caller cancelled".to_owned(),
-        Loss::Aborted(Abort::ContentUnreadable) => {
+        ConnectionFailure::Aborted(Abort::Cancelled) => "was left because the caller cancelled".to_owned(),
+        ConnectionFailure::Aborted(Abort::ContentUnreadable) => {
             "was left because the content could not be read".to_owned()
         }
-        Loss::Aborted(Abort::Deadline) => "was left because the time was over".to_owned(),
-        Loss::Closed => "closed the connection".to_owned(),
-        Loss::ImplausibleReply(reply) => format!("said {}", quoted(reply)),
-        Loss::NotSmtp => "said something that is not SMTP".to_owned(),
-        Loss::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
+        ConnectionFailure::Aborted(Abort::Deadline) => "was left because the time was over".to_owned(),
+        ConnectionFailure::Closed => "closed the connection".to_owned(),
+        ConnectionFailure::ImplausibleReply(reply) => format!("said {}", quoted(reply)),
+        ConnectionFailure::NotSmtp => "said something that is not SMTP".to_owned(),
+        ConnectionFailure::Reset(io::ErrorKind::ConnectionReset) => "cut the connection".to_owned(),
         // What rustls makes of a record that cannot be read.
-        Loss::Reset(io::ErrorKind::InvalidData) => "broke the TLS session".to_owned(),
-        Loss::Reset(kind) => format!("was lost ({kind})"),
-        Loss::OutOfTime => {
+        ConnectionFailure::Reset(io::ErrorKind::InvalidData) => "broke the TLS session".to_owned(),
+        ConnectionFailure::Reset(kind) => format!("was lost ({kind})"),
+        ConnectionFailure::OutOfTime => {
             "took longer in all than one mail may take, to answer and to read the content".to_owned()
         }
-        Loss::TimedOut => "did not answer in time".to_owned(),
-        Loss::Injected => "said something in the clear before the TLS handshake".to_owned(),
-        Loss::Tls(why) => format!("made no TLS session ({why})"),
-        Loss::ServerNotAuthenticated => "did not prove that it knows the password".to_owned(),
+        ConnectionFailure::TimedOut => "did not answer in time".to_owned(),
+        ConnectionFailure::Injected => "said something in the clear before the TLS handshake".to_owned(),
+        ConnectionFailure::Tls(why) => format!("made no TLS session ({why})"),
+        ConnectionFailure::ServerNotAuthenticated => "did not prove that it knows the password".to_owned(),
     }
 }
 
-fn uncertain_detail(why: &Loss) -> String {
+fn uncertain_detail(why: &ConnectionFailure) -> String {
     match why {
-        Loss::Aborted(_) => "it was given up before the final answer came".to_owned(),
-        Loss::OutOfTime | Loss::TimedOut => "no final answer came in time".to_owned(),
-        Loss::ImplausibleReply(reply) => {
+        ConnectionFailure::Aborted(_) => "it was given up before the final answer came".to_owned(),
+        ConnectionFailure::OutOfTime | ConnectionFailure::TimedOut => {
+            "no final answer came in time".to_owned()
+        }
+        ConnectionFailure::ImplausibleReply(reply) => {
             format!("the answer was {}, which means neither yes nor no", quoted(reply))
         }
-        Loss::NotSmtp => "the answer was not SMTP".to_owned(),
-        Loss::Closed | Loss::Reset(_) | Loss::Injected | Loss::Tls(_) | Loss::ServerNotAuthenticated => {
+        ConnectionFailure::NotSmtp => "the answer was not SMTP".to_owned(),
+        ConnectionFailure::Closed
+        | ConnectionFailure::Reset(_)
+        | ConnectionFailure::Injected
+        | ConnectionFailure::Tls(_)
+        | ConnectionFailure::ServerNotAuthenticated => {
             "the connection was lost before the final answer".to_owned()
         }
     }

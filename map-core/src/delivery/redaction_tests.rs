@@ -1,5 +1,5 @@
 use super::*;
-use crate::smtp::{Loss, NoTls, Outcome, SecretKind};
+use crate::smtp::{ConnectionFailure, NoTls, Outcome, SecretKind};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
@@ -270,9 +270,9 @@ fn every_reply_of_an_outcome_is_looked_through() {
         Outcome::TooManyRecipients(Arc::clone(&reply)),
         Outcome::Lost {
             stage,
-            why: Loss::ImplausibleReply(Arc::clone(&reply)),
+            why: ConnectionFailure::ImplausibleReply(Arc::clone(&reply)),
         },
-        Outcome::Uncertain(Loss::ImplausibleReply(Arc::clone(&reply))),
+        Outcome::Uncertain(ConnectionFailure::ImplausibleReply(Arc::clone(&reply))),
     ];
     for outcome in outcomes {
         let redaction = redaction("alice", "s3cret");

@@ -8,7 +8,9 @@ use crate::message::{Reason, SMTPUTF8, Unmet};
 use crate::net::{GivenUp, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::{CheckFailure, MapReply};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
+use crate::smtp::{
+    self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,
+};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -252,7 +254,8 @@ impl Cause {
         match outcome {
             Outcome::Accepted(reply) if circumstances.relayed => Self::Relayed(reply),
             Outcome::Lost {
-                why: Loss::Tls(why), ..
+                why: ConnectionFailure::Tls(why),
+                ..
             } if circumstances.no_roots => Self::NoRoots(why),
             Outcome::Refused {
                 stage: smtp::Stage::Mail,
@@ -384,11 +387,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         },
         Outcome::Lost {
             stage,
-            why: Loss::Aborted(why),
+            why: ConnectionFailure::Aborted(why),
         } => given_up((*stage).into(), *why),
         Outcome::Lost {
             stage: smtp::Stage::Greeting,
-            why: Loss::TimedOut,
+            why: ConnectionFailure::TimedOut,
         } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
         Outcome::Lost {
             stage: smtp::Stage::StartTls | smtp::Stage::Tls,
@@ -396,7 +399,7 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
         Outcome::Lost {
             stage,
-            why: Loss::ServerNotAuthenticated,
+            why: ConnectionFailure::ServerNotAuthenticated,
         } => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), (*stage).into()),
         Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
         Outcome::NoBdat(reply) => Verdict {
@@ -411,7 +414,7 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
             server: match loss {
-                Loss::ImplausibleReply(reply) => Some(Arc::clone(reply)),
+                ConnectionFailure::ImplausibleReply(reply) => Some(Arc::clone(reply)),
                 _ => None,
             },
             ..permanent(MapReply::Uncertain, Some(CONNECTION_LOST), Stage::Content)
@@ -475,7 +478,7 @@ pub(crate) fn settles(cause: &Cause) -> bool {
             Outcome::Accepted(_)
             | Outcome::Uncertain(_)
             | Outcome::Lost {
-                why: Loss::Aborted(_),
+                why: ConnectionFailure::Aborted(_),
                 ..
             },
         )

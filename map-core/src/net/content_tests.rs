@@ -3,7 +3,8 @@
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage, SubmissionId, TlsUse,
+    Abort, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, Outcome, Stage,
+    SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};
@@ -190,7 +191,7 @@ async fn nobody_waits_with_a_content_that_does_not_come() {
     assert!(matches!(other.0, Outcome::Accepted(_)), "{other:?}");
     let lost = Outcome::Lost {
         stage: Stage::Content,
-        why: Loss::Aborted(Abort::Cancelled),
+        why: ConnectionFailure::Aborted(Abort::Cancelled),
     };
     assert_eq!(stuck, (lost, Vec::new()));
     drop(release);
@@ -200,7 +201,7 @@ async fn nobody_waits_with_a_content_that_does_not_come() {
 async fn a_content_that_cannot_be_read_is_given_up_before_its_end() {
     let unreadable = Outcome::Lost {
         stage: Stage::Content,
-        why: Loss::Aborted(Abort::ContentUnreadable),
+        why: ConnectionFailure::Aborted(Abort::ContentUnreadable),
     };
     let fails: [Open; 3] = [
         Box::new(|| Err(io::ErrorKind::NotFound.into())),

@@ -8,8 +8,8 @@ use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, Deadlines, Event, Hello, Loss, Outcome, Stage,
-    SubmissionId, TlsUse,
+    Abort, Authentication, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, Outcome,
+    Stage, SubmissionId, TlsUse,
 };
 use std::future::Future;
 use std::io;
@@ -45,7 +45,7 @@ impl Told {
         outcome
     }
 
-    fn loss(&self) -> (Stage, &Loss) {
+    fn loss(&self) -> (Stage, &ConnectionFailure) {
         match self.outcome() {
             Outcome::Lost { stage, why } => (*stage, why),
             other => panic!("not lost: {other:?}"),
@@ -356,7 +356,7 @@ async fn a_certificate_that_does_not_fit_ends_the_conversation() {
     let client = Client::of(TlsUse::Required, &peer).sends(ours);
     let (told, session) = tokio::join!(client, with_starttls(theirs, server.acceptor(), &notes));
     let words = "its certificate is for mx1.example.test, not for mx2.example.test";
-    assert_eq!(told.loss(), (Stage::Tls, &Loss::Tls(words.into())));
+    assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Tls(words.into())));
     assert_eq!(told.handshakes, [Err(words.to_owned())]);
     // The server is told why, too.
     let error = session.err().expect("an alert");
@@ -403,11 +403,14 @@ async fn a_handshake_that_breaks_is_told_with_its_reason() {
     ] {
         let told = breaks_the_handshake(octets, true).await;
         let words = format!("the TLS handshake failed: {words}");
-        assert_eq!(told.loss(), (Stage::Tls, &Loss::Tls(words.as_str().into())));
+        assert_eq!(
+            told.loss(),
+            (Stage::Tls, &ConnectionFailure::Tls(words.as_str().into()))
+        );
         assert_eq!(told.handshakes, [Err(words)]);
     }
     let told = breaks_the_handshake(b"", true).await;
-    assert_eq!(told.loss(), (Stage::Tls, &Loss::Closed));
+    assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Closed));
     assert_eq!(told.handshakes.len(), 1);
 }
 
@@ -417,7 +420,7 @@ async fn a_handshake_that_stalls_is_given_up_in_time() {
     for octets in [&b""[..], &[0x16, 3, 3, 0, 90, 2]] {
         let start = Instant::now();
         let told = breaks_the_handshake(octets, false).await;
-        assert_eq!(told.loss(), (Stage::Tls, &Loss::TimedOut));
+        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::TimedOut));
         assert_eq!(start.elapsed().as_secs(), Deadlines::default().tls.as_secs());
     }
 }
@@ -449,7 +452,7 @@ async fn a_handshake_does_not_outlive_the_caller() {
         } else {
             Abort::Deadline
         };
-        assert_eq!(told.loss(), (Stage::Tls, &Loss::Aborted(why)));
+        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Aborted(why)));
         assert_eq!(start.elapsed().as_secs(), 3);
     }
 }
@@ -463,7 +466,7 @@ async fn a_machine_that_asks_for_tls_with_nobody_ends_safely() {
     client.peer = None;
     let told = client.sends(ours).await;
     assert!(
-        matches!(told.loss(), (Stage::Tls, Loss::Tls(_))),
+        matches!(told.loss(), (Stage::Tls, ConnectionFailure::Tls(_))),
         "{:?}",
         told.outcome()
     );
@@ -537,7 +540,7 @@ async fn what_was_said_in_the_clear_behind_the_220_is_not_believed() {
         } else {
             tokio::join!(client.sends(ours), serve)
         };
-        assert_eq!(told.loss(), (Stage::Tls, &Loss::Injected));
+        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Injected));
         assert_eq!(hello, b"", "no handshake is begun");
         assert!(told.handshakes.is_empty());
     }
@@ -566,7 +569,10 @@ async fn a_session_that_ends_without_close_notify_is_one_that_ends() {
     let (stage, why) = told.loss();
     assert_eq!(stage, Stage::Content);
     assert!(
-        matches!(why, Loss::Closed | Loss::Reset(io::ErrorKind::BrokenPipe)),
+        matches!(
+            why,
+            ConnectionFailure::Closed | ConnectionFailure::Reset(io::ErrorKind::BrokenPipe)
+        ),
         "{why:?}"
     );
     // Behind the content, before its reply.
@@ -577,7 +583,7 @@ async fn a_session_that_ends_without_close_notify_is_one_that_ends() {
     })
     .await;
     assert!(notes.content.is_some());
-    assert_eq!(told.outcome(), &Outcome::Uncertain(Loss::Closed));
+    assert_eq!(told.outcome(), &Outcome::Uncertain(ConnectionFailure::Closed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -607,7 +613,7 @@ async fn a_reply_counts_whatever_comes_behind_it_in_the_same_read() {
     .await;
     assert_eq!(
         told.outcome(),
-        &Outcome::Uncertain(Loss::Reset(io::ErrorKind::InvalidData))
+        &Outcome::Uncertain(ConnectionFailure::Reset(io::ErrorKind::InvalidData))
     );
 }
 
@@ -624,7 +630,7 @@ async fn a_peer_that_reads_nothing_is_left_in_time_and_heard_meanwhile() {
         Ok(())
     })
     .await;
-    assert_eq!(told.loss(), (Stage::Content, &Loss::TimedOut));
+    assert_eq!(told.loss(), (Stage::Content, &ConnectionFailure::TimedOut));
     assert_eq!(start.elapsed().as_secs(), 3600);
 
     let (told, _) = meet(client(), &server, 1024, |mut tls| async move {
@@ -659,7 +665,7 @@ async fn what_is_written_after_a_silence_leaves_at_once() {
         tls.say("451 late\r\n221 bye\r\n").await
     })
     .await;
-    assert_eq!(told.loss(), (Stage::Mail, &Loss::TimedOut));
+    assert_eq!(told.loss(), (Stage::Mail, &ConnectionFailure::TimedOut));
     assert_eq!(start.elapsed().as_secs(), Deadlines::default().mail.as_secs());
 }
 

@@ -9,8 +9,8 @@ use super::scram::DerivedKey;
 use super::submission::Submission;
 use super::transmit::{ExpectedReply, Outbox};
 use super::{
-    Abort, BodyInfo, Config, Event, Loss, Outcome, Reply, ReplyCode, ReplyParser, Severity, Stage,
-    SubmissionId, TlsSession, TlsUse,
+    Abort, BodyInfo, Config, ConnectionFailure, Event, Outcome, Reply, ReplyCode, ReplyParser, Severity,
+    Stage, SubmissionId, TlsSession, TlsUse,
 };
 use crate::envelope::Envelope;
 use bytes::Bytes;
@@ -151,7 +151,7 @@ const MAX_UNASKED: usize = 16;
 /// Why a session ends early.
 #[derive(Debug)]
 pub(super) enum Ending {
-    Lost(Loss),
+    Lost(ConnectionFailure),
     /// The server does not know BDAT.
     NoBdat(Arc<Reply>),
     Refused {
@@ -205,7 +205,7 @@ impl Connection {
             Phase::Ready(_) | Phase::ExpectLastReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
                 let outcome = Outcome::Lost {
                     stage: Stage::Mail,
-                    why: Loss::Closed,
+                    why: ConnectionFailure::Closed,
                 };
                 submission.end(&outcome, &mut self.core.events);
             }
@@ -223,7 +223,7 @@ impl Connection {
     /// Gives up: every open transaction ends now, by the side of the commit point it stands on. `Closed` follows
     /// at once; a QUIT would make whoever cancels wait.
     pub fn abort(&mut self, why: Abort, now: Instant) {
-        self.step(|phase, core| phase.end(&Ending::Lost(Loss::Aborted(why)), core, now));
+        self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::Aborted(why)), core, now));
     }
 
     /// Octets arrived.
@@ -236,14 +236,16 @@ impl Connection {
         while !self.is_over() {
             if matches!(self.phase, Phase::ExpectTls(_)) {
                 if !rest.is_empty() {
-                    self.step(|phase, core| phase.end(&Ending::Lost(Loss::Injected), core, now));
+                    self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::Injected), core, now));
                 }
                 return;
             }
             match self.parser.parse(&mut rest) {
                 Ok(Some(reply)) => self.step(|phase, core| phase.handle_reply(Arc::new(reply), core, now)),
                 Ok(None) => return,
-                Err(_) => self.step(|phase, core| phase.end(&Ending::Lost(Loss::NotSmtp), core, now)),
+                Err(_) => {
+                    self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::NotSmtp), core, now))
+                }
             }
         }
     }
@@ -260,9 +262,11 @@ impl Connection {
     pub fn handle_content(&mut self, tx: SubmissionId, block: Bytes, last: bool, now: Instant) {
         self.step(|phase, core| match phase {
             Phase::Ready(ready) => ready.handle_content(tx, &block, last, core, now),
-            other if core.is_waiting(tx) => {
-                other.end(&Ending::Lost(Loss::Aborted(Abort::ContentUnreadable)), core, now)
-            }
+            other if core.is_waiting(tx) => other.end(
+                &Ending::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable)),
+                core,
+                now,
+            ),
             other => other,
         });
     }
@@ -273,7 +277,9 @@ impl Connection {
     pub fn handle_tls(&mut self, handshake: Result<TlsSession, Arc<str>>, now: Instant) {
         self.step(|phase, core| match (phase, handshake) {
             (Phase::ExpectTls(phase), Ok(session)) => phase.handle_session(session, core, now),
-            (phase @ Phase::ExpectTls(_), Err(why)) => phase.end(&Ending::Lost(Loss::Tls(why)), core, now),
+            (phase @ Phase::ExpectTls(_), Err(why)) => {
+                phase.end(&Ending::Lost(ConnectionFailure::Tls(why)), core, now)
+            }
             (phase, _) => phase,
         });
     }
@@ -299,7 +305,7 @@ impl Connection {
 
     /// The transport is gone: `None` for a plain end of file.
     pub fn handle_closed(&mut self, error: Option<io::ErrorKind>, now: Instant) {
-        let why = error.map_or(Loss::Closed, Loss::Reset);
+        let why = error.map_or(ConnectionFailure::Closed, ConnectionFailure::Reset);
         self.step(|phase, core| phase.end(&Ending::Lost(why), core, now));
     }
 
@@ -435,7 +441,7 @@ impl Phase {
                 let why = ready.why_late(core, now);
                 Self::Ready(ready).end(&Ending::Lost(why), core, now)
             }
-            phase => phase.end(&Ending::Lost(Loss::TimedOut), core, now),
+            phase => phase.end(&Ending::Lost(ConnectionFailure::TimedOut), core, now),
         }
     }
 
@@ -610,11 +616,11 @@ impl Ending {
             }
             Self::Refused { .. } => Outcome::Lost {
                 stage,
-                why: Loss::Closed,
+                why: ConnectionFailure::Closed,
             },
             Self::Unexpected { reply, .. } => Outcome::Lost {
                 stage,
-                why: Loss::ImplausibleReply(Arc::clone(reply)),
+                why: ConnectionFailure::ImplausibleReply(Arc::clone(reply)),
             },
         }
     }
@@ -622,7 +628,7 @@ impl Ending {
     /// True when the server still listens and understands: it answered, or is only slow.
     pub(super) fn allows_quit(&self) -> bool {
         match self {
-            Self::Lost(why) => matches!(why, Loss::TimedOut | Loss::OutOfTime),
+            Self::Lost(why) => matches!(why, ConnectionFailure::TimedOut | ConnectionFailure::OutOfTime),
             Self::NoBdat(_) => false,
             Self::Refused { .. } | Self::Unexpected { .. } => true,
         }

@@ -7,7 +7,7 @@ use super::parameters::MailParameters;
 use super::stuffing::Stuffing;
 use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
 use super::transmit::ExpectedReply;
-use super::{Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId};
+use super::{ConnectionFailure, Event, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -526,12 +526,14 @@ impl MailTransaction {
         let is_taken = severity == Severity::PositiveCompletion;
         let outcome = match (self.chunk_refusal(), &self.transfer) {
             // A server that takes a content of which it has refused a part: nobody knows what it has.
-            (Some(_), _) if is_taken => Outcome::Uncertain(Loss::ImplausibleReply(Arc::clone(reply))),
+            (Some(_), _) if is_taken => {
+                Outcome::Uncertain(ConnectionFailure::ImplausibleReply(Arc::clone(reply)))
+            }
             (Some(refusal), _) => refusal.clone(),
             _ if is_taken => Outcome::Accepted(Arc::clone(reply)),
             (None, Transfer::Bdat(chunks)) if severity.is_negative() => chunks.meaning(reply),
             _ if severity.is_negative() => refused(reply),
-            _ => Outcome::Uncertain(Loss::ImplausibleReply(Arc::clone(reply))),
+            _ => Outcome::Uncertain(ConnectionFailure::ImplausibleReply(Arc::clone(reply))),
         };
         let stale = !is_taken && matches!(self.transfer, Transfer::Bdat(_));
         self.phase = TransactionPhase::Over { stale };
@@ -563,13 +565,15 @@ impl MailTransaction {
         match (&self.phase, ending, &self.refusal) {
             (TransactionPhase::FinalReply, Ending::Lost(why), _) => Outcome::Uncertain(why.clone()),
             (TransactionPhase::FinalReply, Ending::Unexpected { reply, .. }, _) => {
-                Outcome::Uncertain(Loss::ImplausibleReply(Arc::clone(reply)))
+                Outcome::Uncertain(ConnectionFailure::ImplausibleReply(Arc::clone(reply)))
             }
             // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
-            (_, Ending::Lost(why), Some(refusal)) if !matches!(why, Loss::Aborted(_)) => Outcome::Refused {
-                stage: Stage::Mail,
-                reply: Arc::clone(refusal),
-            },
+            (_, Ending::Lost(why), Some(refusal)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
+                Outcome::Refused {
+                    stage: Stage::Mail,
+                    reply: Arc::clone(refusal),
+                }
+            }
             _ => ending.outcome(stage),
         }
     }

@@ -131,7 +131,7 @@
 //!   matter.
 //! - One mechanism is tried. Another one follows only a reply that says the first is not taken, never a refusal of the
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
-//! - A SCRAM server that does not prove that it knows the password is [`Loss::ServerNotAuthenticated`], whatever its verdict.
+//! - A SCRAM server that does not prove that it knows the password is [`ConnectionFailure::ServerNotAuthenticated`], whatever its verdict.
 //! - A submission that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
 //! - What is sent ahead behind a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
 //!   nothing is sent ahead, RSET follows only chunks that were refused.
@@ -390,10 +390,10 @@ pub enum Outcome {
         /// What was awaited.
         stage: Stage,
         /// How it ended.
-        why: Loss,
+        why: ConnectionFailure,
     },
     /// Behind the commit point, and no final reply that can be believed (RFC 1047).
-    Uncertain(Loss),
+    Uncertain(ConnectionFailure),
     /// The host offers BDAT and does not know it: it refused the first chunk so, and has none of the content. On another
     /// connection and with [`Chunking::Avoid`] the same host may take it.
     NoBdat(Arc<Reply>),
@@ -438,7 +438,7 @@ pub enum Unsupported {
 
 /// How a conversation ended without a reply that decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum ConnectionFailure {
     /// The driver gave up: the caller cancelled, the total deadline passed, the content could not be read.
     Aborted(Abort),
     /// The peer closed.
@@ -567,13 +567,13 @@ impl Outcome {
             Self::NoTls(NoTls::Refused(reply)) => Self::NoTls(NoTls::Refused(map(None, reply))),
             Self::Lost {
                 stage,
-                why: Loss::ImplausibleReply(reply),
+                why: ConnectionFailure::ImplausibleReply(reply),
             } => Self::Lost {
                 stage,
-                why: Loss::ImplausibleReply(map(Some(stage), reply)),
+                why: ConnectionFailure::ImplausibleReply(map(Some(stage), reply)),
             },
-            Self::Uncertain(Loss::ImplausibleReply(reply)) => {
-                Self::Uncertain(Loss::ImplausibleReply(map(None, reply)))
+            Self::Uncertain(ConnectionFailure::ImplausibleReply(reply)) => {
+                Self::Uncertain(ConnectionFailure::ImplausibleReply(map(None, reply)))
             }
             Self::NoBdat(reply) => Self::NoBdat(map(None, reply)),
             Self::TooManyRecipients(reply) => Self::TooManyRecipients(map(None, reply)),

@@ -8,8 +8,8 @@ use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
 use super::scram::DerivedKey;
 use super::transmit::ExpectedReply;
 use super::{
-    AuthMechanism, Authentication, Event, Hello, Loss, NoTls, Outcome, Reply, ReplyCode, Severity, Stage,
-    TlsSession, TlsUse, Unsupported,
+    AuthMechanism, Authentication, ConnectionFailure, Event, Hello, NoTls, Outcome, Reply, ReplyCode,
+    Severity, Stage, TlsSession, TlsUse, Unsupported,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -133,10 +133,12 @@ impl ExpectHeloReply {
     pub(super) fn outcome(self, ending: &Ending) -> Outcome {
         match (ending, self.ehlo) {
             // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
-            (Ending::Lost(why), Some(reply)) if !matches!(why, Loss::Aborted(_)) => Outcome::Refused {
-                stage: Stage::Ehlo,
-                reply,
-            },
+            (Ending::Lost(why), Some(reply)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
+                Outcome::Refused {
+                    stage: Stage::Ehlo,
+                    reply,
+                }
+            }
             _ => ending.outcome(Stage::Helo),
         }
     }
@@ -316,7 +318,7 @@ fn says_not_implemented(reply: &Reply) -> bool {
 fn unproved() -> Outcome {
     Outcome::Lost {
         stage: Stage::Auth,
-        why: Loss::ServerNotAuthenticated,
+        why: ConnectionFailure::ServerNotAuthenticated,
     }
 }
 

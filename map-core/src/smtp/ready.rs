@@ -8,7 +8,7 @@ use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingConten
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
 use super::transmit::ExpectedReply;
-use super::{Abort, Event, Loss, Reply, ReplyCode, Severity, Stage, SubmissionId};
+use super::{Abort, ConnectionFailure, Event, Reply, ReplyCode, Severity, Stage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Ready {
                 self.open_content(core);
                 return self.go_on(core, now);
             }
-            Action::ChunkRefused { .. } | Action::Contradiction => Ending::Lost(Loss::Closed),
+            Action::ChunkRefused { .. } | Action::Contradiction => Ending::Lost(ConnectionFailure::Closed),
             Action::NoBdat(reply) => Ending::NoBdat(reply),
             Action::Refused => Ending::Refused { stage, reply },
             Action::Unexpected => Ending::Unexpected { stage, reply },
@@ -295,15 +295,15 @@ impl Ready {
     }
 
     /// A deadline has passed: which.
-    pub(super) fn why_late(&self, core: &Core, now: Instant) -> Loss {
+    pub(super) fn why_late(&self, core: &Core, now: Instant) -> ConnectionFailure {
         let is_before_content = self
             .transactions
             .front()
             .is_some_and(MailTransaction::is_before_content);
         if is_before_content && Self::end_of_replies(core).is_some_and(|end| now >= end) {
-            Loss::OutOfTime
+            ConnectionFailure::OutOfTime
         } else {
-            Loss::TimedOut
+            ConnectionFailure::TimedOut
         }
     }
 
@@ -377,7 +377,7 @@ impl Ready {
         core: &mut Core,
         now: Instant,
     ) -> Phase {
-        let unreadable = Ending::Lost(Loss::Aborted(Abort::ContentUnreadable));
+        let unreadable = Ending::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable));
         let Some(first) = self.transactions.front_mut().filter(|first| first.tx() == tx) else {
             let early = self.submissions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
             return if early {

@@ -4,7 +4,8 @@ use super::capabilities::Capabilities;
 use super::connection::Ending;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyInfo, Chunking, Event, Loss, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId, Unsupported,
+    BodyInfo, Chunking, ConnectionFailure, Event, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId,
+    Unsupported,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::envelope::BodyType;
@@ -484,12 +485,17 @@ impl Submission {
     ) {
         let for_bystander = ending.for_bystander();
         let is_for_another_session = match ending {
-            Ending::Lost(why) => self.served && matches!(why, Loss::Closed | Loss::Reset(_)),
+            Ending::Lost(why) => {
+                self.served && matches!(why, ConnectionFailure::Closed | ConnectionFailure::Reset(_))
+            }
             Ending::Refused { .. } => self.served,
             Ending::NoBdat(_) => true,
             Ending::Unexpected { .. } => false,
         };
-        let is_our_choice = matches!(ending, Ending::Lost(Loss::Aborted(_)) | Ending::NoBdat(_));
+        let is_our_choice = matches!(
+            ending,
+            Ending::Lost(ConnectionFailure::Aborted(_)) | Ending::NoBdat(_)
+        );
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
                 None | Some(RecipientState::Over) => continue,

@@ -12,8 +12,8 @@ use map_core::address::MailboxDomain;
 use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyInfo, CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Loss, NoTls, Outcome, Reply,
-    Severity, Stage, SubmissionId, TlsSession, TlsUse, Unsupported,
+    BodyInfo, CHUNK_OCTETS, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, NoTls, Outcome,
+    Reply, Severity, Stage, SubmissionId, TlsSession, TlsUse, Unsupported,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -590,21 +590,21 @@ fn lack(unfit: Unsupported) -> String {
     }
 }
 
-fn loss(why: &Loss) -> String {
+fn loss(why: &ConnectionFailure) -> String {
     use map_core::smtp::Abort;
     match why {
-        Loss::Aborted(Abort::Cancelled) => "cancelled".to_owned(),
-        Loss::Aborted(Abort::ContentUnreadable) => "unreadable content".to_owned(),
-        Loss::Aborted(Abort::Deadline) => "deadline".to_owned(),
-        Loss::Closed => "closed".to_owned(),
-        Loss::ImplausibleReply(reply) => format!("nonsense {}", codes(reply)),
-        Loss::NotSmtp => "not SMTP".to_owned(),
-        Loss::Reset(_) => "reset".to_owned(),
-        Loss::TimedOut => "timed out".to_owned(),
-        Loss::Injected => "injected".to_owned(),
-        Loss::Tls(why) => format!("TLS: {why}"),
-        Loss::OutOfTime => "out of time".to_owned(),
-        Loss::ServerNotAuthenticated => "unproved".to_owned(),
+        ConnectionFailure::Aborted(Abort::Cancelled) => "cancelled".to_owned(),
+        ConnectionFailure::Aborted(Abort::ContentUnreadable) => "unreadable content".to_owned(),
+        ConnectionFailure::Aborted(Abort::Deadline) => "deadline".to_owned(),
+        ConnectionFailure::Closed => "closed".to_owned(),
+        ConnectionFailure::ImplausibleReply(reply) => format!("nonsense {}", codes(reply)),
+        ConnectionFailure::NotSmtp => "not SMTP".to_owned(),
+        ConnectionFailure::Reset(_) => "reset".to_owned(),
+        ConnectionFailure::TimedOut => "timed out".to_owned(),
+        ConnectionFailure::Injected => "injected".to_owned(),
+        ConnectionFailure::Tls(why) => format!("TLS: {why}"),
+        ConnectionFailure::OutOfTime => "out of time".to_owned(),
+        ConnectionFailure::ServerNotAuthenticated => "unproved".to_owned(),
     }
 }
 

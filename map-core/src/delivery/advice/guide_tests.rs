@@ -15,7 +15,7 @@ use crate::message::{Reason, SourceError, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError, TlsRefusals, tls_refusals};
 use crate::protocol::{Fields, check};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
+use crate::smtp::{self, Abort, ConnectionFailure, NoTls, Outcome, Reply, ReplyCode, Unsupported};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -40,12 +40,12 @@ fn refused(stage: smtp::Stage, code: u16, text: &str) -> Cause {
     })
 }
 
-fn lost(stage: smtp::Stage, why: Loss) -> Cause {
+fn lost(stage: smtp::Stage, why: ConnectionFailure) -> Cause {
     Cause::Exchange(Outcome::Lost { stage, why })
 }
 
 fn tls_fails(why: &str) -> Cause {
-    lost(smtp::Stage::Tls, Loss::Tls(why.into()))
+    lost(smtp::Stage::Tls, ConnectionFailure::Tls(why.into()))
 }
 
 /// What the client's checks say of an address.
@@ -76,7 +76,7 @@ fn unsigned() -> Cause {
 fn no_roots(why: &str) -> Cause {
     let lost = Outcome::Lost {
         stage: smtp::Stage::Tls,
-        why: Loss::Tls(why.into()),
+        why: ConnectionFailure::Tls(why.into()),
     };
     let circumstances = Circumstances {
         no_roots: true,
@@ -117,10 +117,10 @@ fn direct() -> Vec<Cause> {
             ConnectFailure::TimedOut,
             Port25Finding::NotAsked(NotAsked::NoTime),
         ),
-        lost(smtp::Stage::Greeting, Loss::TimedOut),
-        lost(smtp::Stage::Greeting, Loss::NotSmtp),
-        lost(smtp::Stage::Mail, Loss::Closed),
-        lost(smtp::Stage::Mail, Loss::OutOfTime),
+        lost(smtp::Stage::Greeting, ConnectionFailure::TimedOut),
+        lost(smtp::Stage::Greeting, ConnectionFailure::NotSmtp),
+        lost(smtp::Stage::Mail, ConnectionFailure::Closed),
+        lost(smtp::Stage::Mail, ConnectionFailure::OutOfTime),
         Cause::GivenUp(Stage::Connect, Abort::Deadline),
         port25(refused_by_host, Port25Finding::BlockedHere),
         port25(refused_by_host, Port25Finding::BlockedOnTheWay { certain: true }),
@@ -163,8 +163,8 @@ fn direct() -> Vec<Cause> {
         refused(smtp::Stage::Content, 550, "5.7.23 SPF validation failed"),
         refused(smtp::Stage::Mail, 550, "5.7.25 no reverse DNS"),
         refused(smtp::Stage::Content, 550, "5.7.26 not authenticated"),
-        Cause::Exchange(Outcome::Uncertain(Loss::TimedOut)),
-        Cause::Exchange(Outcome::Uncertain(Loss::Closed)),
+        Cause::Exchange(Outcome::Uncertain(ConnectionFailure::TimedOut)),
+        Cause::Exchange(Outcome::Uncertain(ConnectionFailure::Closed)),
         Cause::GivenUp(Stage::Mail, Abort::Cancelled),
         Cause::Internal { content_begun: false },
         Cause::Internal { content_begun: true },
@@ -217,7 +217,7 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
         with_relay(Cause::Exchange(Outcome::Unsupported(
             Unsupported::NoAuthMechanism,
         ))),
-        with_relay(lost(smtp::Stage::Auth, Loss::ServerNotAuthenticated)),
+        with_relay(lost(smtp::Stage::Auth, ConnectionFailure::ServerNotAuthenticated)),
         (
             refused(smtp::Stage::Mail, 530, "5.7.0 authentication required"),
             None,
@@ -369,7 +369,7 @@ fn a_relay_that_greylists_does_not_want_a_log_in() {
 fn a_record_that_cannot_be_read_broke_the_tls_session() {
     let told = told_of_a_relay(&lost(
         smtp::Stage::Mail,
-        Loss::Reset(std::io::ErrorKind::InvalidData),
+        ConnectionFailure::Reset(std::io::ErrorKind::InvalidData),
     ));
     assert!(told.contains("broke the TLS session"), "{told}");
 }

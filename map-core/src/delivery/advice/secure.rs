@@ -8,7 +8,9 @@ use crate::delivery::protection::TlsPolicy;
 use crate::delivery::refusal::names_a_list;
 use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
-use crate::smtp::{self, Abort, EnhancedStatusCode, Loss, NoTls, Outcome, Reply, ReplyCode, Unsupported};
+use crate::smtp::{
+    self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,
+};
 use crate::text::one_line;
 
 /// Said wherever a relay did not come as far as AUTH: the first thing that its owner wants to know.
@@ -110,7 +112,7 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             no_session(case, &format!("it refused STARTTLS and said {}", quoted(reply)))
         }
         Outcome::Lost {
-            why: Loss::ServerNotAuthenticated,
+            why: ConnectionFailure::ServerNotAuthenticated,
             ..
         } => format!(
             "{nothing}: the relay {} took the log-in, but did not prove that it knows the password. Somebody else \
@@ -212,11 +214,13 @@ fn is_relaying_denied(reply: &Reply) -> bool {
 }
 
 /// What the host did instead of making a TLS session, as a verb; `None` for a loss of another kind.
-pub(super) fn session_loss(stage: smtp::Stage, why: &Loss) -> Option<String> {
+pub(super) fn session_loss(stage: smtp::Stage, why: &ConnectionFailure) -> Option<String> {
     match (stage, why) {
-        (_, Loss::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => None,
+        (_, ConnectionFailure::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => {
+            None
+        }
         // They say where themselves.
-        (smtp::Stage::Tls, Loss::Injected | Loss::Tls(_)) => Some(loss_detail(why)),
+        (smtp::Stage::Tls, ConnectionFailure::Injected | ConnectionFailure::Tls(_)) => Some(loss_detail(why)),
         (smtp::Stage::StartTls | smtp::Stage::Tls, _) => Some(loss_at(stage, why)),
         _ => None,
     }

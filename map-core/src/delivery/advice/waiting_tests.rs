@@ -4,7 +4,7 @@ use super::{Case, advice, spelled};
 use crate::delivery::protection::TlsPolicy;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, Verdict, verdict};
-use crate::smtp::{self, Abort, Loss, Outcome, Reply, ReplyCode};
+use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +123,12 @@ fn no_other_cause_contradicts_itself() {
         assert_consistent(&Cause::GivenUp(stage, Abort::Deadline), None, false);
         assert_consistent(&Cause::GivenUp(stage, Abort::Cancelled), None, false);
     }
-    for why in [Loss::Closed, Loss::TimedOut, Loss::NotSmtp, Loss::Injected] {
+    for why in [
+        ConnectionFailure::Closed,
+        ConnectionFailure::TimedOut,
+        ConnectionFailure::NotSmtp,
+        ConnectionFailure::Injected,
+    ] {
         let stage = smtp::Stage::StartTls;
         assert_consistent(&Cause::Exchange(Outcome::Lost { stage, why }), None, false);
     }

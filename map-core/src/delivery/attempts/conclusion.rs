@@ -7,7 +7,7 @@ use crate::delivery::advice;
 use crate::delivery::report::{AttemptOutcome, Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
-use crate::smtp::{self, Abort, Capabilities, Loss, Outcome, Severity, TlsUse, Unsupported};
+use crate::smtp::{self, Abort, Capabilities, ConnectionFailure, Outcome, Severity, TlsUse, Unsupported};
 use tokio::task::yield_now;
 
 /// What was found for one recipient.
@@ -74,7 +74,7 @@ impl Delivery<'_> {
             injected: matches!(
                 cause,
                 Cause::Exchange(Outcome::Lost {
-                    why: Loss::Injected,
+                    why: ConnectionFailure::Injected,
                     ..
                 })
             ),
@@ -127,7 +127,7 @@ impl Delivery<'_> {
                 (
                     Cause::Exchange(Outcome::Lost {
                         stage,
-                        why: Loss::Aborted(Abort::ContentUnreadable),
+                        why: ConnectionFailure::Aborted(Abort::ContentUnreadable),
                     }),
                     Some(unreadable),
                 ) => Cause::Local(stage.into(), unreadable.clone()),
@@ -225,7 +225,7 @@ fn is_slow(cause: &Cause) -> bool {
     matches!(
         cause,
         Cause::Exchange(Outcome::Lost {
-            why: Loss::TimedOut | Loss::OutOfTime,
+            why: ConnectionFailure::TimedOut | ConnectionFailure::OutOfTime,
             ..
         })
     )

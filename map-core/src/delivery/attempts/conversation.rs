@@ -13,8 +13,8 @@ use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
-    self, BodyInfo, Capabilities, Chunking, Connection, Event, Hello, Loss, Outcome, Reply, SubmissionId,
-    TlsUse,
+    self, BodyInfo, Capabilities, Chunking, Connection, ConnectionFailure, Event, Hello, Outcome, Reply,
+    SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -163,7 +163,7 @@ impl Session {
             Outcome::Accepted(_)
             | Outcome::Uncertain(_)
             | Outcome::Lost {
-                why: Loss::Aborted(_),
+                why: ConnectionFailure::Aborted(_),
                 ..
             } => Next::Stop,
             outcome if self.tls_broke(outcome) => Next::ClearHere,
@@ -173,7 +173,7 @@ impl Session {
             Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
-                why: Loss::ServerNotAuthenticated,
+                why: ConnectionFailure::ServerNotAuthenticated,
                 ..
             }
             | Outcome::NoBdat(_)
@@ -206,7 +206,11 @@ impl Session {
             } => true,
             Outcome::Lost {
                 stage: smtp::Stage::Ehlo,
-                why: Loss::Closed | Loss::NotSmtp | Loss::Reset(_) | Loss::Tls(_),
+                why:
+                    ConnectionFailure::Closed
+                    | ConnectionFailure::NotSmtp
+                    | ConnectionFailure::Reset(_)
+                    | ConnectionFailure::Tls(_),
             } => self.is_tls,
             _ => false,
         };
@@ -220,7 +224,7 @@ impl Session {
         let is_for_ehlo = match outcome {
             Outcome::Lost {
                 stage: smtp::Stage::Ehlo | smtp::Stage::Helo,
-                why: Loss::Closed | Loss::Reset(_),
+                why: ConnectionFailure::Closed | ConnectionFailure::Reset(_),
             } => true,
             Outcome::Refused {
                 stage: smtp::Stage::Ehlo,

@@ -2,7 +2,7 @@ use super::super::report::Findings;
 use super::super::verdict::Cause;
 use super::*;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Loss, Outcome, Reply, ReplyCode};
+use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn cancelled() -> Cause {
 }
 
 fn uncertain() -> Cause {
-    Cause::Exchange(Outcome::Uncertain(Loss::TimedOut))
+    Cause::Exchange(Outcome::Uncertain(ConnectionFailure::TimedOut))
 }
 
 fn faulty() -> Cause {

@@ -80,5 +80,8 @@ async fn a_cancel_is_heard_while_a_key_is_made_of_a_password() {
         Ok(())
     })
     .await;
-    assert_eq!(told.loss(), (Stage::Auth, &Loss::Aborted(Abort::Cancelled)));
+    assert_eq!(
+        told.loss(),
+        (Stage::Auth, &ConnectionFailure::Aborted(Abort::Cancelled))
+    );
 }
