@@ -150,7 +150,7 @@ const MAX_UNASKED: usize = 16;
 
 /// Why a session ends early.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum SessionEnd {
     Lost(ConnectionFailure),
     /// The server does not know BDAT.
     NoBdat(Arc<Reply>),
@@ -223,7 +223,7 @@ impl Connection {
     /// Gives up: every open transaction ends now, by the side of the commit point it stands on. `Closed` follows
     /// at once; a QUIT would make whoever cancels wait.
     pub fn abort(&mut self, why: Abort, now: Instant) {
-        self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::Aborted(why)), core, now));
+        self.step(|phase, core| phase.end(&SessionEnd::Lost(ConnectionFailure::Aborted(why)), core, now));
     }
 
     /// Octets arrived.
@@ -236,16 +236,17 @@ impl Connection {
         while !self.is_over() {
             if matches!(self.phase, Phase::ExpectTls(_)) {
                 if !rest.is_empty() {
-                    self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::Injected), core, now));
+                    self.step(|phase, core| {
+                        phase.end(&SessionEnd::Lost(ConnectionFailure::Injected), core, now)
+                    });
                 }
                 return;
             }
             match self.parser.parse(&mut rest) {
                 Ok(Some(reply)) => self.step(|phase, core| phase.handle_reply(Arc::new(reply), core, now)),
                 Ok(None) => return,
-                Err(_) => {
-                    self.step(|phase, core| phase.end(&Ending::Lost(ConnectionFailure::NotSmtp), core, now))
-                }
+                Err(_) => self
+                    .step(|phase, core| phase.end(&SessionEnd::Lost(ConnectionFailure::NotSmtp), core, now)),
             }
         }
     }
@@ -263,7 +264,7 @@ impl Connection {
         self.step(|phase, core| match phase {
             Phase::Ready(ready) => ready.handle_content(tx, &block, last, core, now),
             other if core.is_waiting(tx) => other.end(
-                &Ending::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable)),
+                &SessionEnd::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable)),
                 core,
                 now,
             ),
@@ -278,7 +279,7 @@ impl Connection {
         self.step(|phase, core| match (phase, handshake) {
             (Phase::ExpectTls(phase), Ok(session)) => phase.handle_session(session, core, now),
             (phase @ Phase::ExpectTls(_), Err(why)) => {
-                phase.end(&Ending::Lost(ConnectionFailure::Tls(why)), core, now)
+                phase.end(&SessionEnd::Lost(ConnectionFailure::Tls(why)), core, now)
             }
             (phase, _) => phase,
         });
@@ -306,7 +307,7 @@ impl Connection {
     /// The transport is gone: `None` for a plain end of file.
     pub fn handle_closed(&mut self, error: Option<io::ErrorKind>, now: Instant) {
         let why = error.map_or(ConnectionFailure::Closed, ConnectionFailure::Reset);
-        self.step(|phase, core| phase.end(&Ending::Lost(why), core, now));
+        self.step(|phase, core| phase.end(&SessionEnd::Lost(why), core, now));
     }
 
     /// The submission whose content was opened last, and how many octets of it, dots and end mark not counted, were
@@ -428,9 +429,9 @@ impl Phase {
             // The verdict stands, whatever else is said.
             (phase @ Self::ExpectQuitReply(_), _) => phase,
             (phase, _) if reply.severity().is_negative() => {
-                phase.end(&Ending::Refused { stage, reply }, core, now)
+                phase.end(&SessionEnd::Refused { stage, reply }, core, now)
             }
-            (phase, _) => phase.end(&Ending::Unexpected { stage, reply }, core, now),
+            (phase, _) => phase.end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 
@@ -439,43 +440,37 @@ impl Phase {
             Self::Ready(_) if core.outbox.awaited() == Some(ExpectedReply::Quit) => Self::close(core),
             Self::Ready(ready) => {
                 let why = ready.why_late(core, now);
-                Self::Ready(ready).end(&Ending::Lost(why), core, now)
+                Self::Ready(ready).end(&SessionEnd::Lost(why), core, now)
             }
-            phase => phase.end(&Ending::Lost(ConnectionFailure::TimedOut), core, now),
+            phase => phase.end(&SessionEnd::Lost(ConnectionFailure::TimedOut), core, now),
         }
     }
 
     /// The session is over, whatever the phase.
-    pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Self {
+    pub(super) fn end(self, end: &SessionEnd, core: &mut Core, now: Instant) -> Self {
         core.outbox.stop_waiting(now);
         match self {
-            Self::Ready(ready) => ready.end(ending, core, now),
-            Self::ExpectGreeting(_) => {
-                Self::end_before_ready(&ending.outcome(Stage::Greeting), ending, core, now)
-            }
-            Self::ExpectEhloReply(_) => {
-                Self::end_before_ready(&ending.outcome(Stage::Ehlo), ending, core, now)
-            }
-            Self::ExpectHeloReply(phase) => Self::end_before_ready(&phase.outcome(ending), ending, core, now),
+            Self::Ready(ready) => ready.end(end, core, now),
+            Self::ExpectGreeting(_) => Self::end_before_ready(&end.outcome(Stage::Greeting), end, core, now),
+            Self::ExpectEhloReply(_) => Self::end_before_ready(&end.outcome(Stage::Ehlo), end, core, now),
+            Self::ExpectHeloReply(phase) => Self::end_before_ready(&phase.outcome(end), end, core, now),
             Self::ExpectStartTlsReply(_) => {
-                Self::end_before_ready(&ending.outcome(Stage::StartTls), ending, core, now)
+                Self::end_before_ready(&end.outcome(Stage::StartTls), end, core, now)
             }
-            Self::ExpectAuthReply(_) => {
-                Self::end_before_ready(&ending.outcome(Stage::Auth), ending, core, now)
-            }
-            Self::ExpectTls(_) => ExpectTls::end(ending, core),
+            Self::ExpectAuthReply(_) => Self::end_before_ready(&end.outcome(Stage::Auth), end, core, now),
+            Self::ExpectTls(_) => ExpectTls::end(end, core),
             Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
             Self::Gone => Self::Gone,
         }
     }
 
-    fn end_before_ready(outcome: &Outcome, ending: &Ending, core: &mut Core, now: Instant) -> Self {
+    fn end_before_ready(outcome: &Outcome, end: &SessionEnd, core: &mut Core, now: Instant) -> Self {
         core.outbox.announce_all(&mut core.events);
         // RFC 5321 section 3.1, https://www.rfc-editor.org/rfc/rfc5321#section-3.1: the client speaks after the
         // greeting. A host that has not greeted is not told QUIT.
         let greeted = core.outbox.awaited() != Some(ExpectedReply::Greeting);
         core.end_waiting(outcome);
-        if greeted && ending.allows_quit() {
+        if greeted && end.allows_quit() {
             Self::take_leave(core, now)
         } else {
             Self::close(core)
@@ -579,7 +574,7 @@ impl Core {
     }
 }
 
-impl Ending {
+impl SessionEnd {
     /// For the submission that stands at `awaited`.
     pub(super) fn outcome(&self, awaited: Stage) -> Outcome {
         match self {

@@ -2,7 +2,7 @@
 
 use super::chunking::Chunker;
 use super::command::Command;
-use super::connection::Ending;
+use super::connection::SessionEnd;
 use super::parameters::MailParameters;
 use super::stuffing::Stuffing;
 use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
@@ -558,23 +558,23 @@ impl MailTransaction {
     }
 
     /// What the end of the session means for those whose transaction this is.
-    pub(super) fn outcome(&self, stage: Stage, ending: &Ending) -> Outcome {
+    pub(super) fn outcome(&self, stage: Stage, end: &SessionEnd) -> Outcome {
         if let Some(refusal) = self.chunk_refusal() {
             return refusal.clone();
         }
-        match (&self.phase, ending, &self.refusal) {
-            (TransactionPhase::FinalReply, Ending::Lost(why), _) => Outcome::Uncertain(why.clone()),
-            (TransactionPhase::FinalReply, Ending::Unexpected { reply, .. }, _) => {
+        match (&self.phase, end, &self.refusal) {
+            (TransactionPhase::FinalReply, SessionEnd::Lost(why), _) => Outcome::Uncertain(why.clone()),
+            (TransactionPhase::FinalReply, SessionEnd::Unexpected { reply, .. }, _) => {
                 Outcome::Uncertain(ConnectionFailure::ImplausibleReply(Arc::clone(reply)))
             }
             // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
-            (_, Ending::Lost(why), Some(refusal)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
+            (_, SessionEnd::Lost(why), Some(refusal)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
                 Outcome::Refused {
                     stage: Stage::Mail,
                     reply: Arc::clone(refusal),
                 }
             }
-            _ => ending.outcome(stage),
+            _ => end.outcome(stage),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::connection::{Core, Ending, Phase};
+use super::connection::{Core, Phase, SessionEnd};
 use super::ready::Ready;
 use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
 use super::scram::DerivedKey;
@@ -93,9 +93,9 @@ impl ExpectGreeting {
             }
             (Severity::PositiveCompletion, channel, _) => ExpectEhloReply::send(channel, core, now),
             (severity, ..) if severity.is_negative() => {
-                Phase::ExpectGreeting(self).end(&Ending::Refused { stage, reply }, core, now)
+                Phase::ExpectGreeting(self).end(&SessionEnd::Refused { stage, reply }, core, now)
             }
-            _ => Phase::ExpectGreeting(self).end(&Ending::Unexpected { stage, reply }, core, now),
+            _ => Phase::ExpectGreeting(self).end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 }
@@ -121,25 +121,25 @@ impl ExpectEhloReply {
             // know EHLO still knows HELO.
             (Severity::PermanentNegative, Channel::Clear) => ExpectHeloReply::send(Some(reply), core, now),
             (severity, _) if severity.is_negative() => {
-                Phase::ExpectEhloReply(self).end(&Ending::Refused { stage, reply }, core, now)
+                Phase::ExpectEhloReply(self).end(&SessionEnd::Refused { stage, reply }, core, now)
             }
-            _ => Phase::ExpectEhloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+            _ => Phase::ExpectEhloReply(self).end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 }
 
 impl ExpectHeloReply {
     /// What an ending here means for everybody.
-    pub(super) fn outcome(self, ending: &Ending) -> Outcome {
-        match (ending, self.ehlo) {
+    pub(super) fn outcome(self, end: &SessionEnd) -> Outcome {
+        match (end, self.ehlo) {
             // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
-            (Ending::Lost(why), Some(reply)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
+            (SessionEnd::Lost(why), Some(reply)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
                 Outcome::Refused {
                     stage: Stage::Ehlo,
                     reply,
                 }
             }
-            _ => ending.outcome(Stage::Helo),
+            _ => end.outcome(Stage::Helo),
         }
     }
 
@@ -154,9 +154,9 @@ impl ExpectHeloReply {
         match reply.severity() {
             Severity::PositiveCompletion => greeted(Channel::Clear, Capabilities::default(), core, now),
             Severity::TransientNegative | Severity::PermanentNegative => {
-                Phase::ExpectHeloReply(self).end(&Ending::Refused { stage, reply }, core, now)
+                Phase::ExpectHeloReply(self).end(&SessionEnd::Refused { stage, reply }, core, now)
             }
-            _ => Phase::ExpectHeloReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+            _ => Phase::ExpectHeloReply(self).end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 }
@@ -207,7 +207,7 @@ impl ExpectStartTlsReply {
         match (reply.code, reply.severity(), core.config.tls) {
             (ReplyCode::SERVICE_READY, ..) => ExpectTls::begin(BehindTls::EhloReply, core, now),
             (ReplyCode::SERVICE_NOT_AVAILABLE, ..) => {
-                Phase::ExpectStartTlsReply(self).end(&Ending::Refused { stage, reply }, core, now)
+                Phase::ExpectStartTlsReply(self).end(&SessionEnd::Refused { stage, reply }, core, now)
             }
             (_, severity, TlsUse::Opportunistic) if severity.is_negative() => {
                 authenticate(Channel::Clear, self.capabilities, core, now)
@@ -215,7 +215,7 @@ impl ExpectStartTlsReply {
             (_, severity, _) if severity.is_negative() => {
                 Phase::leave(&Outcome::NoTls(NoTls::Refused(reply)), core, now)
             }
-            _ => Phase::ExpectStartTlsReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+            _ => Phase::ExpectStartTlsReply(self).end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 }
@@ -253,13 +253,15 @@ impl ExpectAuthReply {
             _ if says_not_implemented(&reply) && !self.awaits.has_heard_no() => {
                 match self.others.pop_front() {
                     Some(next) => Self::send(next, self.others, self.auth, self.capabilities, core, now),
-                    None => Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now),
+                    None => {
+                        Phase::ExpectAuthReply(self).end(&SessionEnd::Refused { stage, reply }, core, now)
+                    }
                 }
             }
             (_, severity) if severity.is_negative() => {
-                Phase::ExpectAuthReply(self).end(&Ending::Refused { stage, reply }, core, now)
+                Phase::ExpectAuthReply(self).end(&SessionEnd::Refused { stage, reply }, core, now)
             }
-            _ => Phase::ExpectAuthReply(self).end(&Ending::Unexpected { stage, reply }, core, now),
+            _ => Phase::ExpectAuthReply(self).end(&SessionEnd::Unexpected { stage, reply }, core, now),
         }
     }
 
@@ -349,10 +351,10 @@ impl ExpectTls {
     }
 
     /// Nothing can be said any more, neither in the clear nor within TLS: there is no QUIT.
-    pub(super) fn end(ending: &Ending, core: &mut Core) -> Phase {
+    pub(super) fn end(end: &SessionEnd, core: &mut Core) -> Phase {
         // A driver that has not begun the handshake shall not begin it now.
         core.events.retain(|event| *event != Event::StartTls);
-        core.end_waiting(&ending.outcome(Stage::Tls));
+        core.end_waiting(&end.outcome(Stage::Tls));
         Phase::close(core)
     }
 }

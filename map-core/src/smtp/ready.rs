@@ -3,7 +3,7 @@
 use super::capabilities::Capabilities;
 use super::chunking::{Chunker, Place};
 use super::command::Command;
-use super::connection::{Core, Ending, Phase};
+use super::connection::{Core, Phase, SessionEnd};
 use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingContent, TransactionPhase};
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
@@ -152,7 +152,7 @@ impl Ready {
             _ => Action::Unexpected,
         };
         let reply = Arc::clone(reply);
-        let ending = match verdict {
+        let end = match verdict {
             Action::Continue => return self.go_on(core, now),
             Action::ChunkRefused { asked } if self.holds_back(asked, core) => return self.go_on(core, now),
             Action::LoneDot => {
@@ -164,12 +164,14 @@ impl Ready {
                 self.open_content(core);
                 return self.go_on(core, now);
             }
-            Action::ChunkRefused { .. } | Action::Contradiction => Ending::Lost(ConnectionFailure::Closed),
-            Action::NoBdat(reply) => Ending::NoBdat(reply),
-            Action::Refused => Ending::Refused { stage, reply },
-            Action::Unexpected => Ending::Unexpected { stage, reply },
+            Action::ChunkRefused { .. } | Action::Contradiction => {
+                SessionEnd::Lost(ConnectionFailure::Closed)
+            }
+            Action::NoBdat(reply) => SessionEnd::NoBdat(reply),
+            Action::Refused => SessionEnd::Refused { stage, reply },
+            Action::Unexpected => SessionEnd::Unexpected { stage, reply },
         };
-        self.end(&ending, core, now)
+        self.end(&end, core, now)
     }
 
     /// Keeps back what was not begun of a content that is refused. False if its last chunk was begun, for sent to its end
@@ -241,18 +243,18 @@ impl Ready {
     /// A reply that nobody asked for: it stands for what is being sent, or would be.
     pub(super) fn handle_unasked(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
         let stage = self.awaits(core);
-        let ending = if self
+        let end = if self
             .transactions
             .front()
             .is_some_and(|first| first.lacks_bdat(&reply))
         {
-            Ending::NoBdat(reply)
+            SessionEnd::NoBdat(reply)
         } else if reply.severity().is_negative() {
-            Ending::Refused { stage, reply }
+            SessionEnd::Refused { stage, reply }
         } else {
-            Ending::Unexpected { stage, reply }
+            SessionEnd::Unexpected { stage, reply }
         };
-        self.end(&ending, core, now)
+        self.end(&end, core, now)
     }
 
     /// What is awaited, for the first transaction.
@@ -377,7 +379,7 @@ impl Ready {
         core: &mut Core,
         now: Instant,
     ) -> Phase {
-        let unreadable = Ending::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable));
+        let unreadable = SessionEnd::Lost(ConnectionFailure::Aborted(Abort::ContentUnreadable));
         let Some(first) = self.transactions.front_mut().filter(|first| first.tx() == tx) else {
             let early = self.submissions.iter().any(|other| other.id() == tx) || core.is_waiting(tx);
             return if early {
@@ -408,23 +410,23 @@ impl Ready {
     }
 
     /// The session is over: every recipient without an outcome gets it now.
-    pub(super) fn end(self, ending: &Ending, core: &mut Core, now: Instant) -> Phase {
+    pub(super) fn end(self, end: &SessionEnd, core: &mut Core, now: Instant) -> Phase {
         core.outbox.announce_all(&mut core.events);
         let stage = self.awaits(core);
         let first = self.transactions.front();
         let within_content = first.is_some_and(|first| first.is_within_content(core.outbox.is_within_one()));
-        let bystander = ending.for_bystander();
+        let bystander = end.for_bystander();
         for mut submission in self.submissions {
             match first.filter(|first| first.tx() == submission.id()) {
                 Some(transaction) => {
-                    let outcome = transaction.outcome(stage, ending);
-                    submission.end_session(ending, &outcome, transaction.is_past_mail(), &mut core.events);
+                    let outcome = transaction.outcome(stage, end);
+                    submission.end_session(end, &outcome, transaction.is_past_mail(), &mut core.events);
                 }
-                None => submission.end_session(ending, &bystander, true, &mut core.events),
+                None => submission.end_session(end, &bystander, true, &mut core.events),
             }
         }
         core.end_waiting(&bystander);
-        if within_content || !ending.allows_quit() {
+        if within_content || !end.allows_quit() {
             Phase::close(core)
         } else {
             Phase::take_leave(core, now)

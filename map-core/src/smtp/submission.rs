@@ -1,7 +1,7 @@
 //! What the caller submitted: its recipients, what became of each, and which of them the next transaction takes.
 
 use super::capabilities::Capabilities;
-use super::connection::Ending;
+use super::connection::SessionEnd;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
     BodyInfo, Chunking, ConnectionFailure, Event, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId,
@@ -478,23 +478,23 @@ impl Submission {
     /// so that the others had no part in it.
     pub(super) fn end_session(
         &mut self,
-        ending: &Ending,
+        end: &SessionEnd,
         transaction: &Outcome,
         past_mail: bool,
         events: &mut VecDeque<Event>,
     ) {
-        let for_bystander = ending.for_bystander();
-        let is_for_another_session = match ending {
-            Ending::Lost(why) => {
+        let for_bystander = end.for_bystander();
+        let is_for_another_session = match end {
+            SessionEnd::Lost(why) => {
                 self.served && matches!(why, ConnectionFailure::Closed | ConnectionFailure::Reset(_))
             }
-            Ending::Refused { .. } => self.served,
-            Ending::NoBdat(_) => true,
-            Ending::Unexpected { .. } => false,
+            SessionEnd::Refused { .. } => self.served,
+            SessionEnd::NoBdat(_) => true,
+            SessionEnd::Unexpected { .. } => false,
         };
         let is_our_choice = matches!(
-            ending,
-            Ending::Lost(ConnectionFailure::Aborted(_)) | Ending::NoBdat(_)
+            end,
+            SessionEnd::Lost(ConnectionFailure::Aborted(_)) | SessionEnd::NoBdat(_)
         );
         for index in 0..self.turns.len() {
             let outcome = match self.turns.get(index) {
