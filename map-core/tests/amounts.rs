@@ -5,7 +5,7 @@ use map_core::Mailbox;
 use map_core::envelope::{Envelope, EnvelopeParameters};
 use map_core::smtp::{
     Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, ConnectionFailure,
-    Deadlines, Event, Hello, Outcome, SecretKind, Stage, SubmissionId, TlsSession, TlsUse,
+    Deadlines, Event, ExchangeStage, Hello, Outcome, SecretKind, SubmissionId, TlsSession, TlsUse,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -216,9 +216,11 @@ fn a_hundred_recipients_go_in_one_write() {
         .filter_map(|event| match event {
             Event::Recipient {
                 index,
-                outcome: Outcome::Refused {
-                    stage: Stage::Rcpt, ..
-                },
+                outcome:
+                    Outcome::Refused {
+                        stage: ExchangeStage::Rcpt,
+                        ..
+                    },
                 ..
             } => Some(*index),
             _ => None,
@@ -235,7 +237,7 @@ fn a_block_that_was_not_asked_for_ends_the_transaction() {
     connection.handle_content(TX, Bytes::from_static(b"too early"), true, now);
     let why = ConnectionFailure::Aborted(Abort::ContentUnreadable);
     let outcome = Outcome::Lost {
-        stage: Stage::Greeting,
+        stage: ExchangeStage::Greeting,
         why,
     };
     let expected = [

@@ -3,7 +3,7 @@
 use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, Outcome, Stage,
+    Abort, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello, Outcome,
     SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
@@ -190,7 +190,7 @@ async fn nobody_waits_with_a_content_that_does_not_come() {
     );
     assert!(matches!(other.0, Outcome::Accepted(_)), "{other:?}");
     let lost = Outcome::Lost {
-        stage: Stage::Content,
+        stage: ExchangeStage::Content,
         why: ConnectionFailure::Aborted(Abort::Cancelled),
     };
     assert_eq!(stuck, (lost, Vec::new()));
@@ -200,7 +200,7 @@ async fn nobody_waits_with_a_content_that_does_not_come() {
 #[tokio::test]
 async fn a_content_that_cannot_be_read_is_given_up_before_its_end() {
     let unreadable = Outcome::Lost {
-        stage: Stage::Content,
+        stage: ExchangeStage::Content,
         why: ConnectionFailure::Aborted(Abort::ContentUnreadable),
     };
     let fails: [Open; 3] = [

@@ -5,7 +5,7 @@ use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use crate::message::{BodyType, Needs};
 use crate::smtp::{
-    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, Hello, Outcome, Stage,
+    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, ExchangeStage, Hello, Outcome,
     SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
@@ -327,7 +327,7 @@ async fn a_refused_chunk_ends_the_reading() {
     let (taken, listener) = send(host, lines(size), of(BodyType::SevenBit, size).into(), 1).await;
     let [
         Outcome::Refused {
-            stage: Stage::Content,
+            stage: ExchangeStage::Content,
             reply,
         },
     ] = &listener.outcomes[..]

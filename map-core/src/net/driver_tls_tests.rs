@@ -8,8 +8,8 @@ use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, Outcome,
-    Stage, SubmissionId, TlsUse,
+    Abort, Authentication, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage,
+    Hello, Outcome, SubmissionId, TlsUse,
 };
 use std::future::Future;
 use std::io;
@@ -45,7 +45,7 @@ impl Told {
         outcome
     }
 
-    fn loss(&self) -> (Stage, &ConnectionFailure) {
+    fn loss(&self) -> (ExchangeStage, &ConnectionFailure) {
         match self.outcome() {
             Outcome::Lost { stage, why } => (*stage, why),
             other => panic!("not lost: {other:?}"),
@@ -356,7 +356,10 @@ async fn a_certificate_that_does_not_fit_ends_the_conversation() {
     let client = Client::of(TlsUse::Required, &peer).sends(ours);
     let (told, session) = tokio::join!(client, with_starttls(theirs, server.acceptor(), &notes));
     let words = "its certificate is for mx1.example.test, not for mx2.example.test";
-    assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Tls(words.into())));
+    assert_eq!(
+        told.loss(),
+        (ExchangeStage::Tls, &ConnectionFailure::Tls(words.into()))
+    );
     assert_eq!(told.handshakes, [Err(words.to_owned())]);
     // The server is told why, too.
     let error = session.err().expect("an alert");
@@ -405,12 +408,12 @@ async fn a_handshake_that_breaks_is_told_with_its_reason() {
         let words = format!("the TLS handshake failed: {words}");
         assert_eq!(
             told.loss(),
-            (Stage::Tls, &ConnectionFailure::Tls(words.as_str().into()))
+            (ExchangeStage::Tls, &ConnectionFailure::Tls(words.as_str().into()))
         );
         assert_eq!(told.handshakes, [Err(words)]);
     }
     let told = breaks_the_handshake(b"", true).await;
-    assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Closed));
+    assert_eq!(told.loss(), (ExchangeStage::Tls, &ConnectionFailure::Closed));
     assert_eq!(told.handshakes.len(), 1);
 }
 
@@ -420,7 +423,7 @@ async fn a_handshake_that_stalls_is_given_up_in_time() {
     for octets in [&b""[..], &[0x16, 3, 3, 0, 90, 2]] {
         let start = Instant::now();
         let told = breaks_the_handshake(octets, false).await;
-        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::TimedOut));
+        assert_eq!(told.loss(), (ExchangeStage::Tls, &ConnectionFailure::TimedOut));
         assert_eq!(start.elapsed().as_secs(), Deadlines::default().tls.as_secs());
     }
 }
@@ -452,7 +455,10 @@ async fn a_handshake_does_not_outlive_the_caller() {
         } else {
             Abort::Deadline
         };
-        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Aborted(why)));
+        assert_eq!(
+            told.loss(),
+            (ExchangeStage::Tls, &ConnectionFailure::Aborted(why))
+        );
         assert_eq!(start.elapsed().as_secs(), 3);
     }
 }
@@ -466,7 +472,7 @@ async fn a_machine_that_asks_for_tls_with_nobody_ends_safely() {
     client.peer = None;
     let told = client.sends(ours).await;
     assert!(
-        matches!(told.loss(), (Stage::Tls, ConnectionFailure::Tls(_))),
+        matches!(told.loss(), (ExchangeStage::Tls, ConnectionFailure::Tls(_))),
         "{:?}",
         told.outcome()
     );
@@ -540,7 +546,7 @@ async fn what_was_said_in_the_clear_behind_the_220_is_not_believed() {
         } else {
             tokio::join!(client.sends(ours), serve)
         };
-        assert_eq!(told.loss(), (Stage::Tls, &ConnectionFailure::Injected));
+        assert_eq!(told.loss(), (ExchangeStage::Tls, &ConnectionFailure::Injected));
         assert_eq!(hello, b"", "no handshake is begun");
         assert!(told.handshakes.is_empty());
     }
@@ -567,7 +573,7 @@ async fn a_session_that_ends_without_close_notify_is_one_that_ends() {
     })
     .await;
     let (stage, why) = told.loss();
-    assert_eq!(stage, Stage::Content);
+    assert_eq!(stage, ExchangeStage::Content);
     assert!(
         matches!(
             why,
@@ -630,7 +636,10 @@ async fn a_peer_that_reads_nothing_is_left_in_time_and_heard_meanwhile() {
         Ok(())
     })
     .await;
-    assert_eq!(told.loss(), (Stage::Content, &ConnectionFailure::TimedOut));
+    assert_eq!(
+        told.loss(),
+        (ExchangeStage::Content, &ConnectionFailure::TimedOut)
+    );
     assert_eq!(start.elapsed().as_secs(), 3600);
 
     let (told, _) = meet(client(), &server, 1024, |mut tls| async move {
@@ -646,7 +655,7 @@ async fn a_peer_that_reads_nothing_is_left_in_time_and_heard_meanwhile() {
     };
     assert_eq!(
         (*stage, reply.code.to_string()),
-        (Stage::Content, "552".to_owned())
+        (ExchangeStage::Content, "552".to_owned())
     );
 }
 
@@ -665,7 +674,7 @@ async fn what_is_written_after_a_silence_leaves_at_once() {
         tls.say("451 late\r\n221 bye\r\n").await
     })
     .await;
-    assert_eq!(told.loss(), (Stage::Mail, &ConnectionFailure::TimedOut));
+    assert_eq!(told.loss(), (ExchangeStage::Mail, &ConnectionFailure::TimedOut));
     assert_eq!(start.elapsed().as_secs(), Deadlines::default().mail.as_secs());
 }
 

@@ -9,8 +9,8 @@ use super::scram::DerivedKey;
 use super::submission::Submission;
 use super::transmit::{ExpectedReply, Outbox};
 use super::{
-    Abort, BodyInfo, Config, ConnectionFailure, Event, Outcome, Reply, ReplyCode, ReplyParser, Severity,
-    Stage, SubmissionId, TlsSession, TlsUse,
+    Abort, BodyInfo, Config, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyCode, ReplyParser,
+    Severity, SubmissionId, TlsSession, TlsUse,
 };
 use crate::envelope::Envelope;
 use bytes::Bytes;
@@ -155,11 +155,11 @@ pub(super) enum SessionEnd {
     /// The server does not know BDAT.
     NoBdat(Arc<Reply>),
     Refused {
-        stage: Stage,
+        stage: ExchangeStage,
         reply: Arc<Reply>,
     },
     Unexpected {
-        stage: Stage,
+        stage: ExchangeStage,
         reply: Arc<Reply>,
     },
 }
@@ -204,7 +204,7 @@ impl Connection {
             }
             Phase::Ready(_) | Phase::ExpectLastReply(_) | Phase::ExpectQuitReply(_) | Phase::Closed => {
                 let outcome = Outcome::Lost {
-                    stage: Stage::Mail,
+                    stage: ExchangeStage::Mail,
                     why: ConnectionFailure::Closed,
                 };
                 submission.end(&outcome, &mut self.core.events);
@@ -451,13 +451,19 @@ impl Phase {
         core.outbox.stop_waiting(now);
         match self {
             Self::Ready(ready) => ready.end(end, core, now),
-            Self::ExpectGreeting(_) => Self::end_before_ready(&end.outcome(Stage::Greeting), end, core, now),
-            Self::ExpectEhloReply(_) => Self::end_before_ready(&end.outcome(Stage::Ehlo), end, core, now),
+            Self::ExpectGreeting(_) => {
+                Self::end_before_ready(&end.outcome(ExchangeStage::Greeting), end, core, now)
+            }
+            Self::ExpectEhloReply(_) => {
+                Self::end_before_ready(&end.outcome(ExchangeStage::Ehlo), end, core, now)
+            }
             Self::ExpectHeloReply(phase) => Self::end_before_ready(&phase.outcome(end), end, core, now),
             Self::ExpectStartTlsReply(_) => {
-                Self::end_before_ready(&end.outcome(Stage::StartTls), end, core, now)
+                Self::end_before_ready(&end.outcome(ExchangeStage::StartTls), end, core, now)
             }
-            Self::ExpectAuthReply(_) => Self::end_before_ready(&end.outcome(Stage::Auth), end, core, now),
+            Self::ExpectAuthReply(_) => {
+                Self::end_before_ready(&end.outcome(ExchangeStage::Auth), end, core, now)
+            }
             Self::ExpectTls(_) => ExpectTls::end(end, core),
             Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed => Self::close(core),
             Self::Gone => Self::Gone,
@@ -522,16 +528,18 @@ impl Phase {
         Self::ExpectQuitReply(ExpectQuitReply { until, unasked: 0 })
     }
 
-    fn awaits(&self, core: &Core) -> Stage {
+    fn awaits(&self, core: &Core) -> ExchangeStage {
         match self {
-            Self::ExpectTls(_) => Stage::Tls,
-            Self::ExpectGreeting(_) => Stage::Greeting,
-            Self::ExpectEhloReply(_) => Stage::Ehlo,
-            Self::ExpectHeloReply(_) => Stage::Helo,
-            Self::ExpectStartTlsReply(_) => Stage::StartTls,
-            Self::ExpectAuthReply(_) => Stage::Auth,
+            Self::ExpectTls(_) => ExchangeStage::Tls,
+            Self::ExpectGreeting(_) => ExchangeStage::Greeting,
+            Self::ExpectEhloReply(_) => ExchangeStage::Ehlo,
+            Self::ExpectHeloReply(_) => ExchangeStage::Helo,
+            Self::ExpectStartTlsReply(_) => ExchangeStage::StartTls,
+            Self::ExpectAuthReply(_) => ExchangeStage::Auth,
             Self::Ready(ready) => ready.awaits(core),
-            Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => Stage::Quit,
+            Self::ExpectLastReply(_) | Self::ExpectQuitReply(_) | Self::Closed | Self::Gone => {
+                ExchangeStage::Quit
+            }
         }
     }
 }
@@ -576,7 +584,7 @@ impl Core {
 
 impl SessionEnd {
     /// For the submission that stands at `awaited`.
-    pub(super) fn outcome(&self, awaited: Stage) -> Outcome {
+    pub(super) fn outcome(&self, awaited: ExchangeStage) -> Outcome {
         match self {
             Self::Lost(why) => Outcome::Lost {
                 stage: awaited,
@@ -596,7 +604,7 @@ impl SessionEnd {
 
     /// For a submission that has not had its turn. A 421 is for everybody; another refusal was not meant for it.
     pub(super) fn for_bystander(&self) -> Outcome {
-        let stage = Stage::Mail;
+        let stage = ExchangeStage::Mail;
         match self {
             Self::Lost(why) => Outcome::Lost {
                 stage,

@@ -7,7 +7,7 @@ use super::parameters::MailParameters;
 use super::stuffing::Stuffing;
 use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
 use super::transmit::ExpectedReply;
-use super::{ConnectionFailure, Event, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId};
+use super::{ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyCode, Severity, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -329,7 +329,7 @@ impl MailTransaction {
                         submission.put_off_for_its_domain(index, reply);
                     } else {
                         let outcome = Outcome::Refused {
-                            stage: Stage::Rcpt,
+                            stage: ExchangeStage::Rcpt,
                             reply: Arc::clone(reply),
                         };
                         submission.decide(index, outcome, events);
@@ -387,7 +387,7 @@ impl MailTransaction {
             Severity::TransientNegative | Severity::PermanentNegative => {
                 if mail_accepted {
                     let outcome = Outcome::Refused {
-                        stage: Stage::Data,
+                        stage: ExchangeStage::Data,
                         reply: Arc::clone(reply),
                     };
                     submission.decide_transaction(&outcome, events);
@@ -558,7 +558,7 @@ impl MailTransaction {
     }
 
     /// What the end of the session means for those whose transaction this is.
-    pub(super) fn outcome(&self, stage: Stage, end: &SessionEnd) -> Outcome {
+    pub(super) fn outcome(&self, stage: ExchangeStage, end: &SessionEnd) -> Outcome {
         if let Some(refusal) = self.chunk_refusal() {
             return refusal.clone();
         }
@@ -570,7 +570,7 @@ impl MailTransaction {
             // The server refused MAIL; that it did not go on to answer the second one decides nothing else.
             (_, SessionEnd::Lost(why), Some(refusal)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
                 Outcome::Refused {
-                    stage: Stage::Mail,
+                    stage: ExchangeStage::Mail,
                     reply: Arc::clone(refusal),
                 }
             }
@@ -610,20 +610,20 @@ impl MailTransaction {
     }
 
     /// What is awaited, as far as the replies tell.
-    pub(super) fn awaits(&self) -> Stage {
+    pub(super) fn awaits(&self) -> ExchangeStage {
         match &self.phase {
             TransactionPhase::Envelope(progress) => match progress.mail {
-                MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => Stage::Mail,
-                MailReply::Accepted if progress.answered < self.recipients.len() => Stage::Rcpt,
-                MailReply::Accepted => Stage::Data,
+                MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => ExchangeStage::Mail,
+                MailReply::Accepted if progress.answered < self.recipients.len() => ExchangeStage::Rcpt,
+                MailReply::Accepted => ExchangeStage::Data,
             },
             // Nobody is left, or MAIL comes once more.
-            TransactionPhase::LoneDot(_) | TransactionPhase::LoneDotReply(_) => Stage::Mail,
+            TransactionPhase::LoneDot(_) | TransactionPhase::LoneDotReply(_) => ExchangeStage::Mail,
             TransactionPhase::Content(_)
             | TransactionPhase::EndMark
             | TransactionPhase::FinalReply
             | TransactionPhase::ChunkRefused
-            | TransactionPhase::Over { .. } => Stage::Content,
+            | TransactionPhase::Over { .. } => ExchangeStage::Content,
         }
     }
 }
@@ -680,7 +680,7 @@ impl EnvelopeState {
 
 fn refused(reply: &Arc<Reply>) -> Outcome {
     Outcome::Refused {
-        stage: Stage::Content,
+        stage: ExchangeStage::Content,
         reply: Arc::clone(reply),
     }
 }

@@ -333,7 +333,7 @@ impl Default for Deadlines {
 
 /// A step of the exchange: what was sent, or what a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
+pub enum ExchangeStage {
     /// The server's greeting; nothing is sent for it.
     Greeting,
     /// EHLO
@@ -370,14 +370,14 @@ pub enum Outcome {
     /// A 4yz or 5yz decided. For a submission that had not begun, a 421 to another one: the stage is `Mail`.
     Refused {
         /// What it answered.
-        stage: Stage,
+        stage: ExchangeStage,
         /// The reply.
         reply: Arc<Reply>,
     },
     /// Before the commit point, a reply that cannot stand where it stood: 1yz, 6yz, a 2yz or 3yz nobody asked for.
     Unexpected {
         /// What was awaited.
-        stage: Stage,
+        stage: ExchangeStage,
         /// The reply.
         reply: Arc<Reply>,
     },
@@ -388,7 +388,7 @@ pub enum Outcome {
     /// The conversation ended before the commit point, and no reply decides.
     Lost {
         /// What was awaited.
-        stage: Stage,
+        stage: ExchangeStage,
         /// How it ended.
         why: ConnectionFailure,
     },
@@ -481,14 +481,14 @@ pub enum Event {
     /// before it were read, or when the session ends. A dot alone is told as `Content`.
     Sent {
         /// Which.
-        stage: Stage,
+        stage: ExchangeStage,
         /// The submission it belongs to, if any.
         tx: Option<SubmissionId>,
     },
     /// A reply was read whole.
     Received {
         /// What it answers; for one that nobody asked for, what was being sent or would have been next.
-        stage: Stage,
+        stage: ExchangeStage,
         /// The submission it belongs to, if any.
         tx: Option<SubmissionId>,
         /// The reply.
@@ -534,7 +534,10 @@ pub enum Event {
 
 impl Event {
     /// The same event with other replies, made of those in it and of what they answer, where that is told.
-    pub(crate) fn map_replies(self, map: &mut dyn FnMut(Option<Stage>, Arc<Reply>) -> Arc<Reply>) -> Self {
+    pub(crate) fn map_replies(
+        self,
+        map: &mut dyn FnMut(Option<ExchangeStage>, Arc<Reply>) -> Arc<Reply>,
+    ) -> Self {
         match self {
             Self::Received { stage, tx, reply } => Self::Received {
                 stage,
@@ -553,7 +556,10 @@ impl Event {
 
 impl Outcome {
     /// As [`Event::map_replies`].
-    pub(crate) fn map_replies(self, map: &mut dyn FnMut(Option<Stage>, Arc<Reply>) -> Arc<Reply>) -> Self {
+    pub(crate) fn map_replies(
+        self,
+        map: &mut dyn FnMut(Option<ExchangeStage>, Arc<Reply>) -> Arc<Reply>,
+    ) -> Self {
         match self {
             Self::Accepted(reply) => Self::Accepted(map(None, reply)),
             Self::Refused { stage, reply } => Self::Refused {

@@ -8,8 +8,8 @@ use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
 use super::scram::DerivedKey;
 use super::transmit::ExpectedReply;
 use super::{
-    AuthMechanism, Authentication, ConnectionFailure, Event, Hello, NoTls, Outcome, Reply, ReplyCode,
-    Severity, Stage, TlsSession, TlsUse, Unsupported,
+    AuthMechanism, Authentication, ConnectionFailure, Event, ExchangeStage, Hello, NoTls, Outcome, Reply,
+    ReplyCode, Severity, TlsSession, TlsUse, Unsupported,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -86,7 +86,7 @@ impl ExpectGreeting {
     }
 
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let stage = Stage::Greeting;
+        let stage = ExchangeStage::Greeting;
         match (reply.severity(), self.channel, core.config.hello) {
             (Severity::PositiveCompletion, Channel::Clear, Hello::Helo) => {
                 ExpectHeloReply::send(None, core, now)
@@ -108,7 +108,7 @@ impl ExpectEhloReply {
     }
 
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let stage = Stage::Ehlo;
+        let stage = ExchangeStage::Ehlo;
         match (reply.severity(), self.channel) {
             (Severity::PositiveCompletion, channel) => {
                 let mut capabilities = Capabilities::of_ehlo(&reply);
@@ -135,11 +135,11 @@ impl ExpectHeloReply {
             // The server refused EHLO; that it did not go on to answer HELO decides nothing else.
             (SessionEnd::Lost(why), Some(reply)) if !matches!(why, ConnectionFailure::Aborted(_)) => {
                 Outcome::Refused {
-                    stage: Stage::Ehlo,
+                    stage: ExchangeStage::Ehlo,
                     reply,
                 }
             }
-            _ => end.outcome(Stage::Helo),
+            _ => end.outcome(ExchangeStage::Helo),
         }
     }
 
@@ -150,7 +150,7 @@ impl ExpectHeloReply {
     }
 
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let stage = Stage::Helo;
+        let stage = ExchangeStage::Helo;
         match reply.severity() {
             Severity::PositiveCompletion => greeted(Channel::Clear, Capabilities::default(), core, now),
             Severity::TransientNegative | Severity::PermanentNegative => {
@@ -203,7 +203,7 @@ impl ExpectStartTlsReply {
     }
 
     pub(super) fn handle_reply(self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let stage = Stage::StartTls;
+        let stage = ExchangeStage::StartTls;
         match (reply.code, reply.severity(), core.config.tls) {
             (ReplyCode::SERVICE_READY, ..) => ExpectTls::begin(BehindTls::EhloReply, core, now),
             (ReplyCode::SERVICE_NOT_AVAILABLE, ..) => {
@@ -240,7 +240,7 @@ impl ExpectAuthReply {
     }
 
     pub(super) fn handle_reply(mut self, reply: Arc<Reply>, core: &mut Core, now: Instant) -> Phase {
-        let stage = Stage::Auth;
+        let stage = ExchangeStage::Auth;
         match (reply.code, reply.severity()) {
             (ReplyCode::AUTH_CHALLENGE, _) => self.handle_challenge(reply, core, now),
             (ReplyCode::AUTHENTICATED, _) if self.awaits.success() == Success::Verified => {
@@ -277,7 +277,7 @@ impl ExpectAuthReply {
                 return Phase::ExpectAuthReply(Self { awaits, ..self });
             }
             Err(BadChallenge::Nonsense) => Outcome::Unexpected {
-                stage: Stage::Auth,
+                stage: ExchangeStage::Auth,
                 reply,
             },
             Err(BadChallenge::Unproved) => unproved(),
@@ -319,7 +319,7 @@ fn says_not_implemented(reply: &Reply) -> bool {
 
 fn unproved() -> Outcome {
     Outcome::Lost {
-        stage: Stage::Auth,
+        stage: ExchangeStage::Auth,
         why: ConnectionFailure::ServerNotAuthenticated,
     }
 }
@@ -354,7 +354,7 @@ impl ExpectTls {
     pub(super) fn end(end: &SessionEnd, core: &mut Core) -> Phase {
         // A driver that has not begun the handshake shall not begin it now.
         core.events.retain(|event| *event != Event::StartTls);
-        core.end_waiting(&end.outcome(Stage::Tls));
+        core.end_waiting(&end.outcome(ExchangeStage::Tls));
         Phase::close(core)
     }
 }

@@ -8,7 +8,7 @@ use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingConten
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
 use super::transmit::ExpectedReply;
-use super::{Abort, ConnectionFailure, Event, Reply, ReplyCode, Severity, Stage, SubmissionId};
+use super::{Abort, ConnectionFailure, Event, ExchangeStage, Reply, ReplyCode, Severity, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl Ready {
     ) -> Phase {
         let stage = match owed {
             ExpectedReply::LoneDot(_) => self.awaits(core),
-            ExpectedReply::Chunk(_) => Stage::Content,
+            ExpectedReply::Chunk(_) => ExchangeStage::Content,
             _ => owed.stage(),
         };
         let events = &mut core.events;
@@ -258,12 +258,12 @@ impl Ready {
     }
 
     /// What is awaited, for the first transaction.
-    pub(super) fn awaits(&self, core: &Core) -> Stage {
+    pub(super) fn awaits(&self, core: &Core) -> ExchangeStage {
         match (core.outbox.awaited(), self.transactions.front()) {
-            (Some(ExpectedReply::Rset), _) => Stage::Rset,
+            (Some(ExpectedReply::Rset), _) => ExchangeStage::Rset,
             (_, Some(first)) => first.awaits(),
-            (Some(ExpectedReply::Quit), None) => Stage::Quit,
-            (_, None) => Stage::Mail,
+            (Some(ExpectedReply::Quit), None) => ExchangeStage::Quit,
+            (_, None) => ExchangeStage::Mail,
         }
     }
 

@@ -4,8 +4,8 @@ use super::capabilities::Capabilities;
 use super::connection::SessionEnd;
 use super::parameters::{MailParameters, RcptParameters};
 use super::{
-    BodyInfo, Chunking, ConnectionFailure, Event, Outcome, Reply, ReplyCode, Severity, Stage, SubmissionId,
-    Unsupported,
+    BodyInfo, Chunking, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyCode, Severity,
+    SubmissionId, Unsupported,
 };
 use crate::address::{ForwardPath, MailboxDomain, ReversePath};
 use crate::envelope::BodyType;
@@ -95,7 +95,7 @@ impl PutOff {
         match self {
             Self::TooManyRecipients(reply) => Outcome::TooManyRecipients(Arc::clone(reply)),
             Self::OtherDomain(reply) => Outcome::Refused {
-                stage: Stage::Rcpt,
+                stage: ExchangeStage::Rcpt,
                 reply: Arc::clone(reply),
             },
         }
@@ -454,7 +454,7 @@ impl Submission {
                 Some(RecipientState::ToCome(Some(refusal))) => refusal.outcome(),
                 Some(RecipientState::ToCome(None)) if self.served => Outcome::NotAttempted,
                 _ => Outcome::Refused {
-                    stage: Stage::Mail,
+                    stage: ExchangeStage::Mail,
                     reply: Arc::clone(reply),
                 },
             };

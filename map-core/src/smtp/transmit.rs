@@ -9,7 +9,7 @@
 //! (RFC 2920 section 3.2, <https://www.rfc-editor.org/rfc/rfc2920#section-3.2>) and because nothing is sent
 //! ahead whose sending depends on a reply that is still owed: the content waits for every reply before it.
 
-use super::{CONTENT_BLOCK_OCTETS, CONTENT_RATE, Deadlines, Event, Stage, SubmissionId};
+use super::{CONTENT_BLOCK_OCTETS, CONTENT_RATE, Deadlines, Event, ExchangeStage, SubmissionId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -45,20 +45,20 @@ pub(super) enum ExpectedReply {
 }
 
 impl ExpectedReply {
-    pub(super) fn stage(self) -> Stage {
+    pub(super) fn stage(self) -> ExchangeStage {
         match self {
-            Self::Greeting => Stage::Greeting,
-            Self::Ehlo => Stage::Ehlo,
-            Self::Helo => Stage::Helo,
-            Self::StartTls => Stage::StartTls,
-            Self::Auth => Stage::Auth,
-            Self::Rset => Stage::Rset,
-            Self::Mail(_) => Stage::Mail,
-            Self::Rcpt(..) => Stage::Rcpt,
-            Self::Data(_) => Stage::Data,
-            Self::Chunk(_) => Stage::Chunk,
-            Self::Content(_) | Self::LoneDot(_) => Stage::Content,
-            Self::Quit => Stage::Quit,
+            Self::Greeting => ExchangeStage::Greeting,
+            Self::Ehlo => ExchangeStage::Ehlo,
+            Self::Helo => ExchangeStage::Helo,
+            Self::StartTls => ExchangeStage::StartTls,
+            Self::Auth => ExchangeStage::Auth,
+            Self::Rset => ExchangeStage::Rset,
+            Self::Mail(_) => ExchangeStage::Mail,
+            Self::Rcpt(..) => ExchangeStage::Rcpt,
+            Self::Data(_) => ExchangeStage::Data,
+            Self::Chunk(_) => ExchangeStage::Chunk,
+            Self::Content(_) | Self::LoneDot(_) => ExchangeStage::Content,
+            Self::Quit => ExchangeStage::Quit,
         }
     }
 
@@ -495,7 +495,9 @@ impl Outbox {
                 deadlines.final_reply
             }
             (Some(owed), _) => deadlines.of(owed.stage()),
-            (None, Some(_)) => deadlines.of(self.awaited().map_or(Stage::Content, ExpectedReply::stage)),
+            (None, Some(_)) => deadlines.of(self
+                .awaited()
+                .map_or(ExchangeStage::Content, ExpectedReply::stage)),
             (None, None) if taking_content => deadlines.content,
             (None, None) => return None,
         };
@@ -525,19 +527,19 @@ impl Outbox {
 
 impl Deadlines {
     /// How long the reply to a step may take, or the step itself to be written.
-    fn of(&self, stage: Stage) -> Duration {
+    fn of(&self, stage: ExchangeStage) -> Duration {
         match stage {
-            Stage::Greeting => self.greeting,
-            Stage::Ehlo | Stage::Helo => self.hello,
-            Stage::StartTls => self.starttls,
-            Stage::Tls => self.tls,
-            Stage::Auth => self.auth,
+            ExchangeStage::Greeting => self.greeting,
+            ExchangeStage::Ehlo | ExchangeStage::Helo => self.hello,
+            ExchangeStage::StartTls => self.starttls,
+            ExchangeStage::Tls => self.tls,
+            ExchangeStage::Auth => self.auth,
             // RSET has no time of its own in RFC 5321; it opens the transaction as MAIL does.
-            Stage::Mail | Stage::Rset => self.mail,
-            Stage::Rcpt => self.rcpt,
-            Stage::Data => self.data,
-            Stage::Chunk | Stage::Content => self.content,
-            Stage::Quit => self.quit,
+            ExchangeStage::Mail | ExchangeStage::Rset => self.mail,
+            ExchangeStage::Rcpt => self.rcpt,
+            ExchangeStage::Data => self.data,
+            ExchangeStage::Chunk | ExchangeStage::Content => self.content,
+            ExchangeStage::Quit => self.quit,
         }
     }
 }

@@ -12,8 +12,8 @@ use map_core::address::MailboxDomain;
 use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyInfo, CHUNK_OCTETS, Config, Connection, ConnectionFailure, Deadlines, Event, Hello, NoTls, Outcome,
-    Reply, Severity, Stage, SubmissionId, TlsSession, TlsUse, Unsupported,
+    BodyInfo, CHUNK_OCTETS, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello,
+    NoTls, Outcome, Reply, Severity, SubmissionId, TlsSession, TlsUse, Unsupported,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -391,7 +391,7 @@ impl Harness {
                     self.trail.push(command(stage).to_owned());
                     match (stage, tx) {
                         // What was not asked for was a dot alone.
-                        (Stage::Content, Some(tx)) if self.asked.contains(&tx) => {
+                        (ExchangeStage::Content, Some(tx)) if self.asked.contains(&tx) => {
                             self.contents_sent.insert(tx);
                         }
                         _ => {}
@@ -407,19 +407,19 @@ impl Harness {
                     let tx = tx.map(number);
                     self.trail.push(reply.code.to_string());
                     match (stage, tx) {
-                        (Stage::Content, Some(tx)) if self.contents_sent.remove(&tx) => {
+                        (ExchangeStage::Content, Some(tx)) if self.contents_sent.remove(&tx) => {
                             self.final_replies.insert(tx, reply.severity());
                         }
-                        (Stage::Mail, Some(tx)) => {
+                        (ExchangeStage::Mail, Some(tx)) => {
                             self.final_replies.remove(&tx);
                             self.asked.retain(|asked| *asked != tx);
                         }
-                        (Stage::Rcpt, Some(tx))
+                        (ExchangeStage::Rcpt, Some(tx))
                             if matches!(reply.code.0, 400..=499 | 501 | 504 | 552 | 555) =>
                         {
                             self.put_off.insert(tx);
                         }
-                        (Stage::Ehlo, _) => {
+                        (ExchangeStage::Ehlo, _) => {
                             self.has_limits |= reply.lines.iter().any(|line| line.starts_with(b"LIMITS"));
                         }
                         _ => {}
@@ -541,21 +541,21 @@ fn number(SubmissionId(tx): SubmissionId) -> usize {
     usize::try_from(tx).unwrap()
 }
 
-pub(crate) fn command(stage: Stage) -> &'static str {
+pub(crate) fn command(stage: ExchangeStage) -> &'static str {
     match stage {
-        Stage::Greeting => "greeting",
-        Stage::Ehlo => "EHLO",
-        Stage::Helo => "HELO",
-        Stage::StartTls => "STARTTLS",
-        Stage::Tls => "TLS",
-        Stage::Auth => "AUTH",
-        Stage::Mail => "MAIL",
-        Stage::Rcpt => "RCPT",
-        Stage::Data => "DATA",
-        Stage::Chunk => "chunk",
-        Stage::Content => "content",
-        Stage::Rset => "RSET",
-        Stage::Quit => "QUIT",
+        ExchangeStage::Greeting => "greeting",
+        ExchangeStage::Ehlo => "EHLO",
+        ExchangeStage::Helo => "HELO",
+        ExchangeStage::StartTls => "STARTTLS",
+        ExchangeStage::Tls => "TLS",
+        ExchangeStage::Auth => "AUTH",
+        ExchangeStage::Mail => "MAIL",
+        ExchangeStage::Rcpt => "RCPT",
+        ExchangeStage::Data => "DATA",
+        ExchangeStage::Chunk => "chunk",
+        ExchangeStage::Content => "content",
+        ExchangeStage::Rset => "RSET",
+        ExchangeStage::Quit => "QUIT",
     }
 }
 

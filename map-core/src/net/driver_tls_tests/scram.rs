@@ -56,7 +56,7 @@ async fn others_have_their_turn_while_a_key_is_made_of_a_password() {
     .await;
     match told.outcome() {
         Outcome::Refused {
-            stage: Stage::Auth,
+            stage: ExchangeStage::Auth,
             reply,
         } => assert_eq!(reply.code.0, 535),
         other => panic!("{other:?}"),
@@ -82,6 +82,6 @@ async fn a_cancel_is_heard_while_a_key_is_made_of_a_password() {
     .await;
     assert_eq!(
         told.loss(),
-        (Stage::Auth, &ConnectionFailure::Aborted(Abort::Cancelled))
+        (ExchangeStage::Auth, &ConnectionFailure::Aborted(Abort::Cancelled))
     );
 }
