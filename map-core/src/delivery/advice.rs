@@ -489,10 +489,12 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
     }
 }
 
-fn refused(case: &Case<'_>, stage: smtp::Stage, reply: &Reply) -> String {
+fn refused(case: &Case<'_>, stage: smtp::ExchangeStage, reply: &Reply) -> String {
     let verb = match (reply.severity(), stage) {
         (Severity::TransientNegative, _) => "did not take the mail now",
-        (_, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo) => "turned this machine away",
+        (_, smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo) => {
+            "turned this machine away"
+        }
         _ => "refused the mail",
     };
     debug_assert_eq!(
@@ -575,21 +577,23 @@ fn is_about_tls(cause: &Cause) -> bool {
     }
 }
 
-fn lost(stage: smtp::Stage, why: &ConnectionFailure) -> String {
+fn lost(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> String {
     secure::session_loss(stage, why).unwrap_or_else(|| loss_at(stage, why))
 }
 
 /// What the host did, and where, as a verb.
-fn loss_at(stage: smtp::Stage, why: &ConnectionFailure) -> String {
+fn loss_at(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> String {
     let command = awaiting(stage).strip_prefix("to ");
     match (why, command) {
-        (ConnectionFailure::TimedOut, None) if stage == smtp::Stage::Greeting => {
+        (ConnectionFailure::TimedOut, None) if stage == smtp::ExchangeStage::Greeting => {
             "sent no greeting in time".to_owned()
         }
         (ConnectionFailure::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
         (ConnectionFailure::TimedOut, Some(command)) => format!("did not answer {command} in time"),
         (ConnectionFailure::OutOfTime, _) => loss_detail(why),
-        (ConnectionFailure::Closed | ConnectionFailure::Reset(_), None) if stage == smtp::Stage::Greeting => {
+        (ConnectionFailure::Closed | ConnectionFailure::Reset(_), None)
+            if stage == smtp::ExchangeStage::Greeting =>
+        {
             format!("{} before its greeting", loss_detail(why))
         }
         (ConnectionFailure::Closed | ConnectionFailure::Reset(_), Some("the content")) => {
@@ -607,14 +611,14 @@ pub(super) fn no_session(cause: &Cause) -> Option<String> {
     match cause {
         Cause::NoRoots(why) => Some(format!("no TLS session: {why}")),
         Cause::Exchange(Outcome::Lost {
-            stage: smtp::Stage::Tls,
+            stage: smtp::ExchangeStage::Tls,
             why,
         }) => match why {
             ConnectionFailure::Aborted(_) => None,
             ConnectionFailure::Tls(why) => Some(format!("no TLS session: {why}")),
             why => Some(format!(
                 "no TLS session: the host {}",
-                lost(smtp::Stage::Tls, why)
+                lost(smtp::ExchangeStage::Tls, why)
             )),
         },
         _ => None,
@@ -666,20 +670,20 @@ fn uncertain_detail(why: &ConnectionFailure) -> String {
     }
 }
 
-fn awaiting(stage: smtp::Stage) -> &'static str {
+fn awaiting(stage: smtp::ExchangeStage) -> &'static str {
     match stage {
-        smtp::Stage::Greeting => "as greeting",
-        smtp::Stage::Ehlo => "to EHLO",
-        smtp::Stage::Helo => "to HELO",
-        smtp::Stage::StartTls => "to STARTTLS",
-        smtp::Stage::Tls => "in the TLS handshake",
-        smtp::Stage::Auth => "to AUTH",
-        smtp::Stage::Mail => "to MAIL",
-        smtp::Stage::Rcpt => "to RCPT",
-        smtp::Stage::Data => "to DATA",
-        smtp::Stage::Chunk | smtp::Stage::Content => "to the content",
-        smtp::Stage::Rset => "to RSET",
-        smtp::Stage::Quit => "to QUIT",
+        smtp::ExchangeStage::Greeting => "as greeting",
+        smtp::ExchangeStage::Ehlo => "to EHLO",
+        smtp::ExchangeStage::Helo => "to HELO",
+        smtp::ExchangeStage::StartTls => "to STARTTLS",
+        smtp::ExchangeStage::Tls => "in the TLS handshake",
+        smtp::ExchangeStage::Auth => "to AUTH",
+        smtp::ExchangeStage::Mail => "to MAIL",
+        smtp::ExchangeStage::Rcpt => "to RCPT",
+        smtp::ExchangeStage::Data => "to DATA",
+        smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content => "to the content",
+        smtp::ExchangeStage::Rset => "to RSET",
+        smtp::ExchangeStage::Quit => "to QUIT",
     }
 }
 

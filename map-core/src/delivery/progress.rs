@@ -129,11 +129,11 @@ impl GroupMeter<'_> {
     }
 
     /// A reply came; what is done next follows from it.
-    pub(super) fn pass(self, stage: smtp::Stage) {
+    pub(super) fn pass(self, stage: smtp::ExchangeStage) {
         match stage {
-            smtp::Stage::Greeting => self.reach(Stage::Hello),
-            smtp::Stage::StartTls => self.reach(Stage::Tls),
-            smtp::Stage::Mail => self.reach(Stage::Rcpt),
+            smtp::ExchangeStage::Greeting => self.reach(Stage::Hello),
+            smtp::ExchangeStage::StartTls => self.reach(Stage::Tls),
+            smtp::ExchangeStage::Mail => self.reach(Stage::Rcpt),
             _ => {}
         }
     }

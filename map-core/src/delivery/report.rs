@@ -245,9 +245,9 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A command, or a content with its end mark, left whole.
-    Sent(smtp::Stage),
+    Sent(smtp::ExchangeStage),
     /// A reply came whole.
-    Received(smtp::Stage, Arc<Reply>),
+    Received(smtp::ExchangeStage, Arc<Reply>),
     /// There was to be a TLS session, and there is none; why, for a person.
     NoTls(String),
 }

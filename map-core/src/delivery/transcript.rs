@@ -58,19 +58,19 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
         return;
     }
     line(text, "S", &Command::Server(ServerCommand::Conn).to_string());
-    let mut unanswered: Vec<smtp::Stage> = Vec::new();
+    let mut unanswered: Vec<smtp::ExchangeStage> = Vec::new();
     let mut remark = None;
     let mut commands = Commands::default();
     for entry in &attempt.dialogue {
         match entry {
             Line::NoTls(why) => remark = Some(why),
             Line::Sent(stage) => unanswered.push(*stage),
-            Line::Received(smtp::Stage::Chunk, reply)
+            Line::Received(smtp::ExchangeStage::Chunk, reply)
                 if commands.has_data && reply.severity() == smtp::Severity::PositiveCompletion =>
             {
                 unanswered
                     .iter()
-                    .position(|sent| *sent == smtp::Stage::Chunk)
+                    .position(|sent| *sent == smtp::ExchangeStage::Chunk)
                     .map(|position| unanswered.remove(position));
                 commands.chunks_left_out += 1;
             }
@@ -80,7 +80,9 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
                     commands.render(text, unanswered.remove(position));
                 }
                 // A challenge is no text, and what answers it is worth a guess at the secret.
-                if *stage == smtp::Stage::Auth && reply.severity() == smtp::Severity::PositiveIntermediate {
+                if *stage == smtp::ExchangeStage::Auth
+                    && reply.severity() == smtp::Severity::PositiveIntermediate
+                {
                     line(text, "SS", &reply.code.to_string());
                 } else {
                     render_reply(text, reply);
@@ -116,31 +118,31 @@ impl Commands {
         }
     }
 
-    fn render(&mut self, text: &mut String, stage: smtp::Stage) {
+    fn render(&mut self, text: &mut String, stage: smtp::ExchangeStage) {
         // MAP has one word for DATA and what follows it. A content in a single chunk has no other command.
         let has_data = std::mem::replace(
             &mut self.has_data,
-            matches!(stage, smtp::Stage::Data | smtp::Stage::Chunk),
+            matches!(stage, smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk),
         );
         match stage {
-            smtp::Stage::Content if has_data => {}
-            smtp::Stage::Content => render_command(text, smtp::Stage::Data),
+            smtp::ExchangeStage::Content if has_data => {}
+            smtp::ExchangeStage::Content => render_command(text, smtp::ExchangeStage::Data),
             stage => render_command(text, stage),
         }
     }
 }
 
-fn render_command(text: &mut String, stage: smtp::Stage) {
+fn render_command(text: &mut String, stage: smtp::ExchangeStage) {
     let command = match stage {
-        smtp::Stage::Ehlo | smtp::Stage::Helo => ServerCommand::Helo,
-        smtp::Stage::StartTls => ServerCommand::Tls,
-        smtp::Stage::Auth => ServerCommand::Auth,
-        smtp::Stage::Mail => ServerCommand::From,
-        smtp::Stage::Rcpt => ServerCommand::To,
-        smtp::Stage::Data | smtp::Stage::Chunk => ServerCommand::Data,
-        smtp::Stage::Rset => ServerCommand::Rset,
-        smtp::Stage::Quit => ServerCommand::Quit,
-        smtp::Stage::Content | smtp::Stage::Greeting | smtp::Stage::Tls => return,
+        smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo => ServerCommand::Helo,
+        smtp::ExchangeStage::StartTls => ServerCommand::Tls,
+        smtp::ExchangeStage::Auth => ServerCommand::Auth,
+        smtp::ExchangeStage::Mail => ServerCommand::From,
+        smtp::ExchangeStage::Rcpt => ServerCommand::To,
+        smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk => ServerCommand::Data,
+        smtp::ExchangeStage::Rset => ServerCommand::Rset,
+        smtp::ExchangeStage::Quit => ServerCommand::Quit,
+        smtp::ExchangeStage::Content | smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Tls => return,
     };
     line(text, "S", &Command::Server(command).to_string());
 }
@@ -190,9 +192,9 @@ mod tests {
         let mut dialogue = Vec::new();
         for number in 1..=chunks {
             let stage = if number == chunks {
-                smtp::Stage::Content
+                smtp::ExchangeStage::Content
             } else {
-                smtp::Stage::Chunk
+                smtp::ExchangeStage::Chunk
             };
             dialogue.push(Line::Sent(stage));
             dialogue.push(Line::Received(stage, reply(&number.to_string())));

@@ -258,7 +258,7 @@ impl Cause {
                 ..
             } if circumstances.no_roots => Self::NoRoots(why),
             Outcome::Refused {
-                stage: smtp::Stage::Mail,
+                stage: smtp::ExchangeStage::Mail,
                 reply,
             } if circumstances.tls_left_out && is_demand_for_tls(&reply) => Self::TlsDemanded(reply),
             outcome => Self::Exchange(outcome),
@@ -390,11 +390,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             why: ConnectionFailure::Aborted(why),
         } => given_up((*stage).into(), *why),
         Outcome::Lost {
-            stage: smtp::Stage::Greeting,
+            stage: smtp::ExchangeStage::Greeting,
             why: ConnectionFailure::TimedOut,
         } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
         Outcome::Lost {
-            stage: smtp::Stage::StartTls | smtp::Stage::Tls,
+            stage: smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls,
             ..
         } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
         Outcome::Lost {
@@ -422,18 +422,18 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
     }
 }
 
-fn refused(stage: smtp::Stage, reply: &Arc<Reply>) -> Verdict {
+fn refused(stage: smtp::ExchangeStage, reply: &Arc<Reply>) -> Verdict {
     let is_permanent = is_5yz(reply)
         && match stage {
             // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
             // A refused RSET says nothing of the mail that waits for its turn on the connection.
             // A refusal of STARTTLS itself is `NoTls`: what is left is one that nobody asked for, which anybody on the
             // way can write behind the answer to EHLO, in the clear.
-            smtp::Stage::Greeting
-            | smtp::Stage::Ehlo
-            | smtp::Stage::Helo
-            | smtp::Stage::Rset
-            | smtp::Stage::StartTls => false,
+            smtp::ExchangeStage::Greeting
+            | smtp::ExchangeStage::Ehlo
+            | smtp::ExchangeStage::Helo
+            | smtp::ExchangeStage::Rset
+            | smtp::ExchangeStage::StartTls => false,
             _ => true,
         };
     let map_reply = if is_denial(reply) {
@@ -492,7 +492,7 @@ pub(crate) fn settles(cause: &Cause) -> bool {
 /// address family of the same host may be welcome.
 pub(crate) fn is_refusal_of_our_address(cause: &Cause) -> bool {
     matches!(cause, Cause::Exchange(Outcome::Refused { stage, reply })
-        if matches!(stage, smtp::Stage::Greeting | smtp::Stage::Ehlo | smtp::Stage::Helo | smtp::Stage::Mail)
+        if matches!(stage, smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo | smtp::ExchangeStage::Mail)
             && is_5yz(reply)
             && is_policy(reply))
 }
@@ -531,17 +531,19 @@ fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
     )
 }
 
-impl From<smtp::Stage> for Stage {
-    fn from(stage: smtp::Stage) -> Self {
+impl From<smtp::ExchangeStage> for Stage {
+    fn from(stage: smtp::ExchangeStage) -> Self {
         match stage {
-            smtp::Stage::Greeting => Self::Greeting,
-            smtp::Stage::Ehlo | smtp::Stage::Helo => Self::Hello,
-            smtp::Stage::StartTls | smtp::Stage::Tls => Self::Tls,
-            smtp::Stage::Auth => Self::Auth,
-            smtp::Stage::Mail | smtp::Stage::Rset => Self::Mail,
-            smtp::Stage::Rcpt => Self::Rcpt,
-            smtp::Stage::Data => Self::Data,
-            smtp::Stage::Chunk | smtp::Stage::Content | smtp::Stage::Quit => Self::Content,
+            smtp::ExchangeStage::Greeting => Self::Greeting,
+            smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo => Self::Hello,
+            smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls => Self::Tls,
+            smtp::ExchangeStage::Auth => Self::Auth,
+            smtp::ExchangeStage::Mail | smtp::ExchangeStage::Rset => Self::Mail,
+            smtp::ExchangeStage::Rcpt => Self::Rcpt,
+            smtp::ExchangeStage::Data => Self::Data,
+            smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content | smtp::ExchangeStage::Quit => {
+                Self::Content
+            }
         }
     }
 }

@@ -123,11 +123,11 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             no_session(case, &format!("it {}", session_loss(*stage, why)?))
         }
         Outcome::Refused {
-            stage: smtp::Stage::Auth,
+            stage: smtp::ExchangeStage::Auth,
             reply,
         } => login_refused(case, reply),
         Outcome::Refused {
-            stage: smtp::Stage::Mail,
+            stage: smtp::ExchangeStage::Mail,
             reply,
         } if case.relay && reply.code == ReplyCode::SECURITY_REQUIRED => format!(
             "The relay {} takes mail only from users who log in, or only over TLS, and said {}. {nothing}: set a \
@@ -136,14 +136,16 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             quoted(reply)
         ),
         Outcome::Refused {
-            stage: smtp::Stage::Rcpt,
+            stage: smtp::ExchangeStage::Rcpt,
             reply,
-        } if case.relay && is_relaying_denied(reply) && !names_a_list(smtp::Stage::Rcpt, reply) => format!(
-            "The relay {} does not pass this mail on and said {}. Most likely it wants a user name and a password, or does \
+        } if case.relay && is_relaying_denied(reply) && !names_a_list(smtp::ExchangeStage::Rcpt, reply) => {
+            format!(
+                "The relay {} does not pass this mail on and said {}. Most likely it wants a user name and a password, or does \
              not take mail from this sender: ask its administrator.",
-            host(case),
-            quoted(reply)
-        ),
+                host(case),
+                quoted(reply)
+            )
+        }
         Outcome::Unsupported(Unsupported::NoAuthMechanism) => format!(
             "The relay {} offers no way to log in that can be used here. {nothing}: ask its administrator for \
              SCRAM-SHA-256, PLAIN or LOGIN for a password, or XOAUTH2 for a token.",
@@ -214,14 +216,16 @@ fn is_relaying_denied(reply: &Reply) -> bool {
 }
 
 /// What the host did instead of making a TLS session, as a verb; `None` for a loss of another kind.
-pub(super) fn session_loss(stage: smtp::Stage, why: &ConnectionFailure) -> Option<String> {
+pub(super) fn session_loss(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> Option<String> {
     match (stage, why) {
         (_, ConnectionFailure::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => {
             None
         }
         // They say where themselves.
-        (smtp::Stage::Tls, ConnectionFailure::Injected | ConnectionFailure::Tls(_)) => Some(loss_detail(why)),
-        (smtp::Stage::StartTls | smtp::Stage::Tls, _) => Some(loss_at(stage, why)),
+        (smtp::ExchangeStage::Tls, ConnectionFailure::Injected | ConnectionFailure::Tls(_)) => {
+            Some(loss_detail(why))
+        }
+        (smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls, _) => Some(loss_at(stage, why)),
         _ => None,
     }
 }

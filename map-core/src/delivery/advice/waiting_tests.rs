@@ -82,7 +82,7 @@ fn assert_consistent(cause: &Cause, policy: Option<TlsPolicy>, relay: bool) {
 /// Every code × enhanced status code × stage, with a relay and without: 4yz and 5yz, of which some are transient.
 #[test]
 fn no_refusal_contradicts_itself() {
-    use smtp::Stage::{Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls};
+    use smtp::ExchangeStage::{Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls};
     let stages = [
         Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls,
     ];
@@ -129,7 +129,7 @@ fn no_other_cause_contradicts_itself() {
         ConnectionFailure::NotSmtp,
         ConnectionFailure::Injected,
     ] {
-        let stage = smtp::Stage::StartTls;
+        let stage = smtp::ExchangeStage::StartTls;
         assert_consistent(&Cause::Exchange(Outcome::Lost { stage, why }), None, false);
     }
 }
@@ -138,7 +138,7 @@ fn no_other_cause_contradicts_itself() {
 fn a_class_is_a_different_sentence() {
     let said = |code: u16, text: &str| {
         let reply = Arc::new(Reply::new(ReplyCode(code), vec![text.into()]));
-        let stage = smtp::Stage::Rcpt;
+        let stage = smtp::ExchangeStage::Rcpt;
         let cause = Cause::Exchange(Outcome::Refused { stage, reply });
         let verdict = verdict(&cause, "example.org");
         let (what, later) = told(&cause, &verdict, None, false, false);

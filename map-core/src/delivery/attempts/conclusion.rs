@@ -252,7 +252,7 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
         Outcome::Lost { stage, .. } | Outcome::Refused { stage, .. } | Outcome::Unexpected { stage, .. } => {
             matches!(
                 stage,
-                smtp::Stage::Data | smtp::Stage::Chunk | smtp::Stage::Content
+                smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content
             )
         }
         Outcome::TooManyRecipients(_)
@@ -263,6 +263,6 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
 }
 
 fn is_deferred_at_rcpt(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused { stage: smtp::Stage::Rcpt, reply }
+    matches!(outcome, Outcome::Refused { stage: smtp::ExchangeStage::Rcpt, reply }
         if reply.severity() == Severity::TransientNegative)
 }

@@ -197,15 +197,15 @@ impl Session {
     fn tls_broke(self, outcome: &Outcome) -> bool {
         let is_broken = match outcome {
             Outcome::Lost {
-                stage: smtp::Stage::StartTls | smtp::Stage::Tls,
+                stage: smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls,
                 ..
             }
             | Outcome::Unexpected {
-                stage: smtp::Stage::StartTls,
+                stage: smtp::ExchangeStage::StartTls,
                 ..
             } => true,
             Outcome::Lost {
-                stage: smtp::Stage::Ehlo,
+                stage: smtp::ExchangeStage::Ehlo,
                 why:
                     ConnectionFailure::Closed
                     | ConnectionFailure::NotSmtp
@@ -223,11 +223,11 @@ impl Session {
         // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.
         let is_for_ehlo = match outcome {
             Outcome::Lost {
-                stage: smtp::Stage::Ehlo | smtp::Stage::Helo,
+                stage: smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo,
                 why: ConnectionFailure::Closed | ConnectionFailure::Reset(_),
             } => true,
             Outcome::Refused {
-                stage: smtp::Stage::Ehlo,
+                stage: smtp::ExchangeStage::Ehlo,
                 reply,
             } => reply.severity() == smtp::Severity::PermanentNegative,
             _ => false,
@@ -298,8 +298,8 @@ struct LastReply {
 
 impl Notes<'_> {
     /// A reply without secrets, and no more of it than a report has room for.
-    fn kept(&mut self, stage: Option<smtp::Stage>, reply: Arc<Reply>) -> Arc<Reply> {
-        let in_auth = stage == Some(smtp::Stage::Auth);
+    fn kept(&mut self, stage: Option<smtp::ExchangeStage>, reply: Arc<Reply>) -> Arc<Reply> {
+        let in_auth = stage == Some(smtp::ExchangeStage::Auth);
         if let Some(last) = &self.last
             && Arc::ptr_eq(&last.came, &reply)
             && last.in_auth == in_auth

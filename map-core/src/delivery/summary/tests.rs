@@ -25,7 +25,7 @@ fn reply(code: u16, text: &str) -> Arc<Reply> {
 }
 
 fn refused(code: u16, text: &str) -> Cause {
-    let (stage, reply) = (smtp::Stage::Rcpt, reply(code, text));
+    let (stage, reply) = (smtp::ExchangeStage::Rcpt, reply(code, text));
     Cause::Exchange(Outcome::Refused { stage, reply })
 }
 
