@@ -133,7 +133,7 @@ fn weight(reply: &Reply) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp::{ReplyCode, Stage};
+    use crate::smtp::{ExchangeStage, ReplyCode};
 
     /// As long as a reply may be, and unlike any other.
     fn long(number: usize) -> Arc<Reply> {
@@ -185,7 +185,7 @@ mod tests {
         let kept = Kept::default();
         let mut dialogue = Vec::new();
         for _ in 0..MAX_LINES + 3 {
-            kept.line(&mut dialogue, Line::Sent(Stage::Rcpt));
+            kept.line(&mut dialogue, Line::Sent(ExchangeStage::Rcpt));
         }
         assert_eq!(dialogue.len(), MAX_LINES);
         assert_eq!(

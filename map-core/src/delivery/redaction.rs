@@ -9,7 +9,7 @@
 //! What was found is replaced in the line itself. The cost is a constant number of passes over the line.
 
 use super::redaction_views::{View, base64_decoded, hex_decoded, is_base64, runs, standard_alphabet};
-use crate::smtp::{Authentication, Reply, ReplyCode, ReplyLine, Stage};
+use crate::smtp::{Authentication, ExchangeStage, Reply, ReplyCode, ReplyLine};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use memchr::memmem;
 use std::ops::Range;
@@ -172,12 +172,12 @@ impl Redaction {
     }
 
     /// `stage` is what it answers, if that is known.
-    pub(super) fn reply(&self, stage: Option<Stage>, reply: Arc<Reply>) -> Arc<Reply> {
+    pub(super) fn reply(&self, stage: Option<ExchangeStage>, reply: Arc<Reply>) -> Arc<Reply> {
         // A challenge is no text, and what answers it is worth a guess at the secret.
         if reply.code == ReplyCode::AUTH_CHALLENGE {
             return Arc::new(Reply::new(reply.code, vec![Vec::new()]));
         }
-        let in_auth = stage == Some(Stage::Auth);
+        let in_auth = stage == Some(ExchangeStage::Auth);
         let lines = reply.lines.iter().map(|line| self.line(line, in_auth));
         let mut seen = Reply::new(reply.code, lines.collect());
         let overruled = reply.overruled.iter().map(|line| ReplyLine {

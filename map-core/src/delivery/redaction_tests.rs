@@ -12,7 +12,7 @@ fn redaction(user: &str, secret: &str) -> Redaction {
     })
 }
 
-fn seen(secret: &str, stage: Stage, code: u16, said: &str) -> String {
+fn seen(secret: &str, stage: ExchangeStage, code: u16, said: &str) -> String {
     let reply = Arc::new(Reply::new(ReplyCode(code), vec![said.as_bytes().to_vec()]));
     let lines = redaction("alice", secret)
         .reply(Some(stage), reply)
@@ -73,13 +73,13 @@ fn forms(octets: &[u8]) -> Vec<String> {
     ]
 }
 
-const STAGES: [Stage; 6] = [
-    Stage::Greeting,
-    Stage::Ehlo,
-    Stage::Auth,
-    Stage::Rcpt,
-    Stage::Content,
-    Stage::Quit,
+const STAGES: [ExchangeStage; 6] = [
+    ExchangeStage::Greeting,
+    ExchangeStage::Ehlo,
+    ExchangeStage::Auth,
+    ExchangeStage::Rcpt,
+    ExchangeStage::Content,
+    ExchangeStage::Quit,
 ];
 
 #[test]
@@ -139,7 +139,7 @@ fn no_form_of_a_secret_is_repeated_at_any_stage() {
             }
         }
         for spelled in [secret.to_ascii_uppercase(), secret.to_ascii_lowercase()] {
-            let said = seen(secret, Stage::Rcpt, 550, &format!("5.1.1 {spelled}?"));
+            let said = seen(secret, ExchangeStage::Rcpt, 550, &format!("5.1.1 {spelled}?"));
             assert_eq!(said, "5.1.1 ***?");
         }
     }
@@ -181,7 +181,7 @@ fn a_form_that_was_cut_short_is_not_repeated() {
         }
     }
     let other = "id AAAABBBBCCCCDDDDEEEE";
-    assert_eq!(seen("s3cret", Stage::Auth, 500, other), other);
+    assert_eq!(seen("s3cret", ExchangeStage::Auth, 500, other), other);
 }
 
 #[test]
@@ -192,59 +192,72 @@ fn no_proof_of_scram_is_repeated() {
         .into_iter()
         .chain([client_final.clone()])
     {
-        let said = seen("s3cret", Stage::Mail, 500, &format!("unknown: \"{form}\""));
+        let said = seen(
+            "s3cret",
+            ExchangeStage::Mail,
+            500,
+            &format!("unknown: \"{form}\""),
+        );
         assert!(said.starts_with("unknown: \"***"), "{form}: {said}");
         assert!(said.len() < "unknown: \"***\"".len() + 12, "{form}: {said}");
     }
     assert_eq!(
-        seen("s3cret", Stage::Mail, 500, &format!("r=x,p={proof}")),
+        seen("s3cret", ExchangeStage::Mail, 500, &format!("r=x,p={proof}")),
         "r=x,p=***"
     );
 }
 
 #[test]
 fn no_challenge_is_repeated() {
-    assert_eq!(seen("s3cret", Stage::Auth, 334, "cj1uLHM9QUFBQSxpPTQwOTY="), "");
+    assert_eq!(
+        seen("s3cret", ExchangeStage::Auth, 334, "cj1uLHM9QUFBQSxpPTQwOTY="),
+        ""
+    );
 }
 
 #[test]
 fn a_short_secret_garbles_no_other_reply() {
     let rows = [
-        ("ok", Stage::Auth, "ok is wrong", "*** is wrong"),
-        ("ok", Stage::Rcpt, "2.1.5 ok", "2.1.5 ok"),
+        ("ok", ExchangeStage::Auth, "ok is wrong", "*** is wrong"),
+        ("ok", ExchangeStage::Rcpt, "2.1.5 ok", "2.1.5 ok"),
         // Not in every other word.
         (
             "a",
-            Stage::Auth,
+            ExchangeStage::Auth,
             "5.7.8 authentication failed: a",
             "5.7.8 authentication failed: ***",
         ),
-        ("a", Stage::Rcpt, "5.1.1 not a mailbox", "5.1.1 not a mailbox"),
+        (
+            "a",
+            ExchangeStage::Rcpt,
+            "5.1.1 not a mailbox",
+            "5.1.1 not a mailbox",
+        ),
         (
             "x7",
-            Stage::Quit,
+            ExchangeStage::Quit,
             "bye, X7 or eDc or 7837",
             "bye, *** or *** or ***",
         ),
-        ("x7", Stage::Quit, "queued as 0x7F", "queued as 0x7F"),
+        ("x7", ExchangeStage::Quit, "queued as 0x7F", "queued as 0x7F"),
         (
             "x7",
-            Stage::Quit,
+            ExchangeStage::Quit,
             "78 37, 0x78,0x37; 78:37, 78, 37 or &#120;7",
             "***, ***; ***, *** or ***",
         ),
         (
             "x7",
-            Stage::Quit,
+            ExchangeStage::Quit,
             "at 178 37, 78 370, 783 7",
             "at 178 37, 78 370, 783 7",
         ),
-        ("pear", Stage::Mail, "pear? appear", "***? appear"),
-        ("pear", Stage::Auth, "xpearx cGVhcg", "x***x ***"),
+        ("pear", ExchangeStage::Mail, "pear? appear", "***? appear"),
+        ("pear", ExchangeStage::Auth, "xpearx cGVhcg", "x***x ***"),
         // What the verdict rests on.
-        ("5", Stage::Rcpt, "5.1.1 5", "5.1.1 ***"),
-        ("5.7.1", Stage::Auth, "5.7.1 refused", "5.7.1 refused"),
-        ("", Stage::Auth, "5.7.8 no", "5.7.8 no"),
+        ("5", ExchangeStage::Rcpt, "5.1.1 5", "5.1.1 ***"),
+        ("5.7.1", ExchangeStage::Auth, "5.7.1 refused", "5.7.1 refused"),
+        ("", ExchangeStage::Auth, "5.7.8 no", "5.7.8 no"),
     ];
     for (secret, stage, said, written) in rows {
         assert_eq!(seen(secret, stage, 500, said), written, "{secret}");
@@ -254,7 +267,7 @@ fn a_short_secret_garbles_no_other_reply() {
 #[test]
 fn every_reply_of_an_outcome_is_looked_through() {
     let reply = Arc::new(Reply::new(ReplyCode(535), vec![b"s3cret".to_vec()]));
-    let stage = Stage::Auth;
+    let stage = ExchangeStage::Auth;
     let outcomes = [
         Outcome::Accepted(Arc::clone(&reply)),
         Outcome::Refused {
@@ -305,7 +318,7 @@ proptest! {
 
     #[test]
     fn other_texts_are_left_as_they_are(said in "[ -~]{0,200}") {
-        prop_assert_eq!(seen("Tr0ub4dor&3-long-one", Stage::Rcpt, 550, &said), said);
+        prop_assert_eq!(seen("Tr0ub4dor&3-long-one", ExchangeStage::Rcpt, 550, &said), said);
     }
 
     #[test]
@@ -323,7 +336,7 @@ proptest! {
 fn the_work_grows_with_the_line_alone() {
     for piece in ["p=", "c=biws,", "s3cret", "%73", "7333", "AGFsaWNl", "biws"] {
         let said = piece.repeat(50_000 / piece.len());
-        assert!(seen("s3cret-and-more-of-it", Stage::Auth, 500, &said).len() <= said.len());
+        assert!(seen("s3cret-and-more-of-it", ExchangeStage::Auth, 500, &said).len() <= said.len());
     }
 }
 
@@ -338,6 +351,6 @@ fn the_lines_that_decide_nothing_are_looked_through_too() {
         line(334, b"cj1uLHM9QUFBQSxpPTQwOTY="),
         line(235, b"s3cret, welcome"),
     ];
-    let seen = redaction("alice", "s3cret").reply(Some(Stage::Auth), Arc::new(reply));
+    let seen = redaction("alice", "s3cret").reply(Some(ExchangeStage::Auth), Arc::new(reply));
     assert_eq!(seen.overruled, [line(334, b""), line(235, b"***, welcome")]);
 }

@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::smtp::{EnhancedStatusCode, Reply, Severity, Stage};
+use crate::smtp::{EnhancedStatusCode, ExchangeStage, Reply, Severity};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -41,16 +41,16 @@ pub(super) enum Meaning {
 }
 
 /// The reply says that we are on a block list.
-pub(super) fn names_a_list(stage: Stage, reply: &Reply) -> bool {
+pub(super) fn names_a_list(stage: ExchangeStage, reply: &Reply) -> bool {
     matches!(meaning(stage, reply), Meaning::Listed { .. })
 }
 
 /// What a refusal at a stage means.
-pub(super) fn meaning(stage: Stage, reply: &Reply) -> Meaning {
-    if let Some(list) = block_list(reply).filter(|_| stage != Stage::Auth) {
+pub(super) fn meaning(stage: ExchangeStage, reply: &Reply) -> Meaning {
+    if let Some(list) = block_list(reply).filter(|_| stage != ExchangeStage::Auth) {
         return Meaning::Listed {
             list,
-            after_content: matches!(stage, Stage::Chunk | Stage::Content),
+            after_content: matches!(stage, ExchangeStage::Chunk | ExchangeStage::Content),
         };
     }
     let soft = reply.severity() == Severity::TransientNegative;
@@ -111,11 +111,14 @@ fn say(text: &'static str) -> Meaning {
 }
 
 /// The stages at which a host knows this machine and nothing of the mail.
-fn is_at_the_door(stage: Stage) -> bool {
-    matches!(stage, Stage::Greeting | Stage::Ehlo | Stage::Helo)
+fn is_at_the_door(stage: ExchangeStage) -> bool {
+    matches!(
+        stage,
+        ExchangeStage::Greeting | ExchangeStage::Ehlo | ExchangeStage::Helo
+    )
 }
 
-fn by_status(status: EnhancedStatusCode, soft: bool, stage: Stage) -> Option<Meaning> {
+fn by_status(status: EnhancedStatusCode, soft: bool, stage: ExchangeStage) -> Option<Meaning> {
     if let Some(unknown) = unknown_yet(status).filter(|_| soft) {
         return Some(say(unknown));
     }
@@ -139,13 +142,13 @@ fn by_status(status: EnhancedStatusCode, soft: bool, stage: Stage) -> Option<Mea
             (3, 2) => "It says that it takes no mail.",
             (3, 5) => "Its settings are at fault: tell its administrator.",
             // What Exchange Online says of a mailbox that it does not know.
-            (4, 1) if !soft && stage == Stage::Rcpt => {
+            (4, 1) if !soft && stage == ExchangeStage::Rcpt => {
                 "Most likely there is no such mailbox: check the part before the @."
             }
             (4, 1) => "It cannot reach the server that holds the mailbox.",
             (4, 4) => "It cannot find a way to the recipient: check the part behind the @.",
             (4, 6) => "It passes mail for the recipient round in a circle: tell its administrator.",
-            (5, 2 | 4) if matches!(stage, Stage::Ehlo | Stage::Helo) => BAD_HELLO,
+            (5, 2 | 4) if matches!(stage, ExchangeStage::Ehlo | ExchangeStage::Helo) => BAD_HELLO,
             (5, 3) => "It takes no more recipients in one go: send to the rest separately.",
             _ => return None,
         })),
@@ -200,8 +203,8 @@ fn by_mailbox(detail: u16, soft: bool) -> Option<Meaning> {
 }
 
 /// X.7.z: security or policy status.
-fn by_policy(detail: u16, soft: bool, stage: Stage) -> Meaning {
-    let knows_only_the_address = is_at_the_door(stage) || stage == Stage::Mail;
+fn by_policy(detail: u16, soft: bool, stage: ExchangeStage) -> Meaning {
+    let knows_only_the_address = is_at_the_door(stage) || stage == ExchangeStage::Mail;
     match detail {
         0 | 1 if !soft && knows_only_the_address => Meaning::NotWanted,
         1 if soft && is_at_the_door(stage) => Meaning::NotWanted,
@@ -210,7 +213,7 @@ fn by_policy(detail: u16, soft: bool, stage: Stage) -> Meaning {
              list or have no reverse name.",
             GREYLISTED,
         ),
-        1 if matches!(stage, Stage::Chunk | Stage::Content) => say(
+        1 if matches!(stage, ExchangeStage::Chunk | ExchangeStage::Content) => say(
             "Its policy forbids this mail: it takes it for spam, or does not trust the IP address or the domain that it \
              comes from. Change the content, send from another network, or ask its administrator.",
         ),
@@ -258,25 +261,29 @@ fn by_policy(detail: u16, soft: bool, stage: Stage) -> Meaning {
     }
 }
 
-fn by_code(code: u16, soft: bool, stage: Stage) -> Meaning {
+fn by_code(code: u16, soft: bool, stage: ExchangeStage) -> Meaning {
     match (code, stage) {
         (421, _) => say("It is busy or closing down."),
-        (450 | 451, Stage::Rcpt) => Meaning::Other(GREYLISTING, GREYLISTED),
+        (450 | 451, ExchangeStage::Rcpt) => Meaning::Other(GREYLISTING, GREYLISTED),
         (452, _) => say("It is short of room."),
-        (501 | 504, Stage::Ehlo | Stage::Helo) => say(BAD_HELLO),
+        (501 | 504, ExchangeStage::Ehlo | ExchangeStage::Helo) => say(BAD_HELLO),
         _ if is_at_the_door(stage) && !soft => Meaning::NotWanted,
         _ if is_at_the_door(stage) => say("It takes no mail from this machine at the moment."),
         // https://www.rfc-editor.org/rfc/rfc7504: a host, or a domain, without mail.
-        (521 | 556, Stage::Rcpt) => say("The recipient's domain takes no mail: check the part behind the @."),
-        (550, Stage::Rcpt) => say(
+        (521 | 556, ExchangeStage::Rcpt) => {
+            say("The recipient's domain takes no mail: check the part behind the @.")
+        }
+        (550, ExchangeStage::Rcpt) => say(
             "Most likely there is no such mailbox, or it takes no mail from this network: check the address.",
         ),
-        (521 | 550 | 553 | 554, Stage::Mail) => say(
+        (521 | 550 | 553 | 554, ExchangeStage::Mail) => say(
             "It does not accept this sender or this network: often because there is no static IP address or no reverse \
              name. Send from another network, or ask its administrator.",
         ),
         (551, _) => say("The mailbox is elsewhere: its words may name the new address."),
-        (552, Stage::Rcpt) => say("The recipient's mailbox is full: tell the recipient in another way."),
+        (552, ExchangeStage::Rcpt) => {
+            say("The recipient's mailbox is full: tell the recipient in another way.")
+        }
         (552, _) => {
             say("The mail is too large, or the mailbox is full: make it smaller, or send a link instead.")
         }
@@ -284,7 +291,7 @@ fn by_code(code: u16, soft: bool, stage: Stage) -> Meaning {
         (530 | 535, _) => {
             say("It takes mail only from users who log in: it is no mail exchanger for strangers.")
         }
-        (_, Stage::Chunk | Stage::Content) if !soft => say(
+        (_, ExchangeStage::Chunk | ExchangeStage::Content) if !soft => say(
             "It read the mail and does not want it, most likely taking it for spam: change the content, or ask its \
              administrator.",
         ),

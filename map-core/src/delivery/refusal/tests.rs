@@ -15,7 +15,7 @@ const MAILBOX: &str = "no such mailbox";
 
 #[test]
 fn what_real_hosts_say_is_told_by_its_cause() {
-    use Stage::{Content, Ehlo, Greeting, Helo, Mail, Rcpt};
+    use ExchangeStage::{Content, Ehlo, Greeting, Helo, Mail, Rcpt};
     #[rustfmt::skip]
     let rows = [
         // Spamhaus and others, by Postfix and postscreen, in the greeting and behind it, for now and for good.
@@ -137,7 +137,7 @@ fn only_the_name_of_a_list_is_taken_from_a_text() {
 #[test]
 fn a_relay_is_no_way_around_a_relay() {
     for line in ["554 5.7.1 blocked using zen.example.org", "554 no"] {
-        let told = meaning(Stage::Greeting, &reply(line)).remedy(true);
+        let told = meaning(ExchangeStage::Greeting, &reply(line)).remedy(true);
         assert!(told.contains("ask the administrator of the relay"), "{told}");
         assert!(!told.contains("through a relay"), "{told}");
     }
