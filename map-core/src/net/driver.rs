@@ -56,7 +56,7 @@ pub trait Observer: Send {
 }
 
 /// Why the wait of one turn ended.
-enum Turn {
+enum DriverEvent {
     /// With what the peer had said already, in octets.
     Limit(Abort, usize),
     /// Nothing more can be read, and nothing that was read waits.
@@ -311,16 +311,16 @@ impl Driver<'_> {
         }
     }
 
-    async fn turn(&mut self, transport: &mut dyn Transport, limits: &Limits) -> Turn {
+    async fn turn(&mut self, transport: &mut dyn Transport, limits: &Limits) -> DriverEvent {
         if let Some(error) = self.read_failed.take() {
             // A TLS session reports a broken record before it gives out what came in the records before it: the
             // verdict may be there.
             let octets = self.read_what_waits(transport).await;
             if octets == 0 {
-                return Turn::Lost(error);
+                return DriverEvent::Lost(error);
             }
             self.read_failed = Some(error);
-            return Turn::Read(octets);
+            return DriverEvent::Read(octets);
         }
         let machine_deadline = self.connection.poll_deadline().map(Instant::from_std);
         let last_words = self.write_failed.as_ref().map(|(_, until)| *until);
@@ -330,7 +330,7 @@ impl Driver<'_> {
         };
         // A peer that never stops talking must not hold time up: one read behind the deadline, and no more.
         if self.has_read && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Turn::TimedOut;
+            return DriverEvent::TimedOut;
         }
         let mut slices = Vec::new();
         if self.write_failed.is_none() {
@@ -346,7 +346,7 @@ impl Driver<'_> {
             // The clock is asked first: what a peer says without end uses up the turns that the runtime grants.
             let is_late = timer.as_mut().poll(context).is_ready();
             match poll_exchange(transport, context, input, &slices, unflushed) {
-                Poll::Pending if is_late => Poll::Ready(Turn::TimedOut),
+                Poll::Pending if is_late => Poll::Ready(DriverEvent::TimedOut),
                 turn => turn,
             }
         });
@@ -354,12 +354,12 @@ impl Driver<'_> {
             biased;
             why = limits.reached(!self.content_asked) => Err(why),
             turn = exchange => Ok(turn),
-            block = next_block(content) => Ok(Turn::Supplied(block)),
-            key = derived(derivation) => Ok(Turn::Derived(key)),
+            block = next_block(content) => Ok(DriverEvent::Supplied(block)),
+            key = derived(derivation) => Ok(DriverEvent::Derived(key)),
         };
         match turn {
             Ok(turn) => turn,
-            Err(why) => Turn::Limit(why, self.read_what_waits(transport).await),
+            Err(why) => DriverEvent::Limit(why, self.read_what_waits(transport).await),
         }
     }
 
@@ -374,31 +374,31 @@ impl Driver<'_> {
         .await
     }
 
-    fn handle(&mut self, turn: Turn, observer: &mut dyn Observer) {
-        self.has_read = matches!(turn, Turn::Read(_));
+    fn handle(&mut self, turn: DriverEvent, observer: &mut dyn Observer) {
+        self.has_read = matches!(turn, DriverEvent::Read(_));
         match turn {
-            Turn::Limit(why, octets) => {
+            DriverEvent::Limit(why, octets) => {
                 self.handle_octets(octets);
                 self.connection.abort(why, now());
             }
-            Turn::Lost(error) => self.handle_closed(&error),
-            Turn::Read(0) => {
+            DriverEvent::Lost(error) => self.handle_closed(&error),
+            DriverEvent::Read(0) => {
                 let error = self.write_failed.take().map(|(error, _)| error.kind());
                 self.connection.handle_closed(error, now());
             }
-            Turn::Read(octets) => {
+            DriverEvent::Read(octets) => {
                 self.has_heard = true;
                 // A TLS session may have made an answer to what it read.
                 self.unflushed = self.write_failed.is_none();
                 self.handle_octets(octets);
             }
-            Turn::ReadFailed(error) => self.read_failed = Some(error),
-            Turn::Supplied(block) => self.handle_block(block, observer),
-            Turn::Derived(key) => {
+            DriverEvent::ReadFailed(error) => self.read_failed = Some(error),
+            DriverEvent::Supplied(block) => self.handle_block(block, observer),
+            DriverEvent::Derived(key) => {
                 self.derivation = None;
                 self.connection.handle_key(key, now());
             }
-            Turn::TimedOut => match self.write_failed.take() {
+            DriverEvent::TimedOut => match self.write_failed.take() {
                 Some((error, _)) => self.connection.handle_closed(Some(error.kind()), now()),
                 // Not the host is slow.
                 None if self.is_starved() => {
@@ -408,11 +408,11 @@ impl Driver<'_> {
                 }
                 None => self.connection.handle_timeout(now()),
             },
-            Turn::WriteFailed(error) => {
+            DriverEvent::WriteFailed(error) => {
                 self.unflushed = false;
                 self.write_failed = Some((error, Instant::now() + LAST_WORDS));
             }
-            Turn::Wrote(octets) => {
+            DriverEvent::Wrote(octets) => {
                 self.unflushed = true;
                 self.connection.transmitted(octets, now());
             }
@@ -458,13 +458,13 @@ fn poll_exchange(
     input: &mut [u8],
     slices: &[IoSlice<'_>],
     unflushed: &mut bool,
-) -> Poll<Turn> {
+) -> Poll<DriverEvent> {
     let mut buffer = ReadBuf::new(input);
     match Pin::new(&mut *transport).poll_read(context, &mut buffer) {
-        Poll::Ready(Ok(())) => return Poll::Ready(Turn::Read(buffer.filled().len())),
+        Poll::Ready(Ok(())) => return Poll::Ready(DriverEvent::Read(buffer.filled().len())),
         Poll::Ready(Err(error)) if is_interrupted(&error) => context.waker().wake_by_ref(),
-        Poll::Ready(Err(error)) if is_end_of_file(&error) => return Poll::Ready(Turn::Read(0)),
-        Poll::Ready(Err(error)) => return Poll::Ready(Turn::ReadFailed(error)),
+        Poll::Ready(Err(error)) if is_end_of_file(&error) => return Poll::Ready(DriverEvent::Read(0)),
+        Poll::Ready(Err(error)) => return Poll::Ready(DriverEvent::ReadFailed(error)),
         Poll::Pending => {}
     }
     let written = if slices.iter().any(|slice| !slice.is_empty()) {
@@ -477,8 +477,8 @@ fn poll_exchange(
         Poll::Pending
     };
     match written {
-        Poll::Ready(Ok(Some(0))) => Poll::Ready(Turn::WriteFailed(io::ErrorKind::WriteZero.into())),
-        Poll::Ready(Ok(Some(octets))) => Poll::Ready(Turn::Wrote(octets)),
+        Poll::Ready(Ok(Some(0))) => Poll::Ready(DriverEvent::WriteFailed(io::ErrorKind::WriteZero.into())),
+        Poll::Ready(Ok(Some(octets))) => Poll::Ready(DriverEvent::Wrote(octets)),
         Poll::Ready(Ok(None)) => {
             *unflushed = false;
             Poll::Pending
@@ -487,7 +487,7 @@ fn poll_exchange(
             context.waker().wake_by_ref();
             Poll::Pending
         }
-        Poll::Ready(Err(error)) => Poll::Ready(Turn::WriteFailed(error)),
+        Poll::Ready(Err(error)) => Poll::Ready(DriverEvent::WriteFailed(error)),
         Poll::Pending => Poll::Pending,
     }
 }
