@@ -6,7 +6,7 @@ mod ladder;
 
 use super::kept::Kept;
 use super::progress::GroupMeter;
-use super::protection::{Demands, Directions, Protection, Skip};
+use super::protection::{DomainRoute, Protection, Skip, TlsRequirements};
 use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
 use super::verdict::{Cause, ConnectFailure, deciding, verdict};
 use super::warnings::Warnings;
@@ -133,7 +133,7 @@ pub(super) struct Delivery<'a> {
 /// How a group of recipients is reached.
 pub(super) enum Way {
     /// By their own mail hosts.
-    Direct(Directions),
+    Direct(DomainRoute),
     /// Not at all.
     None(Cause),
     /// By the relay of the settings.
@@ -200,9 +200,10 @@ impl<'a> Delivery<'a> {
     pub(super) async fn run(mut self, way: Way) -> Served {
         let environment = self.environment;
         match (way, &environment.relay) {
-            (Way::Direct(directions), _) => {
-                self.warnings.merge(&directions.warnings);
-                self.try_hosts(directions.route, &directions.demands).await;
+            (Way::Direct(domain_route), _) => {
+                self.warnings.merge(&domain_route.warnings);
+                self.try_hosts(domain_route.route, &domain_route.requirements)
+                    .await;
             }
             (Way::None(cause), _) => self.note_for_all(&cause, None),
             (Way::Relay, Some(relay)) => self.try_relay(relay).await,
@@ -253,23 +254,23 @@ impl<'a> Delivery<'a> {
             .leave_out(dropped, &format!(" of {host}"), &format!("addresses of {host}"));
     }
 
-    async fn try_hosts(&mut self, route: Route, demands: &Demands) {
+    async fn try_hosts(&mut self, route: Route, requirements: &TlsRequirements) {
         self.untried |= is_cut_short(&route.dropped);
         for host in route.hosts {
             if self.hosts_past_hello >= MAX_HOSTS_PAST_HELLO || self.has_tried_enough() {
                 self.untried = true;
                 return;
             }
-            if self.try_host(&host, demands).await.is_break() {
+            if self.try_host(&host, requirements).await.is_break() {
                 return;
             }
         }
     }
 
-    async fn try_host(&mut self, host: &MxHost, demands: &Demands) -> ControlFlow<()> {
+    async fn try_host(&mut self, host: &MxHost, requirements: &TlsRequirements) -> ControlFlow<()> {
         let name: Arc<str> = host.target.to_string().into();
         let mut limits = self.limits.clone();
-        let prepare = |_| self.prepare(host, demands);
+        let prepare = |_| self.prepare(host, requirements);
         let found = self.places.look_up(&mut limits, prepare).await;
         self.limits = limits;
         let (dropped, prepared) = match found {
@@ -306,21 +307,26 @@ impl<'a> Delivery<'a> {
                     port: self.environment.smtp_port,
                     protection,
                 };
-                self.try_destinations(&host, destinations, Some(demands)).await
+                self.try_destinations(&host, destinations, Some(requirements))
+                    .await
             }
         }
     }
 
     /// Finds the addresses of a host and how it is protected, at the same time; or why it cannot be used. Nothing is
     /// waited for about a host without an address.
-    async fn prepare(&self, host: &MxHost, demands: &Demands) -> (Vec<Dropped>, Result<Prepared, Cause>) {
+    async fn prepare(
+        &self,
+        host: &MxHost,
+        requirements: &TlsRequirements,
+    ) -> (Vec<Dropped>, Result<Prepared, Cause>) {
         let mut dropped = Vec::new();
         let destinations = async {
             let (destinations, left_out) = self.destinations(host).await;
             dropped = left_out;
             destinations.map_err(Cause::Route)
         };
-        let protection = async { Ok(demands.protection(self.environment, host).await) };
+        let protection = async { Ok(requirements.protection(self.environment, host).await) };
         let prepared = try_join(destinations, protection).await;
         let prepared = prepared.and_then(|(destinations, protection)| {
             Ok(Prepared {

@@ -11,7 +11,7 @@
 use super::attempts::{Delivery, Served, Way};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
-use super::protection::{self, Directions, WayKey};
+use super::protection::{self, DomainRoute, RouteKey};
 use super::report::{Asked, Attempt, RecipientReport, Report};
 use super::summary::summarize;
 use super::verdict::Cause;
@@ -125,7 +125,7 @@ struct Found {
 struct Group<'a> {
     recipients: Vec<usize>,
     way: Way,
-    key: Option<WayKey>,
+    key: Option<RouteKey>,
     time_left: Duration,
     meter: GroupMeter<'a>,
 }
@@ -161,15 +161,15 @@ async fn find_way(
         .and_then(|&place| message.recipients().get(place));
     let way = match first {
         Some(first) if environment.relay.is_none() => {
-            let find = |patience| protection::directions(environment, patience, first.domain());
+            let find = |patience| protection::domain_route(environment, patience, first.domain());
             match places.look_up(&mut limits, find).await {
                 Err(why) => Way::None(why.into()),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),
-                Ok(Ok(mut directions)) => {
+                Ok(Ok(mut domain_route)) => {
                     if message.envelope_parameters().require_tls {
-                        directions.require_tls_on_the_whole_way();
+                        domain_route.require_tls_on_the_whole_way();
                     }
-                    Way::Direct(directions)
+                    Way::Direct(domain_route)
                 }
             }
         }
@@ -187,7 +187,7 @@ async fn find_way(
 struct Waiting<'a> {
     groups: VecDeque<Group<'a>>,
     /// The place of each that may be joined, counted from the first that ever waited.
-    places: HashMap<WayKey, usize>,
+    places: HashMap<RouteKey, usize>,
     /// Those that have left.
     left: usize,
 }
@@ -209,7 +209,7 @@ impl<'a> Waiting<'a> {
     /// Adds recipients to those that wait for the same hosts, if there are such.
     fn add(&mut self, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
         let key = match &found.way {
-            Way::Direct(directions) => directions.key(),
+            Way::Direct(domain_route) => domain_route.key(),
             Way::None(_) | Way::Relay => None,
         };
         let place = key.as_ref().and_then(|key| self.places.get(key));
@@ -234,7 +234,7 @@ impl Group<'_> {
     fn join(&mut self, other: Found) {
         self.recipients.extend(other.recipients);
         self.time_left = self.time_left.min(other.time_left);
-        if let (Way::Direct(Directions { warnings, .. }), Way::Direct(other)) = (&mut self.way, other.way) {
+        if let (Way::Direct(DomainRoute { warnings, .. }), Way::Direct(other)) = (&mut self.way, other.way) {
             warnings.merge(&other.warnings);
         }
     }

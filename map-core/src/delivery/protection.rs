@@ -102,7 +102,7 @@ impl Skip {
 
 /// What holds for all mail hosts of a domain.
 #[derive(Debug)]
-pub(super) struct Demands {
+pub(super) struct TlsRequirements {
     /// As the report names it.
     domain: String,
     /// The domain, and the domain behind its aliases: names that a certificate may carry if the MX set was proved.
@@ -117,9 +117,9 @@ pub(super) struct Demands {
 
 /// The hosts of a domain, and what holds for them.
 #[derive(Debug)]
-pub(super) struct Directions {
+pub(super) struct DomainRoute {
     pub(super) route: Route,
-    pub(super) demands: Demands,
+    pub(super) requirements: TlsRequirements,
     /// For the report.
     pub(super) warnings: Warnings,
 }
@@ -127,7 +127,7 @@ pub(super) struct Directions {
 /// What two domains have in common whose mail may go the same way: to the same hosts in the same order, which have to
 /// prove themselves in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct WayKey {
+pub(super) struct RouteKey {
     hosts: Vec<(usize, String)>,
     /// A policy in testing is not shared: what is said of it names the domain.
     sts: Option<Patterns>,
@@ -162,11 +162,11 @@ impl Hash for Patterns {
 ///
 /// # Errors
 /// As [`route::find`].
-pub(super) async fn directions(
+pub(super) async fn domain_route(
     environment: &Environment,
     patience: Duration,
     domain: &MailboxDomain,
-) -> Result<Directions, RouteError> {
+) -> Result<DomainRoute, RouteError> {
     let resolver = environment.resolver.as_ref();
     let find = async {
         if environment.dane {
@@ -203,7 +203,7 @@ pub(super) async fn directions(
     // A message waits for its turn with as many of these as it has domains.
     warnings.leave_out(&route.dropped, "", &format!("mail exchangers of {domain}"));
     route.dropped.retain(|dropped| dropped.why == RouteError::TooMany);
-    let demands = Demands {
+    let requirements = TlsRequirements {
         domain: domain.to_string(),
         names,
         dane,
@@ -213,9 +213,9 @@ pub(super) async fn directions(
         require_tls: environment.require_tls,
         whole_way: false,
     };
-    Ok(Directions {
+    Ok(DomainRoute {
         route,
-        demands,
+        requirements,
         warnings,
     })
 }
@@ -265,26 +265,26 @@ fn is_worth_a_warning(why: &NotValidating, environment: &Environment) -> bool {
     !(environment.policy.allow_loopback && has_no_root)
 }
 
-impl Directions {
+impl DomainRoute {
     /// Demands what REQUIRETLS does of every host.
     pub(super) fn require_tls_on_the_whole_way(&mut self) {
-        self.demands.require_tls = true;
-        self.demands.whole_way = true;
+        self.requirements.require_tls = true;
+        self.requirements.whole_way = true;
     }
 
     /// Mail for one domain may go the way of mail for another one with the same key; `None` where that depends on the
     /// domain itself.
-    pub(super) fn key(&self) -> Option<WayKey> {
-        let sts = match &self.demands.sts {
+    pub(super) fn key(&self) -> Option<RouteKey> {
+        let sts = match &self.requirements.sts {
             None => None,
             Some(policy) if policy.mode == StsMode::Enforce => Some(Patterns(Arc::clone(policy))),
             Some(_) => return None,
         };
-        self.is_transferable().then(|| WayKey {
+        self.is_transferable().then(|| RouteKey {
             hosts: ranked(&self.route),
             sts,
-            dane: self.demands.dane,
-            require_tls: self.demands.require_tls,
+            dane: self.requirements.dane,
+            require_tls: self.requirements.require_tls,
         })
     }
 
@@ -300,7 +300,8 @@ impl Directions {
         // Where no MX record leads to the host, it is the domain itself that does; and with REQUIRETLS each domain needs a
         // proof of its own that it leads there.
         let is_implicit = self.route.hosts.iter().any(|host| host.implicit);
-        let depends = is_proved && self.demands.dane.is_some() || is_implicit || self.demands.whole_way;
+        let depends =
+            is_proved && self.requirements.dane.is_some() || is_implicit || self.requirements.whole_way;
         !(depends || is_cut_short)
     }
 }
@@ -320,7 +321,7 @@ fn ranked(route: &Route) -> Vec<(usize, String)> {
     ranked
 }
 
-impl Demands {
+impl TlsRequirements {
     /// How sessions with a host are to be protected; asks what DANE says of it.
     pub(super) async fn protection(
         &self,
@@ -510,20 +511,20 @@ fn server_name_of(target: &Target) -> String {
 mod tests {
     use super::*;
 
-    fn directions(hosts: &[(u16, &str)]) -> Directions {
+    fn domain_route(hosts: &[(u16, &str)]) -> DomainRoute {
         let host = |&(preference, name): &(u16, &str)| MxHost {
             target: Target::Name(HostName::parse(name).expect("a name")),
             implicit: false,
             preference,
             proof: Proof::Insecure,
         };
-        Directions {
+        DomainRoute {
             route: Route {
                 hosts: hosts.iter().map(host).collect(),
                 dropped: Vec::new(),
                 canonical_name: None,
             },
-            demands: Demands {
+            requirements: TlsRequirements {
                 domain: "example.org".to_owned(),
                 names: Vec::new(),
                 dane: Some(25),
@@ -535,7 +536,7 @@ mod tests {
         }
     }
 
-    fn are_the_same(one: &Directions, other: &Directions) -> bool {
+    fn are_the_same(one: &DomainRoute, other: &DomainRoute) -> bool {
         one.key().is_some_and(|key| other.key() == Some(key))
     }
 
@@ -544,48 +545,48 @@ mod tests {
         Arc::new(StsPolicy::parse(text.as_bytes()).expect("a policy"))
     }
 
-    type Change = fn(&mut Directions);
+    type Change = fn(&mut DomainRoute);
 
     #[test]
     fn the_way_is_shared_where_nothing_depends_on_the_domain() {
-        let one = directions(&[(10, "a.example"), (10, "b.example"), (20, "c.example")]);
+        let one = domain_route(&[(10, "a.example"), (10, "b.example"), (20, "c.example")]);
         assert!(are_the_same(
             &one,
-            &directions(&[(5, "b.example"), (5, "a.example"), (7, "c.example")])
+            &domain_route(&[(5, "b.example"), (5, "a.example"), (7, "c.example")])
         ));
         for others in [
             &[(10, "a.example"), (20, "b.example"), (20, "c.example")][..],
             &[(10, "a.example"), (10, "b.example")],
             &[(10, "a.example"), (10, "b.example"), (20, "d.example")],
         ] {
-            assert!(!are_the_same(&one, &directions(others)), "{others:?}");
+            assert!(!are_the_same(&one, &domain_route(others)), "{others:?}");
         }
 
         let hosts = &[(1, "mx.example")][..];
         let changed = |change: Change| {
-            let mut pair = [directions(hosts), directions(hosts)];
+            let mut pair = [domain_route(hosts), domain_route(hosts)];
             pair.iter_mut().for_each(change);
             pair
         };
         let rows: [(bool, Change); 9] = [
             (true, |_| {}),
             (true, |both| {
-                both.demands.sts = Some(policy("enforce", "mx.example"));
+                both.requirements.sts = Some(policy("enforce", "mx.example"));
             }),
-            (true, |both| both.demands.require_tls = true),
+            (true, |both| both.requirements.require_tls = true),
             // What is said of a policy in testing names the domain.
             (false, |both| {
-                both.demands.sts = Some(policy("testing", "mx.example"));
+                both.requirements.sts = Some(policy("testing", "mx.example"));
             }),
             // With REQUIRETLS each domain has to prove that it leads there.
-            (false, Directions::require_tls_on_the_whole_way),
+            (false, DomainRoute::require_tls_on_the_whole_way),
             // No MX record leads there: one of the two is the host itself.
             (false, |both| both.route.hosts[0].implicit = true),
             // The domain's own name may stand in the certificate.
             (false, |both| both.route.hosts[0].proof = Proof::Secure),
             (true, |both| {
                 both.route.hosts[0].proof = Proof::Secure;
-                both.demands.dane = None;
+                both.requirements.dane = None;
             }),
             (false, |both| {
                 both.route.dropped.push(route::Dropped {
@@ -598,11 +599,11 @@ mod tests {
             let [one, other] = changed(change);
             assert_eq!(are_the_same(&one, &other), same, "row {number}");
         }
-        let mut with_policy = directions(hosts);
-        with_policy.demands.sts = Some(policy("enforce", "mx.example"));
-        let mut with_another = directions(hosts);
-        with_another.demands.sts = Some(policy("enforce", "*.example"));
-        assert!(!are_the_same(&with_policy, &directions(hosts)));
+        let mut with_policy = domain_route(hosts);
+        with_policy.requirements.sts = Some(policy("enforce", "mx.example"));
+        let mut with_another = domain_route(hosts);
+        with_another.requirements.sts = Some(policy("enforce", "*.example"));
+        assert!(!are_the_same(&with_policy, &domain_route(hosts)));
         assert!(!are_the_same(&with_policy, &with_another));
     }
 }

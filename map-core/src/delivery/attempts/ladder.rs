@@ -1,7 +1,7 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
 use super::{Delivery, Environment, Host, MAX_SESSIONS, Trail, Turn};
-use crate::delivery::protection::Demands;
+use crate::delivery::protection::TlsRequirements;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
@@ -120,7 +120,7 @@ struct Before {
 struct Visit<'a> {
     host: &'a Host,
     /// Those of the recipients' domain; a relay has none.
-    demands: Option<&'a Demands>,
+    requirements: Option<&'a TlsRequirements>,
     first_opening: Opening,
     past_hello: bool,
     /// Sessions so far.
@@ -133,12 +133,12 @@ impl Delivery<'_> {
         &mut self,
         host: &Host,
         destinations: VecDeque<Destination>,
-        demands: Option<&Demands>,
+        requirements: Option<&TlsRequirements>,
     ) -> ControlFlow<()> {
         let first_attempt = self.attempts.len();
         let mut visit = Visit {
             host,
-            demands,
+            requirements,
             first_opening: self.first_opening(host),
             past_hello: false,
             sessions: 0,
@@ -348,7 +348,7 @@ impl Delivery<'_> {
             }
             Ok(Ok(Ok(transport))) => transport,
         };
-        if let (Some(address), Some(_)) = (trail.address, visit.demands) {
+        if let (Some(address), Some(_)) = (trail.address, visit.requirements) {
             let Environment {
                 connector, policy, ..
             } = self.environment;
@@ -364,8 +364,8 @@ impl Delivery<'_> {
         let conversation = self
             .converse(&trail, &host.protection, transport, opening, recipients)
             .await;
-        if let Some(demands) = visit.demands.filter(|_| conversation.past_hello) {
-            self.warn(demands.remark(&host.protection, &host.name, conversation.tls.as_ref()));
+        if let Some(requirements) = visit.requirements.filter(|_| conversation.past_hello) {
+            self.warn(requirements.remark(&host.protection, &host.name, conversation.tls.as_ref()));
         }
         ControlFlow::Continue(self.conclude(trail, host, opening, conversation).await)
     }
