@@ -10,7 +10,7 @@ mod secure;
 mod waiting_tests;
 
 use super::attempts::MAX_SESSIONS;
-use super::protection::{Skip, TlsPolicy};
+use super::security::{HostExcluded, TlsPolicy};
 use super::refusal::meaning;
 use super::report::{Delivered, Stage};
 use super::transcript::shown;
@@ -82,7 +82,7 @@ fn complaint(case: &Case<'_>) -> Option<String> {
     let host = || Some("tell its administrator".to_owned());
     match case.cause {
         Cause::Route(RouteError::Lookup(LookupError::NoAnswer | LookupError::Configuration(_))) => None,
-        Cause::Route(_) | Cause::Skipped(_) => domain(),
+        Cause::Route(_) | Cause::HostExcluded(_) => domain(),
         Cause::TlsDemanded(_) | Cause::Exchange(Outcome::NoBdat(_) | Outcome::Unexpected { .. }) => host(),
         Cause::Exchange(Outcome::NoTls(_) | Outcome::Lost { .. }) if is_about_tls(case.cause) => {
             match case.policy {
@@ -159,7 +159,7 @@ fn what(case: &Case<'_>) -> String {
         Cause::Relayed(reply) => secure::relayed(case, reply),
         Cause::RelayNotFound(error) => secure::relay_not_found(case, error),
         Cause::Route(error) => route(case, error),
-        Cause::Skipped(skip) => secure::skipped(case, skip),
+        Cause::HostExcluded(skip) => secure::skipped(case, skip),
         Cause::TlsDemanded(reply) => secure::tls_demanded(case, reply),
         Cause::Unmet(Unmet {
             reason: Reason::Address(address),
@@ -526,13 +526,13 @@ pub(super) fn detail(cause: &Cause, policy: Option<TlsPolicy>) -> String {
         Cause::Relayed(reply) => format!("accepted as a relay: {}", quoted(reply)),
         Cause::RelayNotFound(RouteError::NoAddress) => "has no address".to_owned(),
         Cause::Route(error) | Cause::RelayNotFound(error) => error.to_string(),
-        Cause::Skipped(Skip::Dane(error)) => {
+        Cause::HostExcluded(HostExcluded::Dane(error)) => {
             format!("was left out, because what DANE demands of it could not be found out: {error}")
         }
-        Cause::Skipped(Skip::NotInPolicy) => {
+        Cause::HostExcluded(HostExcluded::NotInPolicy) => {
             "was left out, because the MTA-STS policy does not name it".to_owned()
         }
-        Cause::Skipped(Skip::NotProved) => {
+        Cause::HostExcluded(HostExcluded::NotProved) => {
             "was left out, because nothing proves that it is a host of the domain, as REQUIRETLS demands"
                 .to_owned()
         }

@@ -6,7 +6,7 @@ mod ladder;
 
 use super::kept::Kept;
 use super::progress::GroupMeter;
-use super::protection::{DomainRoute, Protection, Skip, TlsRequirements};
+use super::security::{DomainRoute, HostSecurity, HostExcluded, TlsRequirements};
 use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
 use super::verdict::{Cause, ConnectFailure, deciding, verdict};
 use super::warnings::Warnings;
@@ -154,13 +154,13 @@ pub(super) struct Served {
 struct Host {
     name: Arc<str>,
     port: u16,
-    protection: Protection,
+    security: HostSecurity,
 }
 
 /// What is known of a host before it is connected to.
 struct Prepared {
     destinations: VecDeque<Destination>,
-    protection: Protection,
+    security: HostSecurity,
 }
 
 impl<'a> Delivery<'a> {
@@ -218,7 +218,7 @@ impl<'a> Delivery<'a> {
         let host = Host {
             name: relay.host().to_string().into(),
             port: relay.port(),
-            protection: Protection::of_relay(relay),
+            security: HostSecurity::of_relay(relay),
         };
         let destinations = match (
             relay.addresses(),
@@ -287,7 +287,7 @@ impl<'a> Delivery<'a> {
                 self.slow_addresses += usize::from(matches!(
                     cause,
                     Cause::Route(RouteError::Lookup(LookupError::NoAnswer))
-                        | Cause::Skipped(Skip::Dane(LookupError::NoAnswer))
+                        | Cause::HostExcluded(HostExcluded::Dane(LookupError::NoAnswer))
                 ));
                 self.note_unused(&name, &cause);
                 if cause.local().is_some() {
@@ -297,15 +297,15 @@ impl<'a> Delivery<'a> {
             }
             Ok(Prepared {
                 destinations,
-                protection,
+                security,
             }) => {
-                for warning in &protection.warnings {
+                for warning in &security.warnings {
                     self.warn(Some(warning.clone()));
                 }
                 let host = Host {
                     name,
                     port: self.environment.smtp_port,
-                    protection,
+                    security,
                 };
                 self.try_destinations(&host, destinations, Some(requirements))
                     .await
@@ -326,12 +326,12 @@ impl<'a> Delivery<'a> {
             dropped = left_out;
             destinations.map_err(Cause::Route)
         };
-        let protection = async { Ok(requirements.protection(self.environment, host).await) };
-        let prepared = try_join(destinations, protection).await;
-        let prepared = prepared.and_then(|(destinations, protection)| {
+        let security = async { Ok(requirements.security(self.environment, host).await) };
+        let prepared = try_join(destinations, security).await;
+        let prepared = prepared.and_then(|(destinations, security)| {
             Ok(Prepared {
                 destinations,
-                protection: protection?,
+                security: security?,
             })
         });
         (dropped, prepared)
@@ -414,7 +414,7 @@ impl<'a> Delivery<'a> {
             host: Arc::clone(host),
             address: None,
             policy: match cause {
-                Cause::Skipped(skip) => Some(skip.policy()),
+                Cause::HostExcluded(skip) => Some(skip.policy()),
                 _ => None,
             },
             started: Instant::now(),
@@ -446,7 +446,7 @@ impl<'a> Delivery<'a> {
                 cause if cause.local().is_some() => return None,
                 Cause::Connect(failure) => *failure,
                 Cause::GivenUp(Stage::Connect, Abort::Deadline) => ConnectFailure::TimedOut,
-                Cause::Route(_) | Cause::Skipped(_) => continue,
+                Cause::Route(_) | Cause::HostExcluded(_) => continue,
                 _ => return None,
             };
             let attempt = attempt.and_then(|index| self.attempts.get(index));

@@ -11,7 +11,7 @@
 use super::attempts::{Delivery, Served, Way};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
-use super::protection::{self, DomainRoute, RouteKey};
+use super::security::{self, DomainRoute, RouteKey};
 use super::report::{Asked, Attempt, RecipientReport, Report};
 use super::summary::summarize;
 use super::verdict::Cause;
@@ -161,7 +161,7 @@ async fn find_way(
         .and_then(|&place| message.recipients().get(place));
     let way = match first {
         Some(first) if environment.relay.is_none() => {
-            let find = |patience| protection::domain_route(environment, patience, first.domain());
+            let find = |patience| security::domain_route(environment, patience, first.domain());
             match places.look_up(&mut limits, find).await {
                 Err(why) => Way::None(why.into()),
                 Ok(Err(error)) => Way::None(Cause::Route(error)),

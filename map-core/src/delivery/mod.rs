@@ -20,7 +20,7 @@ mod hello;
 mod kept;
 mod port25;
 mod progress;
-mod protection;
+mod security;
 mod redaction;
 mod redaction_views;
 mod refusal;
@@ -38,14 +38,14 @@ mod tests;
 
 pub use hello::HelloName;
 pub use progress::Progress;
-pub use protection::TlsPolicy;
+pub use security::TlsPolicy;
 pub use relay::{Relay, RelayError, RelaySecurity};
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
 pub(crate) use broken_tls::BrokenTls;
 pub(crate) use groups::deliver;
 pub(crate) use progress::Meter;
-pub(crate) use protection::StsSource;
+pub(crate) use security::StsSource;
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 

@@ -68,7 +68,7 @@ pub(crate) struct StsSource {
 
 /// How sessions with one host are protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Protection {
+pub(super) struct HostSecurity {
     pub(super) tls: TlsUse,
     pub(super) verification: Verification,
     /// Who demands TLS; `None` where nothing does.
@@ -81,7 +81,7 @@ pub(super) struct Protection {
 
 /// Why a host must not be used now, found before it was connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Skip {
+pub(crate) enum HostExcluded {
     /// What DANE demands of it cannot be found out.
     Dane(LookupError),
     /// The MTA-STS policy of the recipient's domain does not name it.
@@ -90,7 +90,7 @@ pub(crate) enum Skip {
     NotProved,
 }
 
-impl Skip {
+impl HostExcluded {
     pub(super) fn policy(&self) -> TlsPolicy {
         match self {
             Self::Dane(_) => TlsPolicy::Dane,
@@ -323,16 +323,16 @@ fn ranked(route: &Route) -> Vec<(usize, String)> {
 
 impl TlsRequirements {
     /// How sessions with a host are to be protected; asks what DANE says of it.
-    pub(super) async fn protection(
+    pub(super) async fn security(
         &self,
         environment: &Environment,
         host: &MxHost,
-    ) -> Result<Protection, Cause> {
+    ) -> Result<HostSecurity, Cause> {
         if self.whole_way && !self.is_proved(host) {
-            return Err(Cause::Skipped(Skip::NotProved));
+            return Err(Cause::HostExcluded(HostExcluded::NotProved));
         }
         let (Target::Name(name), Some(port)) = (&host.target, self.dane) else {
-            return self.decide_by_sts(&host.target).map_err(Cause::Skipped);
+            return self.decide_by_sts(&host.target).map_err(Cause::HostExcluded);
         };
         let resolver = environment.resolver.as_ref();
         let dane = route::dane(resolver, name, port).await;
@@ -342,12 +342,12 @@ impl TlsRequirements {
             return Err(Cause::Route(RouteError::without_address(host.implicit)));
         }
         let demands_nothing = matches!(dane, Dane::NoAddress | Dane::NotApplicable);
-        let mut protection = self.decide(host, dane).map_err(Cause::Skipped)?;
+        let mut security = self.decide(host, dane).map_err(Cause::HostExcluded)?;
         // The machine may have come to another network since the MX set was validated.
         if demands_nothing && let Validation::Off(why) = resolver.validation().await {
-            protection.warnings.extend(dane_warning(&why, environment));
+            security.warnings.extend(dane_warning(&why, environment));
         }
-        Ok(protection)
+        Ok(security)
     }
 
     // https://www.rfc-editor.org/rfc/rfc8689#section-4.2.1: a host that an unsigned MX record leads to must be named by the
@@ -360,9 +360,9 @@ impl TlsRequirements {
         host.implicit || host.proof == Proof::Secure || is_in_policy
     }
 
-    fn decide(&self, host: &MxHost, dane: Dane) -> Result<Protection, Skip> {
-        let protection = match dane {
-            Dane::Failed(error) => return Err(Skip::Dane(error)),
+    fn decide(&self, host: &MxHost, dane: Dane) -> Result<HostSecurity, HostExcluded> {
+        let security = match dane {
+            Dane::Failed(error) => return Err(HostExcluded::Dane(error)),
             Dane::Records { tlsa, mut names } => {
                 // https://www.rfc-editor.org/rfc/rfc7672#section-3.2.2
                 // > If the TLSA base domain was obtained indirectly via a "secure" MX lookup [...], then the original
@@ -378,61 +378,61 @@ impl TlsRequirements {
                 // https://www.rfc-editor.org/rfc/rfc7672#section-8.1
                 // > the SMTP client MUST send the TLS SNI extension containing the TLSA base domain
                 let server_name = names.first().map(|base| base.as_ascii().to_owned());
-                Protection {
+                HostSecurity {
                     server_name: server_name.unwrap_or_else(|| server_name_of(&host.target)),
-                    ..Protection::required(TlsPolicy::Dane, Verification::Dane { tlsa, names }, &host.target)
+                    ..HostSecurity::required(TlsPolicy::Dane, Verification::Dane { tlsa, names }, &host.target)
                 }
             }
             Dane::UnusableOnly if !self.require_tls => {
-                Protection::required(TlsPolicy::Dane, Verification::Unverified, &host.target)
+                HostSecurity::required(TlsPolicy::Dane, Verification::Unverified, &host.target)
             }
             Dane::UnusableOnly => self.by_setting(&host.target),
             Dane::NoAddress | Dane::NotApplicable => return self.decide_by_sts(&host.target),
         };
-        Ok(protection)
+        Ok(security)
     }
 
-    fn decide_by_sts(&self, target: &Target) -> Result<Protection, Skip> {
+    fn decide_by_sts(&self, target: &Target) -> Result<HostSecurity, HostExcluded> {
         let (Some(policy), Target::Name(name)) = (&self.sts, target) else {
             return Ok(self.by_setting(target));
         };
         let is_named = policy.matches(name);
         if policy.mode == StsMode::Enforce {
             return if is_named {
-                Ok(Protection::required(
+                Ok(HostSecurity::required(
                     TlsPolicy::MtaSts,
                     Verification::Pkix,
                     target,
                 ))
             } else {
-                Err(Skip::NotInPolicy)
+                Err(HostExcluded::NotInPolicy)
             };
         }
-        let mut protection = self.by_setting(target);
-        if protection.policy.is_none() {
-            protection.verification = Verification::PkixObserved;
+        let mut security = self.by_setting(target);
+        if security.policy.is_none() {
+            security.verification = Verification::PkixObserved;
         }
         let warning = (!is_named).then(|| self.would_fail(&format!("does not name {name}")));
-        protection.warnings.extend(warning);
-        Ok(protection)
+        security.warnings.extend(warning);
+        Ok(security)
     }
 
-    fn by_setting(&self, target: &Target) -> Protection {
+    fn by_setting(&self, target: &Target) -> HostSecurity {
         if self.require_tls {
-            Protection::required(TlsPolicy::Required, Verification::Pkix, target)
+            HostSecurity::required(TlsPolicy::Required, Verification::Pkix, target)
         } else {
-            Protection::new(TlsUse::Opportunistic, Verification::Unverified, target)
+            HostSecurity::new(TlsUse::Opportunistic, Verification::Unverified, target)
         }
     }
 
     /// What a conversation with a host would have come to if the MTA-STS policy were enforced, for the report.
     pub(super) fn remark(
         &self,
-        protection: &Protection,
+        security: &HostSecurity,
         host: &str,
         tls: Option<&TlsFacts>,
     ) -> Option<String> {
-        if protection.verification != Verification::PkixObserved {
+        if security.verification != Verification::PkixObserved {
             return None;
         }
         match tls {
@@ -457,7 +457,7 @@ impl TlsRequirements {
     }
 }
 
-impl Protection {
+impl HostSecurity {
     fn new(tls: TlsUse, verification: Verification, target: &Target) -> Self {
         Self {
             tls,

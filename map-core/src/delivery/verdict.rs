@@ -1,6 +1,6 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
-use super::protection::Skip;
+use super::security::HostExcluded;
 use super::refusal::{RETRY, meaning};
 use super::report::{Delivered, Stage};
 use crate::local::LocalError;
@@ -46,7 +46,7 @@ pub(crate) enum Cause {
     /// The relay has no address.
     RelayNotFound(RouteError),
     /// A host that must not be used now.
-    Skipped(Skip),
+    HostExcluded(HostExcluded),
     /// The host wants TLS, which it offers and which did not come about.
     TlsDemanded(Arc<Reply>),
     /// No host, or no address of a host, to try.
@@ -216,10 +216,10 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
         }
         Cause::RelayNotFound(_) => permanent(MapReply::ServerUnreach, Some(NO_ROUTE), Stage::Route),
         Cause::Route(error) => route_verdict(error, domain),
-        Cause::Skipped(Skip::NotProved) => {
+        Cause::HostExcluded(HostExcluded::NotProved) => {
             permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Route)
         }
-        Cause::Skipped(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Route),
+        Cause::HostExcluded(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Route),
         Cause::TlsDemanded(reply) => Verdict {
             server: Some(Arc::clone(reply)),
             ..transient(MapReply::BadReply(reply.code), NO_TLS, Stage::Mail)
@@ -244,7 +244,7 @@ impl Cause {
             Self::Local(stage, error) => Some((*stage, error)),
             Self::RelayNotFound(RouteError::Lookup(LookupError::Local(error)))
             | Self::Route(RouteError::Lookup(LookupError::Local(error)))
-            | Self::Skipped(Skip::Dane(LookupError::Local(error))) => Some((Stage::Route, error)),
+            | Self::HostExcluded(HostExcluded::Dane(LookupError::Local(error))) => Some((Stage::Route, error)),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::{Advice, Case, advice};
 use crate::agent::CARRIED_OVER_A_FORK;
-use crate::delivery::protection::{Skip, TlsPolicy};
+use crate::delivery::security::{HostExcluded, TlsPolicy};
 use crate::delivery::report::{Attempt, Findings, Stage};
 use crate::delivery::summary::summarize;
 use crate::delivery::verdict::{Cause, Circumstances, ConnectFailure, verdict};
@@ -141,7 +141,7 @@ fn direct() -> Vec<Cause> {
             keyword: "BINARYMIME",
             reason: Reason::Part("data.bin".into()),
         }),
-        Cause::Skipped(Skip::NotProved),
+        Cause::HostExcluded(HostExcluded::NotProved),
         Cause::Exchange(Outcome::Unsupported(Unsupported::NeedsRequireTls)),
         Cause::Exchange(Outcome::NotAttempted),
         unreadable(),
@@ -187,11 +187,11 @@ fn protected(tls: &TlsRefusals) -> Vec<Row> {
         ),
         demanded(tls_fails(&tls.not_in_dns), TlsPolicy::Dane),
         demanded(
-            Cause::Skipped(Skip::Dane(LookupError::Failed("SERVFAIL".to_owned()))),
+            Cause::HostExcluded(HostExcluded::Dane(LookupError::Failed("SERVFAIL".to_owned()))),
             TlsPolicy::Dane,
         ),
         demanded(tls_fails(&tls.of_another), TlsPolicy::MtaSts),
-        demanded(Cause::Skipped(Skip::NotInPolicy), TlsPolicy::MtaSts),
+        demanded(Cause::HostExcluded(HostExcluded::NotInPolicy), TlsPolicy::MtaSts),
         demanded(no_roots(&tls.no_roots), TlsPolicy::MtaSts),
     ]
 }

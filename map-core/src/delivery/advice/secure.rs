@@ -3,8 +3,8 @@
 use super::{
     Case, connect_detail, host, is_about_tls, loss_at, loss_detail, nothing_sent, quoted, remedy_here,
 };
-use crate::delivery::protection::Skip;
-use crate::delivery::protection::TlsPolicy;
+use crate::delivery::security::HostExcluded;
+use crate::delivery::security::TlsPolicy;
 use crate::delivery::refusal::names_a_list;
 use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
@@ -72,21 +72,21 @@ pub(super) fn relay_not_reached(case: &Case<'_>, failure: ConnectFailure) -> Str
     )
 }
 
-pub(super) fn skipped(case: &Case<'_>, skip: &Skip) -> String {
+pub(super) fn skipped(case: &Case<'_>, skip: &HostExcluded) -> String {
     let domain = one_line(case.domain);
     let nothing = nothing_sent(case);
     match skip {
-        Skip::Dane(error) => format!(
+        HostExcluded::Dane(error) => format!(
             "{nothing}: the DNS has to say first how {} proves who it is (DANE), and that could not be found out, because \
              {error}.",
             host(case)
         ),
-        Skip::NotProved => format!(
+        HostExcluded::NotProved => format!(
             "{nothing}: the mail is to travel over verified TLS on its whole way, and neither DNSSEC nor an MTA-STS \
              policy proves that {} is a mail host of {domain}. Send it without REQUIRETLS, or not at all.",
             host(case)
         ),
-        Skip::NotInPolicy => format!(
+        HostExcluded::NotInPolicy => format!(
             "{nothing}: the MX records of {domain} lead to {}, which the MTA-STS policy of {domain} does not name. The \
              policy is out of date, or somebody forged the records.",
             host(case)

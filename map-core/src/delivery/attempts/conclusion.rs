@@ -92,7 +92,7 @@ impl Delivery<'_> {
             is_tls,
             dsn_dropped: conversation.dsn_dropped,
         };
-        let is_opportunistic = host.protection.tls == TlsUse::Opportunistic;
+        let is_opportunistic = host.security.tls == TlsUse::Opportunistic;
         let circumstances = Circumstances {
             relayed: self.environment.relay.is_some(),
             tls_left_out: conversation.capabilities.starttls && !is_tls && is_opportunistic,

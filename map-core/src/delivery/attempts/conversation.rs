@@ -4,7 +4,7 @@ use super::ladder::{Next, Opening};
 use super::{Delivery, Trail};
 use crate::delivery::kept::Kept;
 use crate::delivery::progress::GroupMeter;
-use crate::delivery::protection::Protection;
+use crate::delivery::security::HostSecurity;
 use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
 use crate::envelope::Envelope;
@@ -46,7 +46,7 @@ impl Delivery<'_> {
     pub(super) async fn converse(
         &mut self,
         trail: &Trail,
-        protection: &Protection,
+        security: &HostSecurity,
         transport: Box<dyn Transport>,
         opening: Opening,
         pending: &[usize],
@@ -91,7 +91,7 @@ impl Delivery<'_> {
             trouble: Trouble::default(),
             conversation: Conversation::default(),
         };
-        let peer = (opening.tls != TlsUse::Clear).then(|| protection.peer(environment));
+        let peer = (opening.tls != TlsUse::Clear).then(|| security.peer(environment));
         let body = BodyInfo {
             forms,
             chunking: opening.chunking,

@@ -1,7 +1,7 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
 use super::{Delivery, Environment, Host, MAX_SESSIONS, Trail, Turn};
-use crate::delivery::protection::TlsRequirements;
+use crate::delivery::security::TlsRequirements;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
@@ -259,7 +259,7 @@ impl Delivery<'_> {
     }
 
     fn first_opening(&mut self, host: &Host) -> Opening {
-        let mut tls = host.protection.tls;
+        let mut tls = host.security.tls;
         if tls == TlsUse::Opportunistic && self.environment.broken_tls.knows(&host.name) {
             tls = TlsUse::Clear;
             self.warn(Some(format!(
@@ -331,7 +331,7 @@ impl Delivery<'_> {
         let trail = Trail {
             host: Arc::clone(&host.name),
             address: destination.address(),
-            policy: host.protection.policy,
+            policy: host.security.policy,
             started,
         };
         let transport = match self.limits.bound(connecting).await {
@@ -362,10 +362,10 @@ impl Delivery<'_> {
         }
         self.meter.reach(Stage::Greeting);
         let conversation = self
-            .converse(&trail, &host.protection, transport, opening, recipients)
+            .converse(&trail, &host.security, transport, opening, recipients)
             .await;
         if let Some(requirements) = visit.requirements.filter(|_| conversation.past_hello) {
-            self.warn(requirements.remark(&host.protection, &host.name, conversation.tls.as_ref()));
+            self.warn(requirements.remark(&host.security, &host.name, conversation.tls.as_ref()));
         }
         ControlFlow::Continue(self.conclude(trail, host, opening, conversation).await)
     }
