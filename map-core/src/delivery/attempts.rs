@@ -88,11 +88,11 @@ impl Recipient {
         let mut cause = (cause, Some(attempt));
         if is_asked_again
             && self.is_asked_again
-            && let Some(before) = self.causes.pop()
+            && let Some(prior) = self.causes.pop()
         {
-            let both = [before.0.clone(), cause.0.clone()];
+            let both = [prior.0.clone(), cause.0.clone()];
             if deciding(&both, "") == Some(0) {
-                cause = before;
+                cause = prior;
             }
         }
         self.is_asked_again = is_asked_again;

@@ -1,7 +1,7 @@
 //! What a conversation came to for each of its recipients, and what follows for each.
 
 use super::conversation::{Conversation, Session};
-use super::ladder::{Attempted, Next, Opening};
+use super::ladder::{Attempted, RetryAction, SessionProfile};
 use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, Trail};
 use crate::delivery::advice;
 use crate::delivery::report::{AttemptOutcome, Line, Stage};
@@ -15,7 +15,7 @@ struct Finding {
     /// Its index in the group.
     recipient: usize,
     cause: Cause,
-    next: Next,
+    next: RetryAction,
     /// If the host settles others, it may take this one in a session of its own.
     is_for_another_session: bool,
 }
@@ -25,24 +25,24 @@ impl Delivery<'_> {
         &mut self,
         trail: Trail,
         host: &Host,
-        opening: Opening,
+        profile: SessionProfile,
         mut conversation: Conversation,
     ) -> Attempted {
         let index = self.attempts.len();
-        let findings = self.findings(host, opening, &mut conversation).await;
+        let findings = self.findings(host, profile, &mut conversation).await;
         for some in findings.chunks(RECIPIENTS_OF_A_TURN) {
             for finding in some {
                 if let Some(recipient) = self.recipients.get_mut(finding.recipient) {
-                    recipient.settled = finding.next == Next::Stop;
-                    recipient.take(finding.cause.clone(), index, finding.next == Next::Again);
+                    recipient.settled = finding.next == RetryAction::Stop;
+                    recipient.take(finding.cause.clone(), index, finding.next == RetryAction::Again);
                 }
             }
             let_others_go_on(some.len()).await;
         }
-        let settled_nobody = findings.iter().all(|finding| finding.next != Next::Stop);
+        let settled_nobody = findings.iter().all(|finding| finding.next != RetryAction::Stop);
         self.futile_attempts += usize::from(settled_nobody);
         // What is tried again at the same address is not another address.
-        let is_slow = |finding: &Finding| is_slow(&finding.cause) && finding.next != Next::ClearHere;
+        let is_slow = |finding: &Finding| is_slow(&finding.cause) && finding.next != RetryAction::ClearHere;
         self.slow_addresses += usize::from(findings.iter().any(is_slow));
 
         let telling = most_telling(&findings).await;
@@ -85,10 +85,10 @@ impl Delivery<'_> {
         }
     }
 
-    async fn findings(&self, host: &Host, opening: Opening, conversation: &mut Conversation) -> Vec<Finding> {
+    async fn findings(&self, host: &Host, profile: SessionProfile, conversation: &mut Conversation) -> Vec<Finding> {
         let is_tls = conversation.tls.is_some();
         let session = Session {
-            opening,
+            profile,
             is_tls,
             dsn_dropped: conversation.dsn_dropped,
         };
@@ -134,9 +134,9 @@ impl Delivery<'_> {
                 (cause, _) => cause,
             };
             let next = if !next.is_here() && is_refusal_of_our_address(&cause) {
-                Next::OtherFamily
+                RetryAction::OtherFamily
             } else if settles(&cause) {
-                Next::Stop
+                RetryAction::Stop
             } else {
                 next
             };
@@ -176,14 +176,14 @@ async fn most_telling(findings: &[Finding]) -> Option<&Finding> {
 async fn ask_again(findings: &mut [Finding]) {
     if !findings
         .iter()
-        .any(|finding| matches!(finding.next, Next::DataHere | Next::Stop))
+        .any(|finding| matches!(finding.next, RetryAction::DataHere | RetryAction::Stop))
     {
         return;
     }
     for some in findings.chunks_mut(RECIPIENTS_OF_A_TURN) {
         for finding in some.iter_mut() {
-            if finding.is_for_another_session && matches!(finding.next, Next::Address | Next::Host) {
-                finding.next = Next::Again;
+            if finding.is_for_another_session && matches!(finding.next, RetryAction::Address | RetryAction::Host) {
+                finding.next = RetryAction::Again;
             }
         }
         let_others_go_on(some.len()).await;

@@ -1,6 +1,6 @@
 //! One conversation with one host, and what follows from it.
 
-use super::ladder::{Next, Opening};
+use super::ladder::{RetryAction, SessionProfile};
 use super::{Delivery, Trail};
 use crate::delivery::kept::Kept;
 use crate::delivery::progress::GroupMeter;
@@ -48,7 +48,7 @@ impl Delivery<'_> {
         trail: &Trail,
         security: &HostSecurity,
         transport: Box<dyn Transport>,
-        opening: Opening,
+        profile: SessionProfile,
         pending: &[usize],
     ) -> Conversation {
         let environment = self.environment;
@@ -57,12 +57,12 @@ impl Delivery<'_> {
         let relay = environment.relay.as_ref();
         let config = smtp::Config {
             hello_name: chosen.name,
-            hello: opening.hello,
+            hello: profile.hello,
             deadlines: smtp::Deadlines {
                 replies: self.replies_left,
                 ..environment.deadlines
             },
-            tls: opening.tls,
+            tls: profile.tls,
             auth: relay.and_then(|relay| relay.authentication(&mut rand::rng())),
             chunk_octets: smtp::CHUNK_OCTETS,
         };
@@ -76,7 +76,7 @@ impl Delivery<'_> {
             recipients,
             parameters: self.message.envelope_parameters().clone(),
         };
-        if !opening.dsn {
+        if !profile.dsn {
             leave_out_dsn(&mut envelope);
         }
         let forms = self.message.body_forms();
@@ -91,10 +91,10 @@ impl Delivery<'_> {
             trouble: Trouble::default(),
             conversation: Conversation::default(),
         };
-        let peer = (opening.tls != TlsUse::Clear).then(|| security.peer(environment));
+        let peer = (profile.tls != TlsUse::Clear).then(|| security.peer(environment));
         let body = BodyInfo {
             forms,
-            chunking: opening.chunking,
+            chunking: profile.chunking,
         };
         let now = Instant::now().into_std();
         let mut connection = Connection::new(config, now);
@@ -149,7 +149,7 @@ fn leave_out_dsn(envelope: &mut Envelope) {
 /// What a session was, for what follows from it.
 #[derive(Clone, Copy)]
 pub(super) struct Session {
-    pub(super) opening: Opening,
+    pub(super) profile: SessionProfile,
     /// There was a TLS session.
     pub(super) is_tls: bool,
     /// The host refused what was asked of notifications.
@@ -158,19 +158,19 @@ pub(super) struct Session {
 
 impl Session {
     /// What one host's outcome for one recipient asks for next, while the recipient is not settled.
-    pub(super) fn step_after(self, outcome: &Outcome) -> Next {
+    pub(super) fn step_after(self, outcome: &Outcome) -> RetryAction {
         match outcome {
             Outcome::Accepted(_)
             | Outcome::Uncertain(_)
             | Outcome::Lost {
                 why: ConnectionFailure::Aborted(_),
                 ..
-            } => Next::Stop,
-            outcome if self.tls_broke(outcome) => Next::ClearHere,
-            outcome if self.wants_helo(outcome) => Next::HeloHere,
+            } => RetryAction::Stop,
+            outcome if self.tls_broke(outcome) => RetryAction::ClearHere,
+            outcome if self.wants_helo(outcome) => RetryAction::HeloHere,
             // It may take one mail only in each session: asked for them again, it would never take this one.
-            Outcome::NotAttempted if self.dsn_dropped => Next::WithoutDsnHere,
-            Outcome::NoBdat(_) if self.opening.chunking != Chunking::Avoid => Next::DataHere,
+            Outcome::NotAttempted if self.dsn_dropped => RetryAction::WithoutDsnHere,
+            Outcome::NoBdat(_) if self.profile.chunking != Chunking::Avoid => RetryAction::DataHere,
             // Another address of a relay that may not be itself is no better.
             Outcome::Lost {
                 why: ConnectionFailure::ServerNotAuthenticated,
@@ -179,12 +179,12 @@ impl Session {
             | Outcome::NoBdat(_)
             | Outcome::Refused { .. }
             | Outcome::Unexpected { .. }
-            | Outcome::Unsupported(_) => Next::Host,
+            | Outcome::Unsupported(_) => RetryAction::Host,
             // Another address may be another machine, and one that an attacker does not sit before.
             Outcome::Lost { .. }
             | Outcome::NoTls(_)
             | Outcome::TooManyRecipients(_)
-            | Outcome::NotAttempted => Next::Address,
+            | Outcome::NotAttempted => RetryAction::Address,
         }
     }
 
@@ -214,7 +214,7 @@ impl Session {
             } => self.is_tls,
             _ => false,
         };
-        is_broken && self.opening.tls == TlsUse::Opportunistic
+        is_broken && self.profile.tls == TlsUse::Opportunistic
     }
 
     /// Never behind a handshake, nor where one is required: HELO knows no STARTTLS.
@@ -232,8 +232,8 @@ impl Session {
             } => reply.severity() == smtp::Severity::PermanentNegative,
             _ => false,
         };
-        let in_the_clear = !self.is_tls && matches!(self.opening.tls, TlsUse::Clear | TlsUse::Opportunistic);
-        is_for_ehlo && in_the_clear && self.opening.hello == Hello::Ehlo
+        let in_the_clear = !self.is_tls && matches!(self.profile.tls, TlsUse::Clear | TlsUse::Opportunistic);
+        is_for_ehlo && in_the_clear && self.profile.hello == Hello::Ehlo
     }
 }
 

@@ -47,7 +47,7 @@ impl Destination {
 
 /// How a connection is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Opening {
+pub(super) struct SessionProfile {
     pub(super) hello: Hello,
     pub(super) tls: TlsUse,
     pub(super) chunking: Chunking,
@@ -57,7 +57,7 @@ pub(super) struct Opening {
 
 /// What follows an attempt for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RetryAction {
     /// The same address, opened in the same way: the session ended before this recipient's turn.
     Again,
     /// The same address, without TLS.
@@ -78,7 +78,7 @@ pub(super) enum Next {
     Stop,
 }
 
-impl Next {
+impl RetryAction {
     pub(super) fn is_here(self) -> bool {
         matches!(
             self,
@@ -87,7 +87,7 @@ impl Next {
     }
 
     /// The same address in another way: what came of this one says nothing of the mail.
-    fn is_new_opening(self) -> bool {
+    fn is_new_profile(self) -> bool {
         self.is_here() && self != Self::Again
     }
 }
@@ -97,7 +97,7 @@ pub(super) struct Attempted {
     /// Its place among the attempts.
     pub(super) index: usize,
     /// What follows for each recipient that it was made for, by index.
-    pub(super) next: Vec<(usize, Next)>,
+    pub(super) next: Vec<(usize, RetryAction)>,
     pub(super) past_hello: bool,
     /// A content was opened.
     pub(super) content_begun: bool,
@@ -109,7 +109,7 @@ pub(super) struct Attempted {
 
 /// How one address was tried before the opening it is tried with now.
 #[derive(Default)]
-struct Before {
+struct PriorAttempts {
     /// Those with another opening: where it is the same, what came further counts.
     attempts: Vec<usize>,
     /// TLS broke, and it may well have taken its time.
@@ -117,11 +117,11 @@ struct Before {
 }
 
 /// What is known of a host while its addresses are tried.
-struct Visit<'a> {
+struct HostVisit<'a> {
     host: &'a Host,
     /// Those of the recipients' domain; a relay has none.
     requirements: Option<&'a TlsRequirements>,
-    first_opening: Opening,
+    first_profile: SessionProfile,
     past_hello: bool,
     /// Sessions so far.
     sessions: usize,
@@ -136,10 +136,10 @@ impl Delivery<'_> {
         requirements: Option<&TlsRequirements>,
     ) -> ControlFlow<()> {
         let first_attempt = self.attempts.len();
-        let mut visit = Visit {
+        let mut visit = HostVisit {
             host,
             requirements,
-            first_opening: self.first_opening(host),
+            first_profile: self.first_profile(host),
             past_hello: false,
             sessions: 0,
         };
@@ -163,26 +163,26 @@ impl Delivery<'_> {
     /// One address, opened in whatever way is needed, until it has done for each of these recipients what it can.
     async fn try_destination(
         &mut self,
-        visit: &mut Visit<'_>,
+        visit: &mut HostVisit<'_>,
         destination: &Destination,
         mut recipients: Vec<usize>,
     ) -> ControlFlow<()> {
         let host = visit.host;
-        let mut opening = visit.first_opening;
-        let mut before = Before::default();
+        let mut profile = visit.first_profile;
+        let mut prior = PriorAttempts::default();
         loop {
             if self.has_tried_enough() {
                 self.untried = true;
                 return ControlFlow::Break(());
             }
-            let mut attempt = self.attempt(visit, destination, opening, &recipients).await?;
+            let mut attempt = self.attempt(visit, destination, profile, &recipients).await?;
             if attempt.past_hello {
                 visit.sessions += 1;
                 if visit.sessions >= MAX_SESSIONS {
                     self.leave_over(&mut attempt);
                 }
-                self.supersede(&recipients, &before);
-                if before.tls_broke {
+                self.supersede(&recipients, &prior);
+                if prior.tls_broke {
                     self.environment.broken_tls.remember(&host.name);
                 }
                 self.hosts_past_hello += usize::from(!visit.past_hello);
@@ -196,7 +196,7 @@ impl Delivery<'_> {
             if self.is_over() {
                 return ControlFlow::Break(());
             }
-            if attempt.content_begun || attempt.next.iter().any(|(_, next)| *next == Next::Again) {
+            if attempt.content_begun || attempt.next.iter().any(|(_, next)| *next == RetryAction::Again) {
                 // For those who are left it is their first content that has to start in time, not that of the others.
                 self.limits.content_start = Instant::now() + self.patience;
             }
@@ -207,36 +207,36 @@ impl Delivery<'_> {
                 return ControlFlow::Continue(());
             }
             let asked_for = |next| attempt.next.iter().any(|(_, other)| *other == next);
-            if asked_for(Next::ClearHere) {
+            if asked_for(RetryAction::ClearHere) {
                 self.warn(self.attempts.last().map(|attempt| {
                     format!(
                         "{} {}, so it was tried again in the clear",
                         host.name, attempt.detail
                     )
                 }));
-                before.tls_broke = !attempt.injected;
-                opening.tls = TlsUse::Clear;
+                prior.tls_broke = !attempt.injected;
+                profile.tls = TlsUse::Clear;
             }
-            if asked_for(Next::HeloHere) {
-                opening.hello = Hello::Helo;
+            if asked_for(RetryAction::HeloHere) {
+                profile.hello = Hello::Helo;
             }
-            if asked_for(Next::DataHere) {
-                opening.chunking = Chunking::Avoid;
+            if asked_for(RetryAction::DataHere) {
+                profile.chunking = Chunking::Avoid;
             }
-            if asked_for(Next::WithoutDsnHere) {
-                visit.first_opening.dsn = false;
-                opening.dsn = false;
+            if asked_for(RetryAction::WithoutDsnHere) {
+                visit.first_profile.dsn = false;
+                profile.dsn = false;
             }
-            if attempt.next.iter().any(|(_, next)| next.is_new_opening()) {
-                before.attempts.push(attempt.index);
+            if attempt.next.iter().any(|(_, next)| next.is_new_profile()) {
+                prior.attempts.push(attempt.index);
             }
         }
     }
 
     /// Whoever would be tried in another session with this host is not.
     fn leave_over(&mut self, attempt: &mut Attempted) {
-        for (index, next) in attempt.next.iter_mut().filter(|(_, next)| *next == Next::Again) {
-            *next = Next::Host;
+        for (index, next) in attempt.next.iter_mut().filter(|(_, next)| *next == RetryAction::Again) {
+            *next = RetryAction::Host;
             if let Some(recipient) = self.recipients.get_mut(*index) {
                 recipient.leave_over();
             }
@@ -244,21 +244,21 @@ impl Delivery<'_> {
     }
 
     /// Takes down where each recipient wants to be tried from here on.
-    fn take_turns(&mut self, next: &[(usize, Next)], destination: &Destination) {
+    fn take_turns(&mut self, next: &[(usize, RetryAction)], destination: &Destination) {
         for &(index, next) in next {
             let Some(recipient) = self.recipients.get_mut(index) else {
                 continue;
             };
             recipient.turn = match (next, recipient.turn, destination.address()) {
                 (next, turn, _) if next.is_here() => turn,
-                (Next::Address, Turn::AnyAddress, _) => Turn::AnyAddress,
-                (Next::OtherFamily, Turn::AnyAddress, Some(address)) => Turn::OtherFamilyThan(address),
+                (RetryAction::Address, Turn::AnyAddress, _) => Turn::AnyAddress,
+                (RetryAction::OtherFamily, Turn::AnyAddress, Some(address)) => Turn::OtherFamilyThan(address),
                 _ => Turn::Over,
             };
         }
     }
 
-    fn first_opening(&mut self, host: &Host) -> Opening {
+    fn first_profile(&mut self, host: &Host) -> SessionProfile {
         let mut tls = host.security.tls;
         if tls == TlsUse::Opportunistic && self.environment.broken_tls.knows(&host.name) {
             tls = TlsUse::Clear;
@@ -267,7 +267,7 @@ impl Delivery<'_> {
                 host.name
             )));
         }
-        Opening {
+        SessionProfile {
             hello: Hello::Ehlo,
             tls,
             chunking: self.environment.chunking,
@@ -277,11 +277,11 @@ impl Delivery<'_> {
 
     /// An address was spoken with by another opening than it was tried with before: what came of those says nothing of
     /// the mail any more.
-    fn supersede(&mut self, recipients: &[usize], before: &Before) {
+    fn supersede(&mut self, recipients: &[usize], prior: &PriorAttempts) {
         for &index in recipients {
             if let Some(recipient) = self.recipients.get_mut(index) {
                 let is_before = |attempt: Option<usize>| {
-                    attempt.is_some_and(|attempt| before.attempts.contains(&attempt))
+                    attempt.is_some_and(|attempt| prior.attempts.contains(&attempt))
                 };
                 recipient.causes.retain(|(_, attempt)| !is_before(*attempt));
             }
@@ -310,9 +310,9 @@ impl Delivery<'_> {
     /// Breaks when nobody is to be tried anywhere any more.
     async fn attempt(
         &mut self,
-        visit: &Visit<'_>,
+        visit: &HostVisit<'_>,
         destination: &Destination,
-        opening: Opening,
+        profile: SessionProfile,
         recipients: &[usize],
     ) -> ControlFlow<(), Attempted> {
         let host = visit.host;
@@ -362,12 +362,12 @@ impl Delivery<'_> {
         }
         self.meter.reach(Stage::Greeting);
         let conversation = self
-            .converse(&trail, &host.security, transport, opening, recipients)
+            .converse(&trail, &host.security, transport, profile, recipients)
             .await;
         if let Some(requirements) = visit.requirements.filter(|_| conversation.past_hello) {
             self.warn(requirements.remark(&host.security, &host.name, conversation.tls.as_ref()));
         }
-        ControlFlow::Continue(self.conclude(trail, host, opening, conversation).await)
+        ControlFlow::Continue(self.conclude(trail, host, profile, conversation).await)
     }
 
     async fn connect(
@@ -439,7 +439,7 @@ impl Delivery<'_> {
             index,
             next: recipients
                 .iter()
-                .map(|&recipient| (recipient, Next::Address))
+                .map(|&recipient| (recipient, RetryAction::Address))
                 .collect(),
             past_hello: false,
             content_begun: false,
