@@ -131,11 +131,11 @@ pub(super) struct Delivery<'a> {
 }
 
 /// How a group of recipients is reached.
-pub(super) enum Way {
+pub(super) enum Path {
     /// By their own mail hosts.
-    Direct(DomainRoute),
+    Mx(DomainRoute),
     /// Not at all.
-    None(Cause),
+    Unroutable(Cause),
     /// By the relay of the settings.
     Relay,
 }
@@ -197,17 +197,17 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, way: Way) -> Served {
+    pub(super) async fn run(mut self, path: Path) -> Served {
         let environment = self.environment;
-        match (way, &environment.relay) {
-            (Way::Direct(domain_route), _) => {
+        match (path, &environment.relay) {
+            (Path::Mx(domain_route), _) => {
                 self.warnings.merge(&domain_route.warnings);
                 self.try_hosts(domain_route.route, &domain_route.requirements)
                     .await;
             }
-            (Way::None(cause), _) => self.note_for_all(&cause, None),
-            (Way::Relay, Some(relay)) => self.try_relay(relay).await,
-            (Way::Relay, None) => {}
+            (Path::Unroutable(cause), _) => self.note_for_all(&cause, None),
+            (Path::Relay, Some(relay)) => self.try_relay(relay).await,
+            (Path::Relay, None) => {}
         }
         self.ask_about_port25().await;
         self.conclude_all().await

@@ -8,7 +8,7 @@
 //! With a relay there is one group. A group is independent of the others: it has limits, attempts and a clock of its own,
 //! and nothing that happens to one changes the verdict of another.
 
-use super::attempts::{Delivery, Served, Way};
+use super::attempts::{Delivery, Served, Path};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
 use super::security::{self, DomainRoute, RouteKey};
@@ -66,7 +66,7 @@ pub(crate) async fn deliver(
             &kept,
             &places,
         );
-        let served = delivery.run(group.way).await;
+        let served = delivery.run(group.path).await;
         group.meter.end();
         served
     };
@@ -86,7 +86,7 @@ pub(crate) async fn deliver(
                 content_start: Instant::now() + patience,
                 ..limits.clone()
             };
-            look_ups.push(find_way(message, recipients, environment, limits, &places));
+            look_ups.push(find_path(message, recipients, environment, limits, &places));
         }
         gathering &= !look_ups.is_empty();
         if look_ups.is_empty() && domains.len() == 0 && !all_found {
@@ -116,7 +116,7 @@ pub(crate) async fn deliver(
 struct Found {
     /// Their places in the message.
     recipients: Vec<usize>,
-    way: Way,
+    path: Path,
     /// Until the first octet of content must have left.
     time_left: Duration,
 }
@@ -124,7 +124,7 @@ struct Found {
 /// Recipients that are served by the same hosts.
 struct Group<'a> {
     recipients: Vec<usize>,
-    way: Way,
+    path: Path,
     key: Option<RouteKey>,
     time_left: Duration,
     meter: GroupMeter<'a>,
@@ -149,7 +149,7 @@ fn by_domain(message: &Message, environment: &Environment) -> Vec<Vec<usize>> {
 }
 
 /// Finds the way to recipients of one domain.
-async fn find_way(
+async fn find_path(
     message: &Message,
     recipients: Vec<usize>,
     environment: &Environment,
@@ -159,25 +159,25 @@ async fn find_way(
     let first = recipients
         .first()
         .and_then(|&place| message.recipients().get(place));
-    let way = match first {
+    let path = match first {
         Some(first) if environment.relay.is_none() => {
             let find = |patience| security::domain_route(environment, patience, first.domain());
             match places.look_up(&mut limits, find).await {
-                Err(why) => Way::None(why.into()),
-                Ok(Err(error)) => Way::None(Cause::Route(error)),
+                Err(why) => Path::Unroutable(why.into()),
+                Ok(Err(error)) => Path::Unroutable(Cause::Route(error)),
                 Ok(Ok(mut domain_route)) => {
                     if message.envelope_parameters().require_tls {
                         domain_route.require_tls_on_the_whole_way();
                     }
-                    Way::Direct(domain_route)
+                    Path::Mx(domain_route)
                 }
             }
         }
-        _ => Way::Relay,
+        _ => Path::Relay,
     };
     Found {
         recipients,
-        way,
+        path,
         time_left: limits.content_start.saturating_duration_since(Instant::now()),
     }
 }
@@ -208,9 +208,9 @@ impl<'a> Waiting<'a> {
 
     /// Adds recipients to those that wait for the same hosts, if there are such.
     fn add(&mut self, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
-        let key = match &found.way {
-            Way::Direct(domain_route) => domain_route.key(),
-            Way::None(_) | Way::Relay => None,
+        let key = match &found.path {
+            Path::Mx(domain_route) => domain_route.key(),
+            Path::Unroutable(_) | Path::Relay => None,
         };
         let place = key.as_ref().and_then(|key| self.places.get(key));
         let group = place.and_then(|place| self.groups.get_mut(place.checked_sub(self.left)?));
@@ -222,7 +222,7 @@ impl<'a> Waiting<'a> {
         }
         self.groups.push_back(Group {
             recipients: found.recipients,
-            way: found.way,
+            path: found.path,
             key,
             time_left: found.time_left,
             meter: meter(),
@@ -234,7 +234,7 @@ impl Group<'_> {
     fn join(&mut self, other: Found) {
         self.recipients.extend(other.recipients);
         self.time_left = self.time_left.min(other.time_left);
-        if let (Way::Direct(DomainRoute { warnings, .. }), Way::Direct(other)) = (&mut self.way, other.way) {
+        if let (Path::Mx(DomainRoute { warnings, .. }), Path::Mx(other)) = (&mut self.path, other.path) {
             warnings.merge(&other.warnings);
         }
     }
