@@ -54,12 +54,12 @@ struct Recipient {
     /// The last of them is that of a session after which another one with the same address follows.
     is_asked_again: bool,
     settled: bool,
-    turn: Turn,
+    state: TryState,
 }
 
 /// Where at the host that is being tried a recipient still wants to be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum TryState {
     /// At any of its addresses.
     AnyAddress,
     /// At one address of the other family than this one's.
@@ -76,7 +76,7 @@ impl Recipient {
             causes: Vec::new(),
             is_asked_again: false,
             settled: false,
-            turn: Turn::AnyAddress,
+            state: TryState::AnyAddress,
         }
     }
 }
@@ -141,7 +141,7 @@ pub(super) enum Path {
 }
 
 /// What became of a group of recipients.
-pub(super) struct Served {
+pub(super) struct GroupResult {
     /// Each with its place in the message.
     pub(super) recipients: Vec<(usize, RecipientReport)>,
     pub(super) attempts: Vec<Attempt>,
@@ -197,7 +197,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, path: Path) -> Served {
+    pub(super) async fn run(mut self, path: Path) -> GroupResult {
         let environment = self.environment;
         match (path, &environment.relay) {
             (Path::Mx(domain_route), _) => {
@@ -365,10 +365,10 @@ impl<'a> Delivery<'a> {
     fn wanting(&self, destination: &Destination) -> Vec<usize> {
         let wants = |(index, recipient): (usize, &Recipient)| {
             let wants = !recipient.settled
-                && match recipient.turn {
-                    Turn::AnyAddress => true,
-                    Turn::OtherFamilyThan(address) => destination.is_of_other_family_than(address),
-                    Turn::Over => false,
+                && match recipient.state {
+                    TryState::AnyAddress => true,
+                    TryState::OtherFamilyThan(address) => destination.is_of_other_family_than(address),
+                    TryState::Over => false,
                 };
             wants.then_some(index)
         };
@@ -410,7 +410,7 @@ impl<'a> Delivery<'a> {
     /// A host that was not connected to.
     fn note_unused(&mut self, host: &Arc<str>, cause: &Cause) {
         let index = self.attempts.len();
-        let trail = Trail {
+        let header = AttemptHeader {
             host: Arc::clone(host),
             address: None,
             policy: match cause {
@@ -419,7 +419,7 @@ impl<'a> Delivery<'a> {
             },
             started: Instant::now(),
         };
-        self.record(trail.attempt(cause, None, Vec::new()));
+        self.record(header.attempt(cause, None, Vec::new()));
         self.futile_attempts += 1;
         self.note_for_all(cause, Some(index));
     }
@@ -455,7 +455,7 @@ impl<'a> Delivery<'a> {
         Some(failures).filter(|failures| !failures.is_empty())
     }
 
-    async fn conclude_all(self) -> Served {
+    async fn conclude_all(self) -> GroupResult {
         let mut recipients = Vec::with_capacity(self.recipients.len());
         let mut texts = HashMap::new();
         for recipient in &self.recipients {
@@ -476,7 +476,7 @@ impl<'a> Delivery<'a> {
                 yield_now().await;
             }
         }
-        Served {
+        GroupResult {
             recipients,
             attempts: self.attempts,
             warnings: self.warnings,
@@ -491,14 +491,14 @@ fn is_cut_short(dropped: &[Dropped]) -> bool {
 }
 
 /// Where and since when an attempt is made.
-struct Trail {
+struct AttemptHeader {
     host: Arc<str>,
     address: Option<IpAddr>,
     policy: Option<TlsPolicy>,
     started: Instant,
 }
 
-impl Trail {
+impl AttemptHeader {
     fn attempt(self, cause: &Cause, tls: Option<TlsFacts>, dialogue: Vec<Line>) -> Attempt {
         let verdict = verdict(cause, "");
         let outcome = match cause {

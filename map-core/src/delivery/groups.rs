@@ -8,7 +8,7 @@
 //! With a relay there is one group. A group is independent of the others: it has limits, attempts and a clock of its own,
 //! and nothing that happens to one changes the verdict of another.
 
-use super::attempts::{Delivery, Served, Path};
+use super::attempts::{Delivery, GroupResult, Path};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
 use super::security::{self, DomainRoute, RouteKey};
@@ -113,7 +113,7 @@ pub(crate) async fn deliver(
 }
 
 /// Recipients of one domain.
-struct Found {
+struct DomainLookup {
     /// Their places in the message.
     recipients: Vec<usize>,
     path: Path,
@@ -155,7 +155,7 @@ async fn find_path(
     environment: &Environment,
     mut limits: Limits,
     places: &PlacesOfSend,
-) -> Found {
+) -> DomainLookup {
     let first = recipients
         .first()
         .and_then(|&place| message.recipients().get(place));
@@ -175,7 +175,7 @@ async fn find_path(
         }
         _ => Path::Relay,
     };
-    Found {
+    DomainLookup {
         recipients,
         path,
         time_left: limits.content_start.saturating_duration_since(Instant::now()),
@@ -207,7 +207,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Adds recipients to those that wait for the same hosts, if there are such.
-    fn add(&mut self, found: Found, meter: impl FnOnce() -> GroupMeter<'a>) {
+    fn add(&mut self, found: DomainLookup, meter: impl FnOnce() -> GroupMeter<'a>) {
         let key = match &found.path {
             Path::Mx(domain_route) => domain_route.key(),
             Path::Unroutable(_) | Path::Relay => None,
@@ -231,7 +231,7 @@ impl<'a> Waiting<'a> {
 }
 
 impl Group<'_> {
-    fn join(&mut self, other: Found) {
+    fn join(&mut self, other: DomainLookup) {
         self.recipients.extend(other.recipients);
         self.time_left = self.time_left.min(other.time_left);
         if let (Path::Mx(DomainRoute { warnings, .. }), Path::Mx(other)) = (&mut self.path, other.path) {
@@ -262,7 +262,7 @@ impl Merged {
         }
     }
 
-    fn add(&mut self, served: Served, kept: &Kept) {
+    fn add(&mut self, served: GroupResult, kept: &Kept) {
         self.recipients.extend(served.recipients);
         self.attempts.extend(kept.attempts(served.attempts));
         self.warnings.merge(&served.warnings);

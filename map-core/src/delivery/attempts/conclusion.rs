@@ -2,7 +2,7 @@
 
 use super::conversation::{Conversation, Session};
 use super::ladder::{Attempted, RetryAction, SessionProfile};
-use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, Trail};
+use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, AttemptHeader};
 use crate::delivery::advice;
 use crate::delivery::report::{AttemptOutcome, Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
@@ -23,7 +23,7 @@ struct Finding {
 impl Delivery<'_> {
     pub(super) async fn conclude(
         &mut self,
-        trail: Trail,
+        header: AttemptHeader,
         host: &Host,
         profile: SessionProfile,
         mut conversation: Conversation,
@@ -52,7 +52,7 @@ impl Delivery<'_> {
         let cause = telling.map_or(&internal, |finding| &finding.cause);
         let mut dialogue = conversation.dialogue;
         dialogue.extend(advice::no_session(cause).map(Line::NoTls));
-        let mut attempt = trail.attempt(cause, conversation.tls, dialogue);
+        let mut attempt = header.attempt(cause, conversation.tls, dialogue);
         let taken = findings.iter().filter(|finding| is_taken(&finding.cause)).count();
         if taken > 0 && taken < findings.len() {
             attempt.stage = Stage::Content;

@@ -1,7 +1,7 @@
 //! One conversation with one host, and what follows from it.
 
 use super::ladder::{RetryAction, SessionProfile};
-use super::{Delivery, Trail};
+use super::{Delivery, AttemptHeader};
 use crate::delivery::kept::Kept;
 use crate::delivery::progress::GroupMeter;
 use crate::delivery::security::HostSecurity;
@@ -45,7 +45,7 @@ impl Delivery<'_> {
     /// `pending` are the indices of the recipients that it is for.
     pub(super) async fn converse(
         &mut self,
-        trail: &Trail,
+        header: &AttemptHeader,
         security: &HostSecurity,
         transport: Box<dyn Transport>,
         profile: SessionProfile,
@@ -81,7 +81,7 @@ impl Delivery<'_> {
         }
         let forms = self.message.body_forms();
         let mut observer = Notes {
-            trail,
+            header,
             meter: self.meter,
             sizes: forms.iter().map(|form| form.size).collect(),
             message: self.message,
@@ -111,7 +111,7 @@ impl Delivery<'_> {
         self.replies_left = self.replies_left.saturating_sub(connection.waited());
         let mut conversation = observer.conversation;
         conversation.unreadable = observer.trouble.take();
-        self.warn(self.missing_dsn(trail, &conversation));
+        self.warn(self.missing_dsn(header, &conversation));
         for (index, _) in &mut conversation.outcomes {
             *index = pending.get(*index).copied().unwrap_or(usize::MAX);
         }
@@ -119,19 +119,19 @@ impl Delivery<'_> {
     }
 
     /// Who asked for notifications has to know where none will come from.
-    fn missing_dsn(&self, trail: &Trail, conversation: &Conversation) -> Option<String> {
+    fn missing_dsn(&self, header: &AttemptHeader, conversation: &Conversation) -> Option<String> {
         if conversation.dsn_dropped {
             return Some(format!(
                 "{} refused the parameters of a command, so no delivery status notifications (DSN) were asked for when it \
                  was sent again",
-                trail.host
+                header.host
             ));
         }
         let is_missed = conversation.past_hello && !conversation.capabilities.dsn;
         (is_missed && self.message.wishes_notifications()).then(|| {
             format!(
                 "{} does not offer delivery status notifications (DSN), so none could be asked for",
-                trail.host
+                header.host
             )
         })
     }
@@ -243,7 +243,7 @@ struct Notes<'a> {
         not(feature = "tracing"),
         expect(dead_code, reason = "only listeners ask where it happens")
     )]
-    trail: &'a Trail,
+    header: &'a AttemptHeader,
     meter: GroupMeter<'a>,
     /// Of the message's forms.
     sizes: Vec<Option<u64>>,
@@ -325,7 +325,7 @@ impl Observer for Notes<'_> {
     fn event(&mut self, event: Event) {
         let event = event.map_replies(&mut |stage, reply| self.kept(stage, reply));
         #[cfg(feature = "tracing")]
-        crate::delivery::trace::exchange(&self.trail.host, self.trail.address, &event);
+        crate::delivery::trace::exchange(&self.header.host, self.header.address, &event);
         match event {
             Event::Sent { stage, .. } => self.kept.line(&mut self.conversation.dialogue, Line::Sent(stage)),
             Event::Received { stage, reply, .. } => {
@@ -351,7 +351,7 @@ impl Observer for Notes<'_> {
 
     fn tls(&mut self, handshake: &Result<TlsFacts, TlsError>) {
         #[cfg(feature = "tracing")]
-        crate::delivery::trace::handshake(&self.trail.host, self.trail.address, handshake);
+        crate::delivery::trace::handshake(&self.header.host, self.header.address, handshake);
         match handshake {
             Ok(facts) => self.conversation.tls = Some(facts.clone()),
             Err(error) => self.conversation.no_roots = matches!(error, TlsError::NoRoots(_)),

@@ -1,6 +1,6 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{Delivery, Environment, Host, MAX_SESSIONS, Trail, Turn};
+use super::{Delivery, Environment, Host, MAX_SESSIONS, AttemptHeader, TryState};
 use crate::delivery::security::TlsRequirements;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
@@ -144,7 +144,7 @@ impl Delivery<'_> {
             sessions: 0,
         };
         for recipient in &mut self.recipients {
-            recipient.turn = Turn::AnyAddress;
+            recipient.state = TryState::AnyAddress;
         }
         for destination in destinations {
             let recipients = self.wanting(&destination);
@@ -249,11 +249,11 @@ impl Delivery<'_> {
             let Some(recipient) = self.recipients.get_mut(index) else {
                 continue;
             };
-            recipient.turn = match (next, recipient.turn, destination.address()) {
+            recipient.state = match (next, recipient.state, destination.address()) {
                 (next, turn, _) if next.is_here() => turn,
-                (RetryAction::Address, Turn::AnyAddress, _) => Turn::AnyAddress,
-                (RetryAction::OtherFamily, Turn::AnyAddress, Some(address)) => Turn::OtherFamilyThan(address),
-                _ => Turn::Over,
+                (RetryAction::Address, TryState::AnyAddress, _) => TryState::AnyAddress,
+                (RetryAction::OtherFamily, TryState::AnyAddress, Some(address)) => TryState::OtherFamilyThan(address),
+                _ => TryState::Over,
             };
         }
     }
@@ -328,7 +328,7 @@ impl Delivery<'_> {
         let started = Instant::now();
         self.meter.reach(Stage::Connect);
         let connecting = timeout(self.environment.connect_timeout, self.connect(host, destination));
-        let trail = Trail {
+        let header = AttemptHeader {
             host: Arc::clone(&host.name),
             address: destination.address(),
             policy: host.security.policy,
@@ -336,38 +336,38 @@ impl Delivery<'_> {
         };
         let transport = match self.limits.bound(connecting).await {
             Err(why) => {
-                self.give_up(trail, why);
+                self.give_up(header, why);
                 return ControlFlow::Break(());
             }
-            Ok(Err(_elapsed)) => return self.no_connection(trail, recipients, ConnectFailure::TimedOut),
+            Ok(Err(_elapsed)) => return self.no_connection(header, recipients, ConnectFailure::TimedOut),
             Ok(Ok(Err(error))) => {
-                if let Some(shortage) = shortage(&error, trail.address) {
-                    return self.fall_short(trail, shortage);
+                if let Some(shortage) = shortage(&error, header.address) {
+                    return self.fall_short(header, shortage);
                 }
-                return self.no_connection(trail, recipients, (&error).into());
+                return self.no_connection(header, recipients, (&error).into());
             }
             Ok(Ok(Ok(transport))) => transport,
         };
-        if let (Some(address), Some(_)) = (trail.address, visit.requirements) {
+        if let (Some(address), Some(_)) = (header.address, visit.requirements) {
             let Environment {
                 connector, policy, ..
             } = self.environment;
             if connector.leads_here(transport.as_ref(), address, *policy) {
                 let cause = Cause::Route(RouteError::ForbiddenTarget);
-                return ControlFlow::Continue(self.not_spoken_with(trail, recipients, &cause));
+                return ControlFlow::Continue(self.not_spoken_with(header, recipients, &cause));
             }
         }
-        if let (Some(port25), Some(address)) = (&self.environment.port25, trail.address) {
+        if let (Some(port25), Some(address)) = (&self.environment.port25, header.address) {
             port25.connected(address);
         }
         self.meter.reach(Stage::Greeting);
         let conversation = self
-            .converse(&trail, &host.security, transport, profile, recipients)
+            .converse(&header, &host.security, transport, profile, recipients)
             .await;
         if let Some(requirements) = visit.requirements.filter(|_| conversation.past_hello) {
             self.warn(requirements.remark(&host.security, &host.name, conversation.tls.as_ref()));
         }
-        ControlFlow::Continue(self.conclude(trail, host, profile, conversation).await)
+        ControlFlow::Continue(self.conclude(header, host, profile, conversation).await)
     }
 
     async fn connect(
@@ -389,26 +389,26 @@ impl Delivery<'_> {
     }
 
     /// The limits ended it for everybody.
-    fn give_up(&mut self, trail: Trail, why: Abort) {
+    fn give_up(&mut self, header: AttemptHeader, why: Abort) {
         let cause = Cause::GivenUp(Stage::Connect, why);
         let index = self.attempts.len();
-        self.record(trail.attempt(&cause, None, Vec::new()));
+        self.record(header.attempt(&cause, None, Vec::new()));
         self.slow_addresses += 1;
         self.note_for_all(&cause, Some(index));
     }
 
     /// This machine lacks what every connection needs: nobody is to blame, and nobody else is tried.
-    fn fall_short(&mut self, trail: Trail, shortage: LocalError) -> ControlFlow<(), Attempted> {
+    fn fall_short(&mut self, header: AttemptHeader, shortage: LocalError) -> ControlFlow<(), Attempted> {
         let cause = Cause::Local(Stage::Connect, shortage);
         let index = self.attempts.len();
-        self.record(trail.attempt(&cause, None, Vec::new()));
+        self.record(header.attempt(&cause, None, Vec::new()));
         self.note_for_all(&cause, Some(index));
         ControlFlow::Break(())
     }
 
     fn no_connection(
         &mut self,
-        trail: Trail,
+        header: AttemptHeader,
         recipients: &[usize],
         failure: ConnectFailure,
     ) -> ControlFlow<(), Attempted> {
@@ -421,7 +421,7 @@ impl Delivery<'_> {
                 | ConnectFailure::Failed(io::ErrorKind::ConnectionRefused)
         );
         self.slow_addresses += usize::from(!cheap);
-        let attempted = self.not_spoken_with(trail, recipients, &Cause::Connect(failure));
+        let attempted = self.not_spoken_with(header, recipients, &Cause::Connect(failure));
         // No other host is nearer by a proxy that cannot be used at all.
         if matches!(failure, ConnectFailure::Proxy(why) if !matches!(why, ProxyError::Refused(_))) {
             return ControlFlow::Break(());
@@ -430,10 +430,10 @@ impl Delivery<'_> {
     }
 
     /// Nothing was said to this address; another one follows.
-    fn not_spoken_with(&mut self, trail: Trail, recipients: &[usize], cause: &Cause) -> Attempted {
+    fn not_spoken_with(&mut self, header: AttemptHeader, recipients: &[usize], cause: &Cause) -> Attempted {
         self.futile_attempts += 1;
         let index = self.attempts.len();
-        self.record(trail.attempt(cause, None, Vec::new()));
+        self.record(header.attempt(cause, None, Vec::new()));
         self.note(recipients, cause, index);
         Attempted {
             index,
