@@ -80,7 +80,7 @@ impl Delivery<'_> {
             leave_out_dsn(&mut envelope);
         }
         let forms = self.message.body_forms();
-        let mut observer = Notes {
+        let mut observer = ConversationRecorder {
             header,
             meter: self.meter,
             sizes: forms.iter().map(|form| form.size).collect(),
@@ -88,7 +88,7 @@ impl Delivery<'_> {
             redaction: config.auth.as_ref().map(Redaction::new),
             kept: self.kept,
             last: None,
-            trouble: Trouble::default(),
+            read_error: ReadError::default(),
             conversation: Conversation::default(),
         };
         let peer = (profile.tls != TlsUse::Clear).then(|| security.peer(environment));
@@ -110,7 +110,7 @@ impl Delivery<'_> {
         .await;
         self.replies_left = self.replies_left.saturating_sub(connection.waited());
         let mut conversation = observer.conversation;
-        conversation.unreadable = observer.trouble.take();
+        conversation.unreadable = observer.read_error.take();
         self.warn(self.missing_dsn(header, &conversation));
         for (index, _) in &mut conversation.outcomes {
             *index = pending.get(*index).copied().unwrap_or(usize::MAX);
@@ -238,7 +238,7 @@ impl Session {
 }
 
 /// Takes down what happens in a conversation.
-struct Notes<'a> {
+struct ConversationRecorder<'a> {
     #[cfg_attr(
         not(feature = "tracing"),
         expect(dead_code, reason = "only listeners ask where it happens")
@@ -253,15 +253,15 @@ struct Notes<'a> {
     kept: &'a Kept,
     /// The last reply, as it came and as it is kept: it may be told of to thousands of recipients.
     last: Option<LastReply>,
-    trouble: Trouble,
+    read_error: ReadError,
     conversation: Conversation,
 }
 
 /// Why a content cannot be read; known to whoever reads it first.
 #[derive(Clone, Debug, Default)]
-struct Trouble(Arc<Mutex<Option<LocalError>>>);
+struct ReadError(Arc<Mutex<Option<LocalError>>>);
 
-impl Trouble {
+impl ReadError {
     fn take(&self) -> Option<LocalError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -278,14 +278,14 @@ impl Trouble {
 }
 
 /// A content that leaves word of what is wrong with it.
-struct Told {
+struct ErrorCapture {
     content: Box<dyn Read + Send>,
-    trouble: Trouble,
+    read_error: ReadError,
 }
 
-impl Read for Told {
+impl Read for ErrorCapture {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.trouble.note(self.content.read(buffer))
+        self.read_error.note(self.content.read(buffer))
     }
 }
 
@@ -296,7 +296,7 @@ struct LastReply {
     kept: Arc<Reply>,
 }
 
-impl Notes<'_> {
+impl ConversationRecorder<'_> {
     /// A reply without secrets, and no more of it than a report has room for.
     fn kept(&mut self, stage: Option<smtp::ExchangeStage>, reply: Arc<Reply>) -> Arc<Reply> {
         let in_auth = stage == Some(smtp::ExchangeStage::Auth);
@@ -321,7 +321,7 @@ impl Notes<'_> {
     }
 }
 
-impl Observer for Notes<'_> {
+impl Observer for ConversationRecorder<'_> {
     fn event(&mut self, event: Event) {
         let event = event.map_replies(&mut |stage, reply| self.kept(stage, reply));
         #[cfg(feature = "tracing")]
@@ -359,7 +359,7 @@ impl Observer for Notes<'_> {
     }
 
     fn content_failed(&mut self, error: &io::Error) {
-        let mut told = self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.read_error.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever read it has said more.
         told.get_or_insert_with(|| LocalError::of_data(error, "the content"));
     }
@@ -368,10 +368,10 @@ impl Observer for Notes<'_> {
         self.conversation.content_begun = true;
         self.meter.begin_content(self.sizes.get(form).copied().flatten());
         let message = self.message.clone();
-        let trouble = self.trouble.clone();
+        let read_error = self.read_error.clone();
         let open = move || -> io::Result<Box<dyn Read + Send>> {
-            let content = trouble.note(message.open_form(form))?;
-            Ok(Box::new(Told { content, trouble }))
+            let content = read_error.note(message.open_form(form))?;
+            Ok(Box::new(ErrorCapture { content, read_error }))
         };
         if self.message.is_in_memory() {
             open().map(ContentSource::InMemory)
