@@ -10,7 +10,7 @@ mod secure;
 mod waiting_tests;
 
 use super::attempts::MAX_SESSIONS;
-use super::security::{HostExcluded, TlsPolicy};
+use super::host_security::{HostExcluded, TlsPolicy};
 use super::refusal::meaning;
 use super::report::{Delivered, Stage};
 use super::transcript::shown;

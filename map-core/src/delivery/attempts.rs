@@ -2,11 +2,11 @@
 
 mod conclusion;
 mod conversation;
-mod ladder;
+mod host_attempt;
 
+use super::host_security::{DomainRoute, HostExcluded, HostSecurity, TlsRequirements};
 use super::kept::Kept;
 use super::progress::GroupMeter;
-use super::security::{DomainRoute, HostSecurity, HostExcluded, TlsRequirements};
 use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
 use super::verdict::{Cause, ConnectFailure, deciding, verdict};
 use super::warnings::Warnings;
@@ -19,7 +19,7 @@ use crate::route::{self, Dropped, LookupError, MxHost, Route, RouteError, Target
 use crate::smtp::{Abort, Outcome};
 use crate::text::one_line;
 use futures_util::future::try_join;
-use ladder::Destination;
+use host_attempt::Destination;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::ops::ControlFlow;

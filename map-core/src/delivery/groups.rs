@@ -9,9 +9,9 @@
 //! and nothing that happens to one changes the verdict of another.
 
 use super::attempts::{Delivery, GroupResult, Path};
+use super::host_security::{self, DomainRoute, RouteKey};
 use super::kept::Kept;
 use super::progress::{GroupMeter, Meter};
-use super::security::{self, DomainRoute, RouteKey};
 use super::report::{Asked, Attempt, RecipientReport, Report};
 use super::summary::summarize;
 use super::verdict::Cause;
@@ -161,7 +161,7 @@ async fn find_path(
         .and_then(|&place| message.recipients().get(place));
     let path = match first {
         Some(first) if environment.relay.is_none() => {
-            let find = |patience| security::domain_route(environment, patience, first.domain());
+            let find = |patience| host_security::domain_route(environment, patience, first.domain());
             match places.look_up(&mut limits, find).await {
                 Err(why) => Path::Unroutable(why.into()),
                 Ok(Err(error)) => Path::Unroutable(Cause::Route(error)),

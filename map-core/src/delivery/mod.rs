@@ -17,10 +17,10 @@ mod attempts;
 mod broken_tls;
 mod groups;
 mod hello;
+mod host_security;
 mod kept;
 mod port25;
 mod progress;
-mod security;
 mod redaction;
 mod redaction_views;
 mod refusal;
@@ -37,15 +37,15 @@ mod warnings;
 mod tests;
 
 pub use hello::HelloName;
+pub use host_security::TlsPolicy;
 pub use progress::Progress;
-pub use security::TlsPolicy;
 pub use relay::{Relay, RelayError, RelaySecurity};
 pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
 
 pub(crate) use broken_tls::BrokenTls;
 pub(crate) use groups::deliver;
+pub(crate) use host_security::StsSource;
 pub(crate) use progress::Meter;
-pub(crate) use security::StsSource;
 pub(crate) use report::{Asked, rejected};
 pub(crate) use verdict::Cause;
 

@@ -1,6 +1,6 @@
 //! What a delivery tells its caller.
 
-use super::security::TlsPolicy;
+use super::host_security::TlsPolicy;
 use super::verdict::{Cause, ConnectFailure, Verdict, deciding, verdict};
 use super::{advice, transcript};
 use crate::message::Message;

@@ -1,6 +1,6 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
-use super::security::HostExcluded;
+use super::host_security::HostExcluded;
 use super::refusal::{RETRY, meaning};
 use super::report::{Delivered, Stage};
 use crate::local::LocalError;
@@ -244,7 +244,9 @@ impl Cause {
             Self::Local(stage, error) => Some((*stage, error)),
             Self::RelayNotFound(RouteError::Lookup(LookupError::Local(error)))
             | Self::Route(RouteError::Lookup(LookupError::Local(error)))
-            | Self::HostExcluded(HostExcluded::Dane(LookupError::Local(error))) => Some((Stage::Route, error)),
+            | Self::HostExcluded(HostExcluded::Dane(LookupError::Local(error))) => {
+                Some((Stage::Route, error))
+            }
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::{Advice, Case, advice};
 use crate::agent::CARRIED_OVER_A_FORK;
-use crate::delivery::security::{HostExcluded, TlsPolicy};
+use crate::delivery::host_security::{HostExcluded, TlsPolicy};
 use crate::delivery::report::{Attempt, Findings, Stage};
 use crate::delivery::summary::summarize;
 use crate::delivery::verdict::{Cause, Circumstances, ConnectFailure, verdict};

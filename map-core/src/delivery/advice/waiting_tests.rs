@@ -1,7 +1,7 @@
 //! What a person is told about waiting is what a program reads.
 
 use super::{Case, advice, spelled};
-use crate::delivery::security::TlsPolicy;
+use crate::delivery::host_security::TlsPolicy;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, Verdict, verdict};
 use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};

@@ -1,8 +1,8 @@
 //! What a conversation came to for each of its recipients, and what follows for each.
 
 use super::conversation::{Conversation, Session};
-use super::ladder::{Attempted, RetryAction, SessionProfile};
-use super::{Delivery, Host, RECIPIENTS_OF_A_TURN, AttemptHeader};
+use super::host_attempt::{Attempted, RetryAction, SessionProfile};
+use super::{AttemptHeader, Delivery, Host, RECIPIENTS_OF_A_TURN};
 use crate::delivery::advice;
 use crate::delivery::report::{AttemptOutcome, Line, Stage};
 use crate::delivery::verdict::{Cause, Circumstances, is_refusal_of_our_address, settles, verdict};
@@ -85,7 +85,12 @@ impl Delivery<'_> {
         }
     }
 
-    async fn findings(&self, host: &Host, profile: SessionProfile, conversation: &mut Conversation) -> Vec<Finding> {
+    async fn findings(
+        &self,
+        host: &Host,
+        profile: SessionProfile,
+        conversation: &mut Conversation,
+    ) -> Vec<Finding> {
         let is_tls = conversation.tls.is_some();
         let session = Session {
             profile,
@@ -182,7 +187,9 @@ async fn ask_again(findings: &mut [Finding]) {
     }
     for some in findings.chunks_mut(RECIPIENTS_OF_A_TURN) {
         for finding in some.iter_mut() {
-            if finding.is_for_another_session && matches!(finding.next, RetryAction::Address | RetryAction::Host) {
+            if finding.is_for_another_session
+                && matches!(finding.next, RetryAction::Address | RetryAction::Host)
+            {
                 finding.next = RetryAction::Again;
             }
         }

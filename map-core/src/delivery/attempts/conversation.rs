@@ -1,10 +1,10 @@
 //! One conversation with one host, and what follows from it.
 
-use super::ladder::{RetryAction, SessionProfile};
-use super::{Delivery, AttemptHeader};
+use super::host_attempt::{RetryAction, SessionProfile};
+use super::{AttemptHeader, Delivery};
+use crate::delivery::host_security::HostSecurity;
 use crate::delivery::kept::Kept;
 use crate::delivery::progress::GroupMeter;
-use crate::delivery::security::HostSecurity;
 use crate::delivery::redaction::Redaction;
 use crate::delivery::report::{Line, Stage};
 use crate::envelope::Envelope;

@@ -1,6 +1,6 @@
 //! Judgement by TLSA records: DANE for SMTP (RFC 7672), on the rules of RFC 6698 and RFC 7671.
 
-use super::words;
+use super::diagnosis;
 use super::x509::{self, Certificate};
 use crate::route::{HostName, Tlsa};
 use ring::digest;
@@ -70,8 +70,8 @@ impl Dane {
 
     /// The server shows the anchor itself: the path is empty, and what would be checked of its end remains.
     fn judge_as_anchor(&self, shown: Shown<'_>) -> Result<(), String> {
-        let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable)?;
-        words::judge_dates(&certificate, shown.now)?;
+        let certificate = Certificate::read(shown.end_entity).ok_or_else(diagnosis::unreadable)?;
+        diagnosis::judge_dates(&certificate, shown.now)?;
         self.judge_names(&certificate)
     }
 
@@ -93,13 +93,13 @@ impl Dane {
         });
         match path {
             Ok(()) => {
-                let certificate = Certificate::read(shown.end_entity).ok_or_else(words::unreadable);
+                let certificate = Certificate::read(shown.end_entity).ok_or_else(diagnosis::unreadable);
                 Some(certificate.and_then(|certificate| self.judge_names(&certificate)))
             }
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
             )) => None,
-            Err(error) => Some(Err(words::of_certificate(
+            Err(error) => Some(Err(diagnosis::of_certificate(
                 &error,
                 shown.end_entity,
                 shown.intermediates,
@@ -118,7 +118,7 @@ impl Dane {
             return Ok(());
         }
         let expected: Vec<&str> = self.names.iter().map(HostName::as_ascii).collect();
-        Err(words::wrong_name(certificate, &expected.join(" or ")))
+        Err(diagnosis::wrong_name(certificate, &expected.join(" or ")))
     }
 }
 

@@ -9,6 +9,7 @@
 //! made under one rule must not be taken for verified under another.
 
 mod dane;
+mod diagnosis;
 mod pkix;
 mod session;
 #[cfg(test)]
@@ -16,7 +17,6 @@ pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 mod verifier;
-mod words;
 mod x509;
 
 #[cfg(fuzzing)]
@@ -274,6 +274,6 @@ fn blame(error: io::Error, refusal: Option<&str>) -> TlsError {
         }
         (None, _) => TlsError::Lost(error),
         (Some(_), Some(words)) => TlsError::Certificate(words.to_owned()),
-        (Some(cause), None) => TlsError::Handshake(words::of_handshake(cause)),
+        (Some(cause), None) => TlsError::Handshake(diagnosis::of_handshake(cause)),
     }
 }

@@ -1,7 +1,7 @@
 //! The verifier of one handshake.
 
 use super::dane::{Dane, Shown};
-use super::words;
+use super::diagnosis;
 use super::x509::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
@@ -101,7 +101,12 @@ impl Verifier {
                         judge_pinned(shown, server_name, &self.server_name)
                     }
                     Err(error) => Err(Judgement {
-                        words: words::of_certificate(&error, end_entity, intermediates, &self.server_name),
+                        words: diagnosis::of_certificate(
+                            &error,
+                            end_entity,
+                            intermediates,
+                            &self.server_name,
+                        ),
                         error,
                     }),
                 }
@@ -142,7 +147,7 @@ impl Verifier {
         let judged = match verified {
             Ok(_) => Ok(()),
             Err(error) => Err(Judgement {
-                words: words::of_signature(&error, certificate),
+                words: diagnosis::of_signature(&error, certificate),
                 error,
             }),
         };
@@ -213,8 +218,8 @@ struct Judgement {
 fn judge_pinned(shown: Shown<'_>, server_name: &ServerName<'_>, expected: &str) -> Result<(), Judgement> {
     let certificate = Certificate::read(shown.end_entity);
     let dates = match &certificate {
-        Some(certificate) => words::judge_dates(certificate, shown.now),
-        None => Err(words::unreadable()),
+        Some(certificate) => diagnosis::judge_dates(certificate, shown.now),
+        None => Err(diagnosis::unreadable()),
     };
     dates.map_err(|words| Judgement {
         words,
@@ -223,7 +228,7 @@ fn judge_pinned(shown: Shown<'_>, server_name: &ServerName<'_>, expected: &str) 
     ParsedCertificate::try_from(shown.end_entity)
         .and_then(|parsed| rustls::client::verify_server_name(&parsed, server_name))
         .map_err(|error| Judgement {
-            words: words::of_certificate(&error, shown.end_entity, &[], expected),
+            words: diagnosis::of_certificate(&error, shown.end_entity, &[], expected),
             error,
         })
 }

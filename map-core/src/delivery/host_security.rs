@@ -380,7 +380,11 @@ impl TlsRequirements {
                 let server_name = names.first().map(|base| base.as_ascii().to_owned());
                 HostSecurity {
                     server_name: server_name.unwrap_or_else(|| server_name_of(&host.target)),
-                    ..HostSecurity::required(TlsPolicy::Dane, Verification::Dane { tlsa, names }, &host.target)
+                    ..HostSecurity::required(
+                        TlsPolicy::Dane,
+                        Verification::Dane { tlsa, names },
+                        &host.target,
+                    )
                 }
             }
             Dane::UnusableOnly if !self.require_tls => {

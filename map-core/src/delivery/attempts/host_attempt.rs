@@ -1,7 +1,7 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{Delivery, Environment, Host, MAX_SESSIONS, AttemptHeader, TryState};
-use crate::delivery::security::TlsRequirements;
+use super::{AttemptHeader, Delivery, Environment, Host, MAX_SESSIONS, TryState};
+use crate::delivery::host_security::TlsRequirements;
 use crate::delivery::report::Stage;
 use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
@@ -235,7 +235,11 @@ impl Delivery<'_> {
 
     /// Whoever would be tried in another session with this host is not.
     fn leave_over(&mut self, attempt: &mut Attempted) {
-        for (index, next) in attempt.next.iter_mut().filter(|(_, next)| *next == RetryAction::Again) {
+        for (index, next) in attempt
+            .next
+            .iter_mut()
+            .filter(|(_, next)| *next == RetryAction::Again)
+        {
             *next = RetryAction::Host;
             if let Some(recipient) = self.recipients.get_mut(*index) {
                 recipient.leave_over();
@@ -252,7 +256,9 @@ impl Delivery<'_> {
             recipient.state = match (next, recipient.state, destination.address()) {
                 (next, turn, _) if next.is_here() => turn,
                 (RetryAction::Address, TryState::AnyAddress, _) => TryState::AnyAddress,
-                (RetryAction::OtherFamily, TryState::AnyAddress, Some(address)) => TryState::OtherFamilyThan(address),
+                (RetryAction::OtherFamily, TryState::AnyAddress, Some(address)) => {
+                    TryState::OtherFamilyThan(address)
+                }
                 _ => TryState::Over,
             };
         }
@@ -280,9 +286,8 @@ impl Delivery<'_> {
     fn supersede(&mut self, recipients: &[usize], prior: &PriorAttempts) {
         for &index in recipients {
             if let Some(recipient) = self.recipients.get_mut(index) {
-                let is_before = |attempt: Option<usize>| {
-                    attempt.is_some_and(|attempt| prior.attempts.contains(&attempt))
-                };
+                let is_before =
+                    |attempt: Option<usize>| attempt.is_some_and(|attempt| prior.attempts.contains(&attempt));
                 recipient.causes.retain(|(_, attempt)| !is_before(*attempt));
             }
         }
