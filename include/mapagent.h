@@ -1253,7 +1253,7 @@ map_reply map_config_set_source_address(map_config *config,
                                         const char *addresses);
 
 /**
- * Connects to mail hosts through a SOCKS5 proxy. It is not used for the DNS, and no witness is asked about port 25, since
+ * Connects to mail hosts through a SOCKS5 proxy. It is not used for the DNS, and no probe host is asked about port 25, since
  * the way is not this machine's.
  *
  * @param config required.
@@ -1268,7 +1268,7 @@ map_reply map_config_set_proxy(map_config *config,
                                const char *url);
 
 /**
- * Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
+ * Asks probe hosts whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
  * providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
  *
  * @param config required.
@@ -1280,7 +1280,7 @@ map_reply map_config_set_port25_check(map_config *config,
                                       int32_t on);
 
 /**
- * Asks these witnesses instead.
+ * Asks these probe hosts instead.
  *
  * @param config required.
  * @param mail   mail hosts, which must greet: names or IP addresses, with ":port" if it is not 25, separated by commas
@@ -1290,7 +1290,7 @@ map_reply map_config_set_port25_check(map_config *config,
  * @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
  */
 MAP_API
-map_reply map_config_set_port25_witnesses(map_config *config,
+map_reply map_config_set_port25_probe_hosts(map_config *config,
                                           const char *mail,
                                           const char *web);
 
@@ -2934,16 +2934,16 @@ MAP_API uint64_t map_report_port25_age_ms(const map_report *report);
  *
  * @param report NULL has none.
  */
-MAP_API size_t map_report_port25_testimony_count(const map_report *report);
+MAP_API size_t map_report_port25_probe_count(const map_report *report);
 
 /**
  * What one of them said: "mx.example.net:25 [192.0.2.1] gave no answer in time".
  *
  * @param report    the report.
- * @param testimony 0 to map_report_port25_testimony_count() - 1.
- * @return NULL if there is no such testimony. Borrowed until the report is freed.
+ * @param probe 0 to map_report_port25_probe_count() - 1.
+ * @return NULL if there is no such probe. Borrowed until the report is freed.
  */
-MAP_API const char *map_report_port25_testimony(const map_report *report, size_t testimony);
+MAP_API const char *map_report_port25_probe(const map_report *report, size_t probe);
 
 /**
  * Makes a session. It awaits CMD_FROM.

@@ -163,9 +163,9 @@ public:
     [[nodiscard]] map_reply set_chunking(std::int32_t which) { return map_config_set_chunking(get(), which); }
     [[nodiscard]] map_reply set_proxy(const std::string &url) { return map_config_set_proxy(get(), detail::c_str(url)); }
     [[nodiscard]] map_reply set_port25_check(bool on) { return map_config_set_port25_check(get(), on); }
-    [[nodiscard]] map_reply set_port25_witnesses(const std::string &mail, const std::string &web)
+    [[nodiscard]] map_reply set_port25_probe_hosts(const std::string &mail, const std::string &web)
     {
-        return map_config_set_port25_witnesses(get(), detail::c_str(mail), detail::c_str(web));
+        return map_config_set_port25_probe_hosts(get(), detail::c_str(mail), detail::c_str(web));
     }
     [[nodiscard]] map_reply set_dns_trust_anchor(const std::string &records)
     {
@@ -320,10 +320,10 @@ public:
     {
         return std::chrono::milliseconds(map_report_port25_age_ms(get()));
     }
-    std::size_t port25_testimonies() const noexcept { return map_report_port25_testimony_count(get()); }
-    std::string_view port25_testimony(std::size_t testimony) const noexcept
+    std::size_t port25_probes() const noexcept { return map_report_port25_probe_count(get()); }
+    std::string_view port25_probe(std::size_t probe) const noexcept
     {
-        return detail::view(map_report_port25_testimony(get(), testimony));
+        return detail::view(map_report_port25_probe(get(), probe));
     }
 
     /* The attempts are read by the functions of mapagent.h, from this handle. */

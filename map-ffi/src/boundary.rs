@@ -4,7 +4,7 @@ use crate::guest::Visit;
 use crate::reply::map_reply;
 use crate::text::{Recent, c_text};
 use map_core::agent::ConfigError;
-use map_core::net::{ProxyUrlError, WitnessError};
+use map_core::net::{ProbeHostError, ProxyUrlError};
 use map_core::text::named;
 use map_core::{LocalError, MapReply, RelayError, Report};
 use std::cell::{Cell, RefCell};
@@ -138,8 +138,8 @@ impl From<RelayError> for Answer {
     }
 }
 
-impl From<WitnessError> for Answer {
-    fn from(error: WitnessError) -> Self {
+impl From<ProbeHostError> for Answer {
+    fn from(error: ProbeHostError) -> Self {
         Self::misuse(error.to_string())
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::agent::{map_agent, map_agent_free, map_agent_new, map_agent_send};
 use crate::config::network::{
-    map_config_set_chunking, map_config_set_dns_trust_anchor, map_config_set_port25_witnesses,
+    map_config_set_chunking, map_config_set_dns_trust_anchor, map_config_set_port25_probe_hosts,
     map_config_set_proxy, map_config_set_source_address,
 };
 use crate::config::relay::{map_config_set_relay, map_config_set_relay_login};
@@ -219,7 +219,11 @@ impl<'a> Machine<'a> {
                 6 => answered(map_config_set_chunking(config, self.number())),
                 7 => answered(map_config_set_source_address(config, self.text())),
                 8 => answered(map_config_set_proxy(config, self.text())),
-                9 => answered(map_config_set_port25_witnesses(config, self.text(), self.text())),
+                9 => answered(map_config_set_port25_probe_hosts(
+                    config,
+                    self.text(),
+                    self.text(),
+                )),
                 10 => answered(map_config_set_dns_trust_anchor(config, self.text())),
                 11 => answered(map_config_set_relay(
                     config,

@@ -293,7 +293,7 @@ const OF_PORT25: Answers<'_> = &[
     ("finding", "map_report_port25", "finding"),
     // The text names them.
     ("families", "map_report_port25_text", "__str__"),
-    ("testimonies", "map_report_port25_testimony_count", "testimonies"),
+    ("probes", "map_report_port25_probe_count", "probes"),
     ("age", "map_report_port25_age_ms", "age"),
 ];
 

@@ -49,7 +49,7 @@ use std::sync::Arc;
 /// Port 25:
 /// port25_check: ask hosts of large providers, when no mail host could be connected to, whether outgoing port 25 is
 ///     blocked; without it RE_PORT_BLOCKED never comes.
-/// port25_witnesses: ask these instead: `{"mail": ["mx.example.net"], "web": ["www.example.net:443"]}`.
+/// port25_probe_hosts: ask these instead: `{"mail": ["mx.example.net"], "web": ["www.example.net:443"]}`.
 ///
 /// Raises ValueError for a setting that cannot be.
 #[pyclass(frozen, module = "mapagent")]
@@ -65,7 +65,7 @@ impl Agent {
     #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
         proxy=None, relay=None, dkim_signers=None, chunking='auto', allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
         mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
-        port25_witnesses=None)")]
+        port25_probe_hosts=None)")]
     fn new(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let config = config(keywords)?;
         Ok(Self {
@@ -191,7 +191,7 @@ pub(crate) fn send_message(
 #[pyo3(signature = (**keywords), text_signature = "(*, dns_servers=None, dns_trust_anchor=None, smtp_port=25, hello_name=None, source_address=None, \
     proxy=None, relay=None, dkim_signers=None, chunking='auto', allow_loopback=False, public_only=False, require_mx=False, require_tls=False, dane=True, \
     mta_sts=True, tls_roots=None, platform_roots=True, https_port=443, deadline=None, timeouts=None, port25_check=True, \
-    port25_witnesses=None)")]
+    port25_probe_hosts=None)")]
 pub(crate) fn configure(keywords: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
     let config = config(keywords)?;
     map_core::agent::configure_default(config);

@@ -5,7 +5,7 @@ use crate::relay::Relay;
 use crate::text::text;
 use map_core::Config;
 use map_core::agent::Timeout;
-use map_core::net::Witnesses;
+use map_core::net::ProbeHosts;
 use map_core::smtp::Chunking;
 use map_core::text::quoted;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -67,8 +67,8 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
         "mta_sts" => config.set_mta_sts(flag(value)?),
         "platform_roots" => config.set_platform_roots(flag(value)?),
         "port25_check" => config.set_port25_check(flag(value)?),
-        "port25_witnesses" => {
-            config.set_port25_witnesses(unless_none(value).map(witnesses).transpose()?);
+        "port25_probe_hosts" => {
+            config.set_port25_probe_hosts(unless_none(value).map(probe_hosts).transpose()?);
         }
         "proxy" => {
             let url = unless_none(value).map(text).transpose()?;
@@ -140,7 +140,7 @@ fn addresses(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     }
 }
 
-fn witnesses(value: &Bound<'_, PyAny>) -> PyResult<Witnesses> {
+fn probe_hosts(value: &Bound<'_, PyAny>) -> PyResult<ProbeHosts> {
     let (mut mail, mut web): (Vec<String>, Vec<String>) = Default::default();
     for item in value.cast::<PyMapping>()?.items()? {
         let (name, hosts): (String, Bound<'_, PyAny>) = item.extract()?;
@@ -149,13 +149,13 @@ fn witnesses(value: &Bound<'_, PyAny>) -> PyResult<Witnesses> {
             "web" => web = hosts.extract()?,
             _ => {
                 return Err(value_error(format_args!(
-                    "there are no witnesses {}; there are mail and web",
+                    "there are no probe hosts {}; there are mail and web",
                     quoted(&name)
                 )));
             }
         }
     }
-    Witnesses::new(mail.iter().map(String::as_str), web.iter().map(String::as_str)).map_err(value_error)
+    ProbeHosts::new(mail.iter().map(String::as_str), web.iter().map(String::as_str)).map_err(value_error)
 }
 
 /// When a content goes by BDAT, in a word.

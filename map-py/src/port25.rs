@@ -25,8 +25,8 @@ impl Port25Evidence {
 
     /// What each host that was asked said.
     #[getter]
-    fn testimonies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.0.testimonies().iter().map(ToString::to_string))
+    fn probes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.probes().iter().map(ToString::to_string))
     }
 
     /// How many seconds old the answer was when it was used: an agent keeps one for ten minutes.
@@ -39,7 +39,7 @@ impl Port25Evidence {
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("finding", self.finding())?;
-        dict.set_item("testimonies", self.testimonies(py)?)?;
+        dict.set_item("probes", self.probes(py)?)?;
         dict.set_item("age", self.age())?;
         Ok(dict)
     }

@@ -128,7 +128,7 @@ def test_transcript(mail_world: World) -> None:
         ["send", "--tls-roots=/dev/null", "a", "b", "c", "d"],
         ["send", "--dns-trust-anchor=/dev/null", "a", "b", "c", "d"],
         ["send", "--https-port=0", "a", "b", "c", "d"],
-        ["send", "--port25-mail-witness=two words", "a", "b", "c", "d"],
+        ["send", "--port25-mail-probe-host=two words", "a", "b", "c", "d"],
     ],
     ids=" ".join,
 )

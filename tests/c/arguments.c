@@ -163,13 +163,13 @@ static void roads_that_cannot_be(void)
 
     CHECK(map_config_set_port25_check(NULL, 1) == RE_MISUSE);
     CHECK(map_config_set_port25_check(config, 0) == RE_SUCCESS);
-    CHECK(map_config_set_port25_witnesses(NULL, "", "") == RE_MISUSE);
-    CHECK(map_config_set_port25_witnesses(config, NULL, "") == RE_MISUSE);
+    CHECK(map_config_set_port25_probe_hosts(NULL, "", "") == RE_MISUSE);
+    CHECK(map_config_set_port25_probe_hosts(config, NULL, "") == RE_MISUSE);
     CHECK_TEXT(map_last_reply(), "RE_MISUSE: <mail is NULL>.");
-    CHECK(map_config_set_port25_witnesses(config, "", NULL) == RE_MISUSE);
-    CHECK(map_config_set_port25_witnesses(config, "mx.example.com:0", "") == RE_MISUSE);
-    CHECK(map_config_set_port25_witnesses(config, "mx.example.com, 192.0.2.1:2525", "192.0.2.2") == RE_SUCCESS);
-    CHECK(map_config_set_port25_witnesses(config, "", "") == RE_SUCCESS);
+    CHECK(map_config_set_port25_probe_hosts(config, "", NULL) == RE_MISUSE);
+    CHECK(map_config_set_port25_probe_hosts(config, "mx.example.com:0", "") == RE_MISUSE);
+    CHECK(map_config_set_port25_probe_hosts(config, "mx.example.com, 192.0.2.1:2525", "192.0.2.2") == RE_SUCCESS);
+    CHECK(map_config_set_port25_probe_hosts(config, "", "") == RE_SUCCESS);
 
     CHECK(map_config_set_dns_trust_anchor(NULL, root_key) == RE_MISUSE);
     CHECK(map_config_set_dns_trust_anchor(config, NULL) == RE_MISUSE);
@@ -314,8 +314,8 @@ static void handles_that_are_not_there(void)
     CHECK(map_report_port25(NULL) == MAP_PORT25_NOT_ASKED);
     CHECK(map_report_port25_text(NULL) == NULL);
     CHECK(map_report_port25_age_ms(NULL) == 0);
-    CHECK(map_report_port25_testimony_count(NULL) == 0);
-    CHECK(map_report_port25_testimony(NULL, 0) == NULL);
+    CHECK(map_report_port25_probe_count(NULL) == 0);
+    CHECK(map_report_port25_probe(NULL, 0) == NULL);
 }
 
 static void sessions(void)
@@ -364,7 +364,7 @@ static void indices_that_are_not_there(void)
     CHECK(map_report_attempt_detail(report, SIZE_MAX) == NULL);
     CHECK(map_report_tls_version(report, 1) == NULL && map_report_attempt_tls_version(report, 0) == NULL);
     CHECK(!map_report_is_relayed(report, 1));
-    CHECK(map_report_port25_testimony(report, SIZE_MAX) == NULL);
+    CHECK(map_report_port25_probe(report, SIZE_MAX) == NULL);
     map_report_free(report);
 }
 

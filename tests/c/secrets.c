@@ -50,8 +50,8 @@ static void say_all(const map_report *report)
     }
     for (i = 0; i < map_report_warning_count(report); i++)
         say(map_report_warning(report, i));
-    for (i = 0; i < map_report_port25_testimony_count(report); i++)
-        say(map_report_port25_testimony(report, i));
+    for (i = 0; i < map_report_port25_probe_count(report); i++)
+        say(map_report_port25_probe(report, i));
     say(map_report_port25_text(report));
     say(map_report_message_id(report));
     say(map_report_transcript(report));

@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     CHECK(config.set_source_address("") == RE_SUCCESS);
     CHECK(config.set_proxy("socks4://proxy.example") == RE_MISUSE);
     CHECK(config.set_proxy("") == RE_SUCCESS);
-    CHECK(config.set_port25_witnesses("mx.witness.example", "192.0.2.1") == RE_SUCCESS);
+    CHECK(config.set_port25_probe_hosts("mx.probe host.example", "192.0.2.1") == RE_SUCCESS);
     CHECK(config.set_dns_trust_anchor("no key") == RE_MISUSE);
     CHECK(config.set_https_port(8443) == RE_SUCCESS);
     CHECK(config.set_require_tls(false) == RE_SUCCESS);
@@ -131,8 +131,8 @@ int main(int argc, char **argv)
     CHECK(config.set_relay(nothing, 465, MAP_RELAY_IMPLICIT_TLS) == RE_MISUSE);
     CHECK(config.set_dns_servers(nothing) == RE_MISUSE && config.set_hello_name(nothing) == RE_MISUSE);
     CHECK(config.set_source_address(nothing) == RE_MISUSE && config.set_proxy(nothing) == RE_MISUSE);
-    CHECK(config.set_port25_witnesses(nothing, "192.0.2.1") == RE_MISUSE);
-    CHECK(config.set_port25_witnesses("mx.witness.example", nothing) == RE_MISUSE);
+    CHECK(config.set_port25_probe_hosts(nothing, "192.0.2.1") == RE_MISUSE);
+    CHECK(config.set_port25_probe_hosts("mx.probe host.example", nothing) == RE_MISUSE);
     CHECK(config.set_dns_trust_anchor(nothing) == RE_MISUSE);
     CHECK(mapagent::last_reply().find("is NULL") != std::string::npos);
     CHECK(config.add_tls_roots(nothing) == RE_MISUSE);
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     CHECK(report.host() == "mx.taken.example" && report.address() == "127.0.0.2");
     CHECK(!report.is_relayed() && !report.tls_version() && !report.tls_cipher_suite());
     CHECK(report.tls_verified() == MAP_VERIFIED_NONE && report.tls_policy() == MAP_TLS_POLICY_NONE);
-    CHECK(report.port25() == MAP_PORT25_NOT_ASKED && !report.port25_text() && report.port25_testimonies() == 0);
+    CHECK(report.port25() == MAP_PORT25_NOT_ASKED && !report.port25_text() && report.port25_probes() == 0);
     CHECK(report.port25_age() == std::chrono::milliseconds(0));
     CHECK(report.recipients() == 1 && report.recipient(0) == "bob@taken.example");
     CHECK(report.server_text()->find("queued as 4711") != std::string_view::npos);

@@ -1,11 +1,11 @@
-//! A small Internet in network namespaces: a client, its router, a mail host and a host of witnesses behind it.
+//! A small Internet in network namespaces: a client, its router, a mail host and a host of probe hosts behind it.
 //!
 //! ```text
 //! client 10.53.1.2, fd53:1::2 ── router ── mail host 10.53.2.2, fd53:2::2
-//!                                      └── witnesses 10.53.3.2 to .4, fd53:3::2 to ::4
+//!                                      └── probe hosts 10.53.3.2 to .4, fd53:3::2 to ::4
 //! ```
 //!
-//! The mail host takes mail on port 25; the witnesses do so, too, and accept connections to port 443. Nothing in it
+//! The mail host takes mail on port 25; the probe hosts do so, too, and accept connections to port 443. Nothing in it
 //! reaches the machine that it is on, nor any other.
 
 use crate::confined::wait_until;
@@ -26,18 +26,18 @@ pub enum Place {
     /// Where it should go.
     MailHost,
     /// Hosts of others.
-    Witnesses,
+    ProbeHosts,
 }
 
 impl Place {
-    const ALL: [Self; 4] = [Self::Client, Self::Router, Self::MailHost, Self::Witnesses];
+    const ALL: [Self; 4] = [Self::Client, Self::Router, Self::MailHost, Self::ProbeHosts];
 
     fn word(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Router => "router",
             Self::MailHost => "mailhost",
-            Self::Witnesses => "witnesses",
+            Self::ProbeHosts => "probe hosts",
         }
     }
 }
@@ -55,12 +55,12 @@ pub struct Internet {
 /// that the system gives up after three seconds.
 const BUILD: &str = r#"
 set -e
-for place in client router mailhost witnesses; do
+for place in client router mailhost probe hosts; do
     ip netns add "$1-$place"
     ip -n "$1-$place" link set lo up
 done
 number=1
-for place in client mailhost witnesses; do
+for place in client mailhost probe hosts; do
     ip -n "$1-router" link add "to$number" type veth peer name eth0 netns "$1-$place"
     ip -n "$1-router" addr add "10.53.$number.1/24" dev "to$number"
     ip -n "$1-router" addr add "fd53:$number::1/64" dev "to$number" nodad
@@ -103,7 +103,7 @@ impl Internet {
             servers: Vec::new(),
         };
         succeed(&["sh", "-c", BUILD, "sh", &internet.prefix], "");
-        for place in [Place::MailHost, Place::Witnesses] {
+        for place in [Place::MailHost, Place::ProbeHosts] {
             internet.serve(place, server);
         }
         internet

@@ -1,7 +1,7 @@
 //! Every way in which filters and routes can keep a mail from leaving, in network namespaces: what is found of port 25.
 //!
 //! Each cause is made three times: for the mail host alone, for port 25 whatever the host, and for all of TCP. What the
-//! first failure looks like is nearly the same; only witnesses tell the three apart.
+//! first failure looks like is nearly the same; only probe hosts tell the three apart.
 
 use map_tests::netns::{Internet, Place};
 use std::sync::Mutex;
@@ -50,11 +50,11 @@ fn send(internet: &Internet, to: &[&str], more: &[&str]) -> Sent {
     let to: Vec<String> = to.iter().map(|address| format!("to={address}")).collect();
     let mut command = vec![PROGRAM, "send"];
     command.extend(to.iter().map(String::as_str));
-    for witness in ["mail=10.53.3.2", "mail=10.53.3.3", "mail=10.53.3.4"] {
-        command.push(witness);
+    for probe_host in ["mail=10.53.3.2", "mail=10.53.3.3", "mail=10.53.3.4"] {
+        command.push(probe_host);
     }
-    for witness in ["mail=fd53:3::2", "mail=fd53:3::3", "mail=fd53:3::4"] {
-        command.push(witness);
+    for probe_host in ["mail=fd53:3::2", "mail=fd53:3::3", "mail=fd53:3::4"] {
+        command.push(probe_host);
     }
     command.extend(["web=10.53.3.2", "web=10.53.3.3", "web=fd53:3::2", "web=fd53:3::3"]);
     command.extend(more);

@@ -5,7 +5,7 @@ use crate::delivery::{HelloName, Relay};
 use crate::dkim::DkimSigner;
 use crate::net::HTTPS_PORT;
 use crate::net::tls::TlsSettings;
-use crate::net::{Connector, Family, Proxy, SocksConnector, TcpConnector, Witnesses};
+use crate::net::{Connector, Family, ProbeHosts, Proxy, SocksConnector, TcpConnector};
 use crate::route::{HostNames, Policy, Resolver, TrustAnchorError, TrustAnchors};
 use crate::smtp::{Chunking, Deadlines};
 use crate::text::{named, quoted};
@@ -32,7 +32,7 @@ pub struct Config {
     pub(super) deadlines: Deadlines,
     pub(super) chunking: Chunking,
     pub(super) port25_check: bool,
-    pub(super) port25_witnesses: Witnesses,
+    pub(super) port25_probe_hosts: ProbeHosts,
     pub(super) require_tls: bool,
     pub(super) dane: bool,
     pub(super) mta_sts: bool,
@@ -144,7 +144,7 @@ impl Config {
             deadlines: Deadlines::default(),
             chunking: Chunking::default(),
             port25_check: true,
-            port25_witnesses: Witnesses::default(),
+            port25_probe_hosts: ProbeHosts::default(),
             require_tls: false,
             dane: true,
             mta_sts: true,
@@ -200,7 +200,7 @@ impl Config {
     ///
     /// [`Proxy`] says who looks up the addresses of mail hosts. If the proxy does, a domain without an MX record is taken
     /// for its own mail host without a look at its addresses, and only the rules of the proxy keep mail away from
-    /// addresses that it must not be sent to. No witness is asked about port 25, since the way is not this machine's.
+    /// addresses that it must not be sent to. No probe host is asked about port 25, since the way is not this machine's.
     ///
     /// # Example
     /// ```
@@ -218,7 +218,7 @@ impl Config {
     /// a reverse name or is listed for the domain. One of each family can be set, by two calls; a family without one
     /// keeps the system's choice. `None` takes both back.
     ///
-    /// It holds for connections to mail hosts, to the policy hosts of MTA-STS, to a proxy and to witnesses, not for the DNS.
+    /// It holds for connections to mail hosts, to the policy hosts of MTA-STS, to a proxy and to probe hosts, not for the DNS.
     ///
     /// # Errors
     /// An address that nothing can be sent from: unspecified, multicast, broadcast. Whether this machine has the address
@@ -385,15 +385,15 @@ impl Config {
         self.policy.require_mx = require;
     }
 
-    /// Whether to ask witnesses if outgoing port 25 is blocked when no mail host could be connected to; true. Without it
+    /// Whether to ask probe hosts if outgoing port 25 is blocked when no mail host could be connected to; true. Without it
     /// a blocked port is `RE_SERVER_UNREACH`, never `RE_PORT_BLOCKED`.
     pub fn set_port25_check(&mut self, check: bool) {
         self.port25_check = check;
     }
 
     /// Whom to ask; `None` for the default, hosts of large providers.
-    pub fn set_port25_witnesses(&mut self, witnesses: Option<Witnesses>) {
-        self.port25_witnesses = witnesses.unwrap_or_default();
+    pub fn set_port25_probe_hosts(&mut self, probe_hosts: Option<ProbeHosts>) {
+        self.port25_probe_hosts = probe_hosts.unwrap_or_default();
     }
 
     /// Sends only over TLS, to a mail host that has proved who it is: by DANE where its zone has TLSA records, else by a

@@ -235,7 +235,7 @@ fn environment(config: &Config) -> Environment {
         chunking: config.chunking,
         port25: config
             .port25_check
-            .then(|| Arc::new(Port25::new(config.port25_witnesses.clone()))),
+            .then(|| Arc::new(Port25::new(config.port25_probe_hosts.clone()))),
     }
 }
 

@@ -331,7 +331,7 @@ fn unreachable(case: &Case<'_>, failure: ConnectFailure, evidence: &Port25Eviden
              deadline if that was short.",
             not_reached(case, failure)
         ),
-        Port25Finding::NotAsked(NotAsked::NoWitness) => format!(
+        Port25Finding::NotAsked(NotAsked::NoProbeHost) => format!(
             "{} No other host could be asked whether outgoing port 25 is blocked.",
             no_connection(case, failure)
         ),

@@ -42,7 +42,7 @@ pub(super) async fn ask(
     match limits.bound(asking).await {
         Ok(evidence) => Ok(Some(Arc::new(evidence))),
         Err(Abort::Cancelled) => Err(Abort::Cancelled),
-        // A port that swallows everything takes the witnesses' whole time to show.
+        // A port that swallows everything takes the probe hosts' whole time to show.
         Err(_) => not_asked(NotAsked::NoTime),
     }
 }

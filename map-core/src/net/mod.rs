@@ -36,7 +36,8 @@ pub use driver::{Observer, converse};
 pub use https::HttpsFetcher;
 pub use limits::{CancelSignal, Limits};
 pub use port25::{
-    Family, NotAsked, Port25Evidence, Port25Finding, Said, Testimony, Witness, WitnessError, Witnesses,
+    Family, NotAsked, Port25Evidence, Port25Finding, ProbeHost, ProbeHostError, ProbeHosts, ProbeReport,
+    ProbeResult,
 };
 
 pub use socks::{NameResolution, Proxy, ProxyError, ProxyUrlError, SocksConnector};

@@ -2,7 +2,7 @@
 //!
 //! Providers block port 25 more often than mail hosts fail, and nearly nothing of that is told by the error of one
 //! connection: a blocked port mostly looks like a host that is down. So when no address of the recipient could be
-//! connected to, witnesses are heard:
+//! connected to, probe hosts are heard:
 //!
 //! ```text
 //! connect() itself says EACCES or EPERM, and not so for port 443 there    blocked by this machine
@@ -32,13 +32,13 @@ use tokio::time::{Instant, timeout};
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(10 * 60);
-/// How long a witness may take to be found.
+/// How long a probe host may take to be found.
 const LOOKUP_WAIT: Duration = Duration::from_secs(3);
-/// How long a witness may take to answer.
+/// How long a probe host may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// `connect()` itself answers at once; what comes later is no refusal by this machine.
 const OWN_REFUSAL_WAIT: Duration = Duration::from_secs(1);
-/// More of what a witness says is not read for its greeting, in octets.
+/// More of what a probe host says is not read for its greeting, in octets.
 const GREETING_BLOCK: usize = 2_048;
 
 const SMTP_PORT: u16 = 25;
@@ -55,7 +55,7 @@ const WEB_WITNESSES: [&str; 2] = ["www.google.com", "www.qq.com"];
 
 /// A host that tells something about the way to the Internet by answering: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Witness {
+pub struct ProbeHost {
     host: Target,
     port: u16,
 }
@@ -63,11 +63,11 @@ pub struct Witness {
 /// Not `host`, `host:port`, an IP address or `address:port`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not a host: write a name or an IP address, with :port behind it if need be", quoted(.0))]
-pub struct WitnessError(String);
+pub struct ProbeHostError(String);
 
-impl Witness {
-    fn parse(text: &str, default_port: u16) -> Result<Self, WitnessError> {
-        let error = || WitnessError(text.to_owned());
+impl ProbeHost {
+    fn parse(text: &str, default_port: u16) -> Result<Self, ProbeHostError> {
+        let error = || ProbeHostError(text.to_owned());
         let text = text.trim();
         let (host, port) = if let Ok(address) = text.parse::<SocketAddr>() {
             (Target::Address(address.ip()), address.port())
@@ -88,7 +88,7 @@ impl Witness {
     }
 }
 
-impl fmt::Display for Witness {
+impl fmt::Display for ProbeHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
@@ -100,18 +100,18 @@ impl fmt::Display for Witness {
 ///
 /// # Example
 /// ```
-/// use map_core::net::Witnesses;
-/// let witnesses = Witnesses::new(["mx.example.net", "192.0.2.25:25"], ["www.example.net"])?;
-/// assert!(Witnesses::new(["two words"], []).is_err());
-/// # Ok::<(), map_core::net::WitnessError>(())
+/// use map_core::net::ProbeHosts;
+/// let probe_hosts = ProbeHosts::new(["mx.example.net", "192.0.2.25:25"], ["www.example.net"])?;
+/// assert!(ProbeHosts::new(["two words"], []).is_err());
+/// # Ok::<(), map_core::net::ProbeHostError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Witnesses {
-    mail: Vec<Witness>,
-    web: Vec<Witness>,
+pub struct ProbeHosts {
+    mail: Vec<ProbeHost>,
+    web: Vec<ProbeHost>,
 }
 
-impl Witnesses {
+impl ProbeHosts {
     /// Mail hosts (port 25 unless said otherwise) and web hosts (port 443 unless said otherwise).
     ///
     /// # Errors
@@ -119,8 +119,8 @@ impl Witnesses {
     pub fn new<'a>(
         mail: impl IntoIterator<Item = &'a str>,
         web: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, WitnessError> {
-        let parse = |port| move |text| Witness::parse(text, port);
+    ) -> Result<Self, ProbeHostError> {
+        let parse = |port| move |text| ProbeHost::parse(text, port);
         Ok(Self {
             mail: mail.into_iter().map(parse(SMTP_PORT)).collect::<Result<_, _>>()?,
             web: web.into_iter().map(parse(WEB_PORT)).collect::<Result<_, _>>()?,
@@ -128,17 +128,17 @@ impl Witnesses {
     }
 }
 
-impl Default for Witnesses {
+impl Default for ProbeHosts {
     fn default() -> Self {
-        let witness = |port| {
+        let probe_host = |port| {
             move |name: &&str| {
                 let host = HostName::parse(name).ok().map(Target::Name);
-                host.map(|host| Witness { host, port })
+                host.map(|host| ProbeHost { host, port })
             }
         };
         Self {
-            mail: MAIL_WITNESSES.iter().filter_map(witness(SMTP_PORT)).collect(),
-            web: WEB_WITNESSES.iter().filter_map(witness(WEB_PORT)).collect(),
+            mail: MAIL_WITNESSES.iter().filter_map(probe_host(SMTP_PORT)).collect(),
+            web: WEB_WITNESSES.iter().filter_map(probe_host(WEB_PORT)).collect(),
         }
     }
 }
@@ -184,14 +184,14 @@ pub enum Port25Finding {
     BlockedHere,
     /// Somebody between this machine and the Internet blocks it.
     BlockedOnTheWay {
-        /// Every witness was refused. A port that swallows everything is only probably blocked.
+        /// Every probe host was refused. A port that swallows everything is only probably blocked.
         certain: bool,
     },
     /// Nothing is reached at all, whatever the port.
     NoNetwork,
     /// Nobody was asked, or nobody could say.
     NotAsked(NotAsked),
-    /// A witness greeted: it is the recipient's host that cannot be reached.
+    /// A probe host greeted: it is the recipient's host that cannot be reached.
     Open,
 }
 
@@ -201,8 +201,8 @@ pub enum Port25Finding {
 pub enum NotAsked {
     /// The time left did not allow it.
     NoTime,
-    /// No witness has an address in the family that failed.
-    NoWitness,
+    /// No probe host has an address in the family that failed.
+    NoProbeHost,
     /// It is switched off.
     SwitchedOff,
 }
@@ -217,7 +217,7 @@ impl Port25Finding {
             Self::BlockedOnTheWay { certain: false } => "probably blocked on the way out",
             Self::NoNetwork => "no network",
             Self::NotAsked(NotAsked::NoTime) => "not asked for want of time",
-            Self::NotAsked(NotAsked::NoWitness) => "not asked for want of a witness",
+            Self::NotAsked(NotAsked::NoProbeHost) => "not asked for want of a probe host",
             Self::NotAsked(NotAsked::SwitchedOff) => "not asked because that is switched off",
             Self::Open => "open",
         }
@@ -239,17 +239,17 @@ impl Port25Finding {
 
 /// What one host said, or that it said nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Testimony {
-    witness: Witness,
+pub struct ProbeReport {
+    probe_host: ProbeHost,
     is_mail: bool,
     address: Option<IpAddr>,
-    said: Said,
+    said: ProbeResult,
 }
 
-/// How a witness answered.
+/// How a probe host answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Said {
+pub enum ProbeResult {
     /// It accepted the connection; of a mail host more is wanted.
     Connected,
     /// It greeted; with any code.
@@ -264,14 +264,14 @@ pub enum Said {
     Silent,
 }
 
-impl Testimony {
+impl ProbeReport {
     fn is_greeting(&self) -> bool {
-        matches!(self.said, Said::Greeted(_))
+        matches!(self.said, ProbeResult::Greeted(_))
     }
 
     /// `host:port`
-    pub fn witness(&self) -> String {
-        self.witness.to_string()
+    pub fn probe_host(&self) -> String {
+        self.probe_host.to_string()
     }
 
     /// The address that was asked.
@@ -280,25 +280,27 @@ impl Testimony {
     }
 
     /// How it answered.
-    pub fn said(&self) -> Said {
+    pub fn said(&self) -> ProbeResult {
         self.said
     }
 }
 
-impl fmt::Display for Testimony {
+impl fmt::Display for ProbeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { witness, address, .. } = self;
-        write!(f, "{witness}")?;
-        if let (Some(address), Target::Name(_)) = (address, &witness.host) {
+        let Self {
+            probe_host, address, ..
+        } = self;
+        write!(f, "{probe_host}")?;
+        if let (Some(address), Target::Name(_)) = (address, &probe_host.host) {
             write!(f, " [{address}]")?;
         }
         match self.said {
-            Said::Connected => f.write_str(" accepted the connection"),
-            Said::Greeted(code) => write!(f, " greeted with {code}"),
-            Said::NoAddress => f.write_str(" has no address to ask"),
-            Said::NotSmtp => f.write_str(" connected but did not greet"),
-            Said::Refused(kind) => write!(f, " was refused ({kind})"),
-            Said::Silent => f.write_str(" gave no answer in time"),
+            ProbeResult::Connected => f.write_str(" accepted the connection"),
+            ProbeResult::Greeted(code) => write!(f, " greeted with {code}"),
+            ProbeResult::NoAddress => f.write_str(" has no address to ask"),
+            ProbeResult::NotSmtp => f.write_str(" connected but did not greet"),
+            ProbeResult::Refused(kind) => write!(f, " was refused ({kind})"),
+            ProbeResult::Silent => f.write_str(" gave no answer in time"),
         }
     }
 }
@@ -311,7 +313,7 @@ impl fmt::Display for Testimony {
 pub struct Port25Evidence {
     finding: Port25Finding,
     families: Vec<Family>,
-    testimonies: Vec<Testimony>,
+    probes: Vec<ProbeReport>,
     age: Duration,
 }
 
@@ -322,7 +324,7 @@ impl Port25Evidence {
         Self {
             finding,
             families: Vec::new(),
-            testimonies: Vec::new(),
+            probes: Vec::new(),
             age: Duration::ZERO,
         }
     }
@@ -332,7 +334,7 @@ impl Port25Evidence {
         Self {
             finding: Port25Finding::NotAsked(why),
             families: Vec::new(),
-            testimonies: Vec::new(),
+            probes: Vec::new(),
             age: Duration::ZERO,
         }
     }
@@ -348,8 +350,8 @@ impl Port25Evidence {
     }
 
     /// What each host that was asked said.
-    pub fn testimonies(&self) -> &[Testimony] {
-        &self.testimonies
+    pub fn probes(&self) -> &[ProbeReport] {
+        &self.probes
     }
 
     /// How old the answer was when it was used: an agent keeps one for ten minutes.
@@ -358,26 +360,32 @@ impl Port25Evidence {
     }
 
     /// The one evidence of all families.
-    fn join(hearings: Vec<Hearing>) -> Self {
-        let weights = hearings.iter().map(|hearing| hearing.finding.weight());
+    fn join(family_probes: Vec<FamilyProbe>) -> Self {
+        let weights = family_probes
+            .iter()
+            .map(|family_probe| family_probe.finding.weight());
         let finding = weights
             .max()
-            .and_then(|weight| hearings.iter().find(|hearing| hearing.finding.weight() == weight))
-            .map_or(Port25Finding::NotAsked(NotAsked::NoWitness), |hearing| {
-                hearing.finding
+            .and_then(|weight| {
+                family_probes
+                    .iter()
+                    .find(|family_probe| family_probe.finding.weight() == weight)
+            })
+            .map_or(Port25Finding::NotAsked(NotAsked::NoProbeHost), |family_probe| {
+                family_probe.finding
             });
         let mut joined = Self {
             finding,
             families: Vec::new(),
-            testimonies: Vec::new(),
+            probes: Vec::new(),
             age: Duration::ZERO,
         };
-        for hearing in hearings {
-            if hearing.finding == finding {
-                joined.families.push(hearing.family);
+        for family_probe in family_probes {
+            if family_probe.finding == finding {
+                joined.families.push(family_probe.family);
             }
-            joined.age = joined.age.max(hearing.heard.elapsed());
-            joined.testimonies.extend(hearing.testimonies);
+            joined.age = joined.age.max(family_probe.heard.elapsed());
+            joined.probes.extend(family_probe.probes);
         }
         joined
     }
@@ -392,8 +400,8 @@ impl fmt::Display for Port25Evidence {
         if !self.families.is_empty() {
             f.write_str(")")?;
         }
-        for (index, testimony) in self.testimonies.iter().enumerate() {
-            write!(f, "{} {testimony}", if index == 0 { ":" } else { ";" })?;
+        for (index, probe) in self.probes.iter().enumerate() {
+            write!(f, "{} {probe}", if index == 0 { ":" } else { ";" })?;
         }
         Ok(())
     }
@@ -418,25 +426,25 @@ pub(crate) struct FailedAddress {
 /// Asks, and remembers the answers; one for an agent.
 #[derive(Debug)]
 pub(crate) struct Port25 {
-    witnesses: Witnesses,
-    kept: Mutex<Vec<Hearing>>,
+    probe_hosts: ProbeHosts,
+    kept: Mutex<Vec<FamilyProbe>>,
     /// Deliveries that fail together ask once.
     asking: tokio::sync::Mutex<()>,
 }
 
 /// What was found for one family.
 #[derive(Clone, Debug)]
-struct Hearing {
+struct FamilyProbe {
     family: Family,
     finding: Port25Finding,
-    testimonies: Vec<Testimony>,
+    probes: Vec<ProbeReport>,
     heard: Instant,
 }
 
 impl Port25 {
-    pub(crate) fn new(witnesses: Witnesses) -> Self {
+    pub(crate) fn new(probe_hosts: ProbeHosts) -> Self {
         Self {
-            witnesses,
+            probe_hosts,
             kept: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         }
@@ -494,15 +502,15 @@ impl Port25 {
         failed: Vec<FailedAddress>,
         since: Option<Instant>,
         way: &WayOut,
-    ) -> Option<Hearing> {
+    ) -> Option<FamilyProbe> {
         let forbidden = failed.iter().find(|failed| failed.forbidden_here);
         if let Some(forbidden) = forbidden
-            && let Some(testimony) = own_refusal(forbidden.address, way).await
+            && let Some(probe) = own_refusal(forbidden.address, way).await
         {
-            return Some(Hearing {
+            return Some(FamilyProbe {
                 family,
                 finding: Port25Finding::BlockedHere,
-                testimonies: vec![testimony],
+                probes: vec![probe],
                 heard: Instant::now(),
             });
         }
@@ -510,97 +518,97 @@ impl Port25 {
         if let Some(kept) = self.kept(family, since) {
             return Some(kept);
         }
-        let hearing = self.hear(family, way).await;
-        self.keep(&hearing);
-        Some(hearing)
+        let family_probe = self.hear(family, way).await;
+        self.keep(&family_probe);
+        Some(family_probe)
     }
 
-    async fn hear(&self, family: Family, way: &WayOut) -> Hearing {
-        let mail = self.witnesses.mail.iter().map(|witness| (witness, true));
-        let web = self.witnesses.web.iter().map(|witness| (witness, false));
+    async fn hear(&self, family: Family, way: &WayOut) -> FamilyProbe {
+        let mail = self.probe_hosts.mail.iter().map(|probe_host| (probe_host, true));
+        let web = self.probe_hosts.web.iter().map(|probe_host| (probe_host, false));
         let mut asked = JoinSet::new();
-        for (index, (witness, is_mail)) in mail.chain(web).enumerate() {
-            let (witness, way) = (witness.clone(), way.clone());
-            asked.spawn(async move { (index, testify(witness, is_mail, family, &way).await) });
+        for (index, (probe_host, is_mail)) in mail.chain(web).enumerate() {
+            let (probe_host, way) = (probe_host.clone(), way.clone());
+            asked.spawn(async move { (index, testify(probe_host, is_mail, family, &way).await) });
         }
         let mut heard = Vec::new();
         let mut fell_short = false;
         while let Some(answer) = asked.join_next().await {
-            // A resolver or connector of the caller's may panic; its witness has said nothing then.
-            let Ok((index, testimony)) = answer else { continue };
-            let Ok(testimony) = testimony else {
+            // A resolver or connector of the caller's may panic; its probe host has said nothing then.
+            let Ok((index, probe)) = answer else { continue };
+            let Ok(probe) = probe else {
                 fell_short = true;
                 continue;
             };
-            let greeted = testimony.is_greeting();
-            heard.push((index, testimony));
+            let greeted = probe.is_greeting();
+            heard.push((index, probe));
             if greeted {
                 break;
             }
         }
         heard.sort_by_key(|(index, _)| *index);
-        let testimonies: Vec<_> = heard.into_iter().map(|(_, testimony)| testimony).collect();
-        let finding = match finding(&testimonies) {
+        let probes: Vec<_> = heard.into_iter().map(|(_, probe)| probe).collect();
+        let finding = match finding(&probes) {
             // Whoever could not be asked, because this machine lacked something, might have said something else.
-            _ if fell_short && !testimonies.iter().any(Testimony::is_greeting) => {
-                Port25Finding::NotAsked(NotAsked::NoWitness)
+            _ if fell_short && !probes.iter().any(ProbeReport::is_greeting) => {
+                Port25Finding::NotAsked(NotAsked::NoProbeHost)
             }
             finding => finding,
         };
-        Hearing {
+        FamilyProbe {
             family,
             finding,
-            testimonies,
+            probes,
             heard: Instant::now(),
         }
     }
 
     /// Of what was found before `since`, only what is true of a network as such: a cable that is plugged in again, or a
-    /// witness whose name is found after all, would make a liar of the rest.
-    fn kept(&self, family: Family, since: Option<Instant>) -> Option<Hearing> {
+    /// probe host whose name is found after all, would make a liar of the rest.
+    fn kept(&self, family: Family, since: Option<Instant>) -> Option<FamilyProbe> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |hearing: &&Hearing| {
+        let is_fresh = |family_probe: &&FamilyProbe| {
             let lasts = matches!(
-                hearing.finding,
+                family_probe.finding,
                 Port25Finding::Open | Port25Finding::BlockedOnTheWay { .. }
             );
-            hearing.family == family
-                && (lasts && hearing.heard.elapsed() < KEPT
-                    || since.is_some_and(|since| hearing.heard >= since))
+            family_probe.family == family
+                && (lasts && family_probe.heard.elapsed() < KEPT
+                    || since.is_some_and(|since| family_probe.heard >= since))
         };
         kept.iter().find(is_fresh).cloned()
     }
 
-    fn keep(&self, hearing: &Hearing) {
+    fn keep(&self, family_probe: &FamilyProbe) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|other| other.family != hearing.family);
-        kept.push(hearing.clone());
+        kept.retain(|other| other.family != family_probe.family);
+        kept.push(family_probe.clone());
     }
 
     /// A connection to port 25 has been made: what was found of a block does not hold any more.
     pub(crate) fn connected(&self, address: IpAddr) {
         let family = Family::from(address);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|hearing| hearing.family != family || hearing.finding == Port25Finding::Open);
+        kept.retain(|family_probe| {
+            family_probe.family != family || family_probe.finding == Port25Finding::Open
+        });
     }
 }
 
 /// What all say together.
-fn finding(testimonies: &[Testimony]) -> Port25Finding {
+fn finding(probes: &[ProbeReport]) -> Port25Finding {
     let said = |is_mail: bool| {
-        let of_kind = testimonies
-            .iter()
-            .filter(move |testimony| testimony.is_mail == is_mail);
+        let of_kind = probes.iter().filter(move |probe| probe.is_mail == is_mail);
         of_kind
-            .map(|testimony| testimony.said)
-            .filter(|said| *said != Said::NoAddress)
+            .map(|probe| probe.said)
+            .filter(|said| *said != ProbeResult::NoAddress)
     };
-    let refused = |said| matches!(said, Said::Refused(_));
-    if said(true).any(|said| matches!(said, Said::Greeted(_))) {
+    let refused = |said| matches!(said, ProbeResult::Refused(_));
+    if said(true).any(|said| matches!(said, ProbeResult::Greeted(_))) {
         Port25Finding::Open
     } else if said(true).next().is_none() || said(false).next().is_none() {
-        Port25Finding::NotAsked(NotAsked::NoWitness)
-    } else if said(false).any(|said| said == Said::Connected) {
+        Port25Finding::NotAsked(NotAsked::NoProbeHost)
+    } else if said(false).any(|said| said == ProbeResult::Connected) {
         Port25Finding::BlockedOnTheWay {
             certain: said(true).all(refused),
         }
@@ -611,20 +619,20 @@ fn finding(testimonies: &[Testimony]) -> Port25Finding {
 
 /// `connect()` refused port 25 of `address`: unless it refuses port 443 of it, too, this machine reaches the address
 /// and forbids the port. (A `prohibit` route, as an example, refuses both.)
-async fn own_refusal(address: IpAddr, way: &WayOut) -> Option<Testimony> {
+async fn own_refusal(address: IpAddr, way: &WayOut) -> Option<ProbeReport> {
     let connecting = way.connector.connect(SocketAddr::new(address, WEB_PORT));
     let said = match timeout(OWN_REFUSAL_WAIT, connecting).await {
         Ok(Err(error)) if error.is_forbidden_here() || fell_short(&error, address) => return None,
-        Ok(Err(error)) => Said::Refused(error.kind()),
-        Ok(Ok(_)) => Said::Connected,
-        Err(_elapsed) => Said::Silent,
+        Ok(Err(error)) => ProbeResult::Refused(error.kind()),
+        Ok(Ok(_)) => ProbeResult::Connected,
+        Err(_elapsed) => ProbeResult::Silent,
     };
-    let witness = Witness {
+    let probe_host = ProbeHost {
         host: Target::Address(address),
         port: WEB_PORT,
     };
-    Some(Testimony {
-        witness,
+    Some(ProbeReport {
+        probe_host,
         is_mail: false,
         address: Some(address),
         said,
@@ -646,31 +654,31 @@ fn fell_short(error: &ConnectError, to: IpAddr) -> bool {
 struct NotAbleToAsk;
 
 async fn testify(
-    witness: Witness,
+    probe_host: ProbeHost,
     is_mail: bool,
     family: Family,
     way: &WayOut,
-) -> Result<Testimony, NotAbleToAsk> {
-    let address = timeout(LOOKUP_WAIT, find_address(&witness.host, family, way)).await;
+) -> Result<ProbeReport, NotAbleToAsk> {
+    let address = timeout(LOOKUP_WAIT, find_address(&probe_host.host, family, way)).await;
     let address = address.unwrap_or(Ok(None))?;
     let said = match address {
-        None => Said::NoAddress,
+        None => ProbeResult::NoAddress,
         Some(address) => {
-            let address = SocketAddr::new(address, witness.port);
-            timeout(ANSWER_WAIT, hear_witness(address, is_mail, way))
+            let address = SocketAddr::new(address, probe_host.port);
+            timeout(ANSWER_WAIT, hear_probe_host(address, is_mail, way))
                 .await
-                .unwrap_or(Ok(Said::Silent))?
+                .unwrap_or(Ok(ProbeResult::Silent))?
         }
     };
-    Ok(Testimony {
-        witness,
+    Ok(ProbeReport {
+        probe_host,
         is_mail,
         address,
         said,
     })
 }
 
-/// A filtering resolver may send a witness's name to this machine, whose own mail server would greet.
+/// A filtering resolver may send a probe host's name to this machine, whose own mail server would greet.
 async fn find_address(host: &Target, family: Family, way: &WayOut) -> Result<Option<IpAddr>, NotAbleToAsk> {
     let own = way.connector.own_addresses();
     let fits = |address: &IpAddr| {
@@ -697,28 +705,32 @@ async fn find_address(host: &Target, family: Family, way: &WayOut) -> Result<Opt
     }
 }
 
-async fn hear_witness(address: SocketAddr, is_mail: bool, way: &WayOut) -> Result<Said, NotAbleToAsk> {
+async fn hear_probe_host(
+    address: SocketAddr,
+    is_mail: bool,
+    way: &WayOut,
+) -> Result<ProbeResult, NotAbleToAsk> {
     match way.connector.connect(address).await {
         Ok(transport) if is_mail => Ok(greeting(transport).await),
-        Ok(_) => Ok(Said::Connected),
+        Ok(_) => Ok(ProbeResult::Connected),
         Err(error) if fell_short(&error, address.ip()) => Err(NotAbleToAsk),
         Err(error) => Ok(refusal(&error)),
     }
 }
 
-fn refusal(error: &ConnectError) -> Said {
+fn refusal(error: &ConnectError) -> ProbeResult {
     match error.kind() {
-        io::ErrorKind::TimedOut => Said::Silent,
-        kind => Said::Refused(kind),
+        io::ErrorKind::TimedOut => ProbeResult::Silent,
+        kind => ProbeResult::Refused(kind),
     }
 }
 
-async fn greeting(mut transport: Box<dyn Transport>) -> Said {
+async fn greeting(mut transport: Box<dyn Transport>) -> ProbeResult {
     let mut parser = ReplyParser::default();
     let mut block = [0; GREETING_BLOCK];
     loop {
         let Ok(octets @ 1..) = transport.read(&mut block).await else {
-            return Said::NotSmtp;
+            return ProbeResult::NotSmtp;
         };
         let mut octets = block.get(..octets).unwrap_or_default();
         match parser.parse(&mut octets) {
@@ -727,9 +739,9 @@ async fn greeting(mut transport: Box<dyn Transport>) -> Said {
                 // Said for politeness: the greeting is all that was wanted, so a failure here means nothing.
                 let _ = transport.write_all(b"QUIT\r\n").await;
                 let _ = transport.shutdown().await;
-                return Said::Greeted(greeting.code);
+                return ProbeResult::Greeted(greeting.code);
             }
-            Err(_) => return Said::NotSmtp,
+            Err(_) => return ProbeResult::NotSmtp,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Witnesses, and how long their word is kept.
+//! Probe hosts, and how long their word is kept.
 
 use super::*;
 use crate::net::Connecting;
@@ -41,7 +41,7 @@ fn way(connector: &Arc<Blocked>) -> WayOut {
 }
 
 fn port25(mail: &str) -> Port25 {
-    Port25::new(Witnesses::new([mail], ["www.example.net"]).expect("witnesses"))
+    Port25::new(ProbeHosts::new([mail], ["www.example.net"]).expect("probe hosts"))
 }
 
 const FAILED: [FailedAddress; 1] = [FailedAddress {
@@ -50,7 +50,7 @@ const FAILED: [FailedAddress; 1] = [FailedAddress {
 }];
 
 #[test]
-fn witnesses_are_read_as_a_person_writes_them() {
+fn probe_hosts_are_read_as_a_person_writes_them() {
     let cases = [
         ("mx.example.net", Some("mx.example.net:25")),
         (" MX.example.net. ", Some("mx.example.net:25")),
@@ -66,19 +66,19 @@ fn witnesses_are_read_as_a_person_writes_them() {
         ("192.0.2.256", None),
     ];
     for (text, expected) in cases {
-        let read = Witness::parse(text, SMTP_PORT)
+        let read = ProbeHost::parse(text, SMTP_PORT)
             .ok()
-            .map(|witness| witness.to_string());
+            .map(|probe_host| probe_host.to_string());
         assert_eq!(read.as_deref(), expected, "{text:?}");
     }
 }
 
 #[test]
 fn the_default_has_three_and_two() {
-    let witnesses = Witnesses::default();
+    let probe_hosts = ProbeHosts::default();
     assert_eq!(
-        witnesses,
-        Witnesses::new(MAIL_WITNESSES, WEB_WITNESSES).expect("every name is one")
+        probe_hosts,
+        ProbeHosts::new(MAIL_WITNESSES, WEB_WITNESSES).expect("every name is one")
     );
 }
 
@@ -156,7 +156,7 @@ async fn a_network_that_was_away_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_cannot_be_asked_proves_nothing() {
+async fn a_probe_host_that_cannot_be_asked_proves_nothing() {
     let connector = Arc::new(Blocked::default());
     let way = way(&connector);
     // No address, an address of this machine, and nobody at all.
@@ -164,13 +164,13 @@ async fn a_witness_that_cannot_be_asked_proves_nothing() {
         let evidence = port25(mail).ask(&FAILED, &way, &Semaphore::new(1)).await;
         assert_eq!(
             evidence.finding(),
-            Port25Finding::NotAsked(NotAsked::NoWitness),
+            Port25Finding::NotAsked(NotAsked::NoProbeHost),
             "{evidence}"
         );
     }
-    let nobody = Port25::new(Witnesses::new([], []).expect("none"));
+    let nobody = Port25::new(ProbeHosts::new([], []).expect("none"));
     assert_eq!(
         nobody.ask(&FAILED, &way, &Semaphore::new(1)).await.finding(),
-        Port25Finding::NotAsked(NotAsked::NoWitness)
+        Port25Finding::NotAsked(NotAsked::NoProbeHost)
     );
 }

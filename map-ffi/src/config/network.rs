@@ -4,7 +4,7 @@ use super::{change, items, map_config, set_port, set_text, switch, text, unless_
 use crate::boundary::Answer;
 use crate::reply::map_reply;
 use map_core::Config;
-use map_core::net::Witnesses;
+use map_core::net::ProbeHosts;
 use map_core::smtp::Chunking;
 use std::ffi::c_char;
 
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn map_config_set_source_address(
     }
 }
 
-/// Connects to mail hosts through a SOCKS5 proxy. It is not used for the DNS, and no witness is asked about port 25, since
+/// Connects to mail hosts through a SOCKS5 proxy. It is not used for the DNS, and no probe host is asked about port 25, since
 /// the way is not this machine's.
 ///
 /// @param config required.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn map_config_set_proxy(config: *mut map_config, url: *con
     }
 }
 
-/// Asks witnesses whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
+/// Asks probe hosts whether outgoing port 25 is blocked, when no mail host could be connected to: mail and web hosts of large
 /// providers, which get no mail. Without it a blocked port is RE_SERVER_UNREACH and never RE_PORT_BLOCKED.
 ///
 /// @param config required.
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn map_config_set_port25_check(config: *mut map_config, on
     unsafe { switch(config, on, Config::set_port25_check) }
 }
 
-/// Asks these witnesses instead.
+/// Asks these probe hosts instead.
 ///
 /// @param config required.
 /// @param mail   mail hosts, which must greet: names or IP addresses, with ":port" if it is not 25, separated by commas
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn map_config_set_port25_check(config: *mut map_config, on
 ///               hosts of large providers.
 /// @return RE_SUCCESS, or RE_MISUSE and nothing is changed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn map_config_set_port25_witnesses(
+pub unsafe extern "C" fn map_config_set_port25_probe_hosts(
     config: *mut map_config,
     mail: *const c_char,
     web: *const c_char,
@@ -119,12 +119,12 @@ pub unsafe extern "C" fn map_config_set_port25_witnesses(
     unsafe {
         change(config, |config| {
             let (mail, web) = (text(mail, "mail")?, text(web, "web")?);
-            let witnesses = if mail.is_empty() && web.is_empty() {
+            let probe_hosts = if mail.is_empty() && web.is_empty() {
                 None
             } else {
-                Some(Witnesses::new(items(mail), items(web))?)
+                Some(ProbeHosts::new(items(mail), items(web))?)
             };
-            config.config.set_port25_witnesses(witnesses);
+            config.config.set_port25_probe_hosts(probe_hosts);
             Ok(())
         })
     }

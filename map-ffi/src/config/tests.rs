@@ -4,7 +4,7 @@ use super::network::*;
 use super::relay::*;
 use super::tls::*;
 use super::*;
-use map_core::net::Witnesses;
+use map_core::net::ProbeHosts;
 use map_core::smtp::{Chunking, SecretKind};
 use map_core::{RelayError, RelaySecurity};
 use std::error::Error;
@@ -152,14 +152,14 @@ fn texts() {
         );
         assert_same(
             |config| {
-                map_config_set_port25_witnesses(
+                map_config_set_port25_probe_hosts(
                     config,
                     c"mx.example, 192.0.2.1".as_ptr(),
                     c"www.example".as_ptr(),
                 )
             },
             |config| {
-                config.set_port25_witnesses(Some(Witnesses::new(
+                config.set_port25_probe_hosts(Some(ProbeHosts::new(
                     ["mx.example", "192.0.2.1"],
                     ["www.example"],
                 )?));

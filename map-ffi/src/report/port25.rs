@@ -10,17 +10,17 @@ use std::ptr;
 #[derive(Debug)]
 pub(super) struct Port25Texts {
     all: CString,
-    testimonies: Vec<CString>,
+    probes: Vec<CString>,
 }
 
 impl Port25Texts {
     pub(super) fn new(evidence: &Port25Evidence) -> Self {
         Self {
             all: c_text(evidence.to_string()),
-            testimonies: evidence
-                .testimonies()
+            probes: evidence
+                .probes()
                 .iter()
-                .map(|testimony| c_text(testimony.to_string()))
+                .map(|probe| c_text(probe.to_string()))
                 .collect(),
         }
     }
@@ -114,11 +114,11 @@ pub unsafe extern "C" fn map_report_port25_age_ms(report: *const map_report) -> 
 ///
 /// @param report NULL has none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn map_report_port25_testimony_count(report: *const map_report) -> usize {
+pub unsafe extern "C" fn map_report_port25_probe_count(report: *const map_report) -> usize {
     // SAFETY: NULL or a report that is not freed meanwhile.
     unsafe {
         of_report(report, 0, |report| {
-            report.port25.as_ref().map_or(0, |texts| texts.testimonies.len())
+            report.port25.as_ref().map_or(0, |texts| texts.probes.len())
         })
     }
 }
@@ -126,18 +126,15 @@ pub unsafe extern "C" fn map_report_port25_testimony_count(report: *const map_re
 /// What one of them said: "mx.example.net:25 [192.0.2.1] gave no answer in time".
 ///
 /// @param report    the report.
-/// @param testimony 0 to map_report_port25_testimony_count() - 1.
-/// @return NULL if there is no such testimony. Borrowed until the report is freed.
+/// @param probe 0 to map_report_port25_probe_count() - 1.
+/// @return NULL if there is no such probe. Borrowed until the report is freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn map_report_port25_testimony(
-    report: *const map_report,
-    testimony: usize,
-) -> *const c_char {
+pub unsafe extern "C" fn map_report_port25_probe(report: *const map_report, probe: usize) -> *const c_char {
     // SAFETY: NULL or a report that is not freed meanwhile.
     unsafe {
         of_report(report, ptr::null(), |report| {
             let texts = report.port25.as_ref();
-            pointer_or_null(texts.and_then(|texts| texts.testimonies.get(testimony)))
+            pointer_or_null(texts.and_then(|texts| texts.probes.get(probe)))
         })
     }
 }

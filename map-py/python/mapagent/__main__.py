@@ -179,7 +179,7 @@ def _check(options: argparse.Namespace, _fate: _Fate) -> Reply:
 
 
 def _agent(options: argparse.Namespace) -> Agent:
-    witnesses = {"mail": options.port25_mail_witness, "web": options.port25_web_witness}
+    probe_hosts = {"mail": options.port25_mail_probe_host, "web": options.port25_web_probe_host}
     try:
         return Agent(
             dns_servers=options.dns_server,
@@ -201,7 +201,7 @@ def _agent(options: argparse.Namespace) -> Agent:
             deadline=options.deadline,
             timeouts=dict(options.timeout),
             port25_check=options.port25_check,
-            port25_witnesses=witnesses if any(witnesses.values()) else None,
+            port25_probe_hosts=probe hosts if any(probe_hosts.values()) else None,
         )
     except ValueError as error:
         parser: _Parser = options.parser
@@ -372,8 +372,8 @@ def _add_road(group: argparse._ArgumentGroup) -> None:
         action="store_false",
         help="do not ask other hosts whether port 25 is blocked",
     )
-    group.add_argument("--port25-mail-witness", metavar="HOST[:PORT]", action="append", default=[], help="ask this one")
-    group.add_argument("--port25-web-witness", metavar="HOST[:PORT]", action="append", default=[], help="and this one")
+    group.add_argument("--port25-mail-probe-host", metavar="HOST[:PORT]", action="append", default=[], help="ask this one")
+    group.add_argument("--port25-web-probe-host", metavar="HOST[:PORT]", action="append", default=[], help="and this one")
 
 
 def _add_relay(group: argparse._ArgumentGroup) -> None:

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use map_core::net::Witnesses;
+use map_core::net::ProbeHosts;
 use map_core::route::{Answer, Lookup, LookupError, Proof, Record, RecordType, Resolver};
 use map_core::{Agent, Config};
 use std::error::Error;
@@ -106,8 +106,8 @@ fn send(settings: &[&str]) -> Anyhow {
     for setting in settings {
         match setting.split_once('=').ok_or("SETTING=VALUE")? {
             ("to", address) => table.addresses.push(address.parse()?),
-            ("mail", witness) => mail.push(witness),
-            ("web", witness) => web.push(witness),
+            ("mail", probe_host) => mail.push(probe_host),
+            ("web", probe_host) => web.push(probe_host),
             ("source", address) => config.set_source_address(Some(address.parse()?))?,
             ("loopback", "allow") => config.set_allow_loopback(true),
             ("proxy", url) => config.set_proxy(Some(url.parse()?)),
@@ -117,7 +117,7 @@ fn send(settings: &[&str]) -> Anyhow {
     config.set_resolver(Arc::new(table));
     config.set_hello_name(Some("client.example.com"))?;
     config.set_timeout(map_core::agent::Timeout::Connect, Duration::from_secs(5))?;
-    config.set_port25_witnesses(Some(Witnesses::new(mail, web)?));
+    config.set_port25_probe_hosts(Some(ProbeHosts::new(mail, web)?));
     let report = Agent::new(config).send("alice@example.com", "bob@example.org", "test", "test");
     println!("reply: {}", report.reply());
     println!("transient: {}", report.summary().transient());

@@ -1,7 +1,7 @@
 //! The question whether port 25 is blocked, row by row.
 
 use super::*;
-use crate::net::{Family, NotAsked, Port25Finding, Witnesses};
+use crate::net::{Family, NotAsked, Port25Finding, ProbeHosts};
 
 const MAIL: [&str; 3] = ["w1.example.net", "w2.example.net", "w3.example.net"];
 const WEB: [&str; 2] = ["www1.example.net", "www2.example.net"];
@@ -14,8 +14,8 @@ const GREETS: Peer = Peer::Says(&["220 ready", "221 bye"]);
 const ACCEPTS: Peer = Peer::Says(&["hang"]);
 
 impl World {
-    /// Adds witnesses in one family: mail hosts and web hosts.
-    fn with_witnesses(mut self, family: Family, mail: [Peer; 3], web: [Peer; 2]) -> Self {
+    /// Adds probe hosts in one family: mail hosts and web hosts.
+    fn with_probe_hosts(mut self, family: Family, mail: [Peer; 3], web: [Peer; 2]) -> Self {
         let (record_type, net) = match family {
             Family::V4 => (RecordType::A, "198.51.100."),
             Family::V6 => (RecordType::Aaaa, "2001:db8:1::"),
@@ -34,7 +34,7 @@ impl World {
             }
         }
         self.port25
-            .get_or_insert_with(|| Arc::new(Port25::new(Witnesses::new(MAIL, WEB).expect("witnesses"))));
+            .get_or_insert_with(|| Arc::new(Port25::new(ProbeHosts::new(MAIL, WEB).expect("probe hosts"))));
         self
     }
 
@@ -69,7 +69,7 @@ const BLOCKED: Port25Finding = Port25Finding::BlockedOnTheWay { certain: true };
 const PROBABLY_BLOCKED: Port25Finding = Port25Finding::BlockedOnTheWay { certain: false };
 
 #[tokio::test(start_paused = true)]
-async fn any_failure_with_witnesses() {
+async fn any_failure_with_probe_hosts() {
     let silent = || [Peer::Silent, Peer::Silent, Peer::Silent];
     let rows = [
         // One greets.
@@ -129,7 +129,7 @@ async fn any_failure_with_witnesses() {
         for (mail, web, finding) in &rows {
             let world = World::new(&[&[(A, failure.clone())]]);
             let sent = world
-                .with_witnesses(Family::V4, mail.clone(), web.clone())
+                .with_probe_hosts(Family::V4, mail.clone(), web.clone())
                 .send()
                 .await;
             sent.assert_finding(*finding);
@@ -162,17 +162,17 @@ async fn every_finding_has_its_sentence() {
     ];
     for (mail, web, words) in rows {
         let world = World::new(&[&[(A, Peer::Silent)]]);
-        let sent = world.with_witnesses(Family::V4, mail, web).send().await;
+        let sent = world.with_probe_hosts(Family::V4, mail, web).send().await;
         let advice = sent.report.summary().advice().to_lowercase();
         assert!(advice.contains(words), "{advice}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_greets_is_told_goodbye() {
+async fn a_probe_host_that_greets_is_told_goodbye() {
     let world = World::new(&[&[(A, Peer::Silent)]]);
     let sent = world
-        .with_witnesses(
+        .with_probe_hosts(
             Family::V4,
             [GREETS, REFUSED, REFUSED],
             [Peer::Silent, Peer::Silent],
@@ -190,14 +190,14 @@ async fn a_witness_that_greets_is_told_goodbye() {
 #[tokio::test(start_paused = true)]
 async fn this_machine_forbids_the_port_but_not_the_host() {
     for web_host in [ACCEPTS, REFUSED, Peer::Silent, NO_ROUTE] {
-        // Were the witnesses asked, they would greet.
+        // Were the probe hosts asked, they would greet.
         let sent = World::new(&[&[(A, FORBIDDEN)]])
-            .with_witnesses(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
+            .with_probe_hosts(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
             .with_web_host(A, web_host)
             .send()
             .await;
         sent.assert_finding(Port25Finding::BlockedHere);
-        assert_eq!(sent.connected, [A], "no witness was needed");
+        assert_eq!(sent.connected, [A], "no probe host was needed");
         assert_eq!(sent.web_connected, [A]);
         let advice = sent.report.summary().advice();
         assert!(
@@ -211,12 +211,12 @@ async fn this_machine_forbids_the_port_but_not_the_host() {
 async fn a_route_that_forbids_the_host_is_no_block_of_the_port() {
     let world = || World::new(&[&[(A, FORBIDDEN)]]).with_web_host(A, FORBIDDEN);
     let sent = world()
-        .with_witnesses(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
+        .with_probe_hosts(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
         .send()
         .await;
     sent.assert_finding(Port25Finding::Open);
     let sent = world()
-        .with_witnesses(
+        .with_probe_hosts(
             Family::V4,
             [FORBIDDEN, FORBIDDEN, FORBIDDEN],
             [FORBIDDEN, FORBIDDEN],
@@ -231,20 +231,20 @@ async fn a_refusal_that_came_later_proves_nothing_of_this_machine() {
     // What IPv6 makes of an administrator's prohibition anywhere on the way.
     let later = Peer::Later(io::ErrorKind::PermissionDenied);
     let sent = World::new(&[&[(A6, later)]])
-        .with_witnesses(Family::V6, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
+        .with_probe_hosts(Family::V6, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
         .send()
         .await;
     sent.assert_finding(Port25Finding::Open);
 }
 
-/// What witnesses answer: mail hosts, web hosts.
+/// What probe hosts answer: mail hosts, web hosts.
 type Heard = ([Peer; 3], [Peer; 2]);
 
-/// The recipient's addresses, the witnesses in IPv4 and IPv6, what is found, and for which families.
+/// The recipient's addresses, the probe hosts in IPv4 and IPv6, what is found, and for which families.
 type Row<'a> = (&'a [(&'a str, Peer)], Heard, Heard, Port25Finding, &'a [Family]);
 
 #[tokio::test(start_paused = true)]
-async fn witnesses_are_heard_in_the_family_that_failed() {
+async fn probe_hosts_are_heard_in_the_family_that_failed() {
     let blocked = || ([REFUSED, REFUSED, REFUSED], [ACCEPTS, ACCEPTS]);
     let open = || ([GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS]);
     let none = || ([NO_ROUTE, NO_ROUTE, NO_ROUTE], [NO_ROUTE, NO_ROUTE]);
@@ -276,8 +276,8 @@ async fn witnesses_are_heard_in_the_family_that_failed() {
     ];
     for (host, (mail4, web4), (mail6, web6), finding, families) in rows {
         let sent = World::new(&[host])
-            .with_witnesses(Family::V4, mail4, web4)
-            .with_witnesses(Family::V6, mail6, web6)
+            .with_probe_hosts(Family::V4, mail4, web4)
+            .with_probe_hosts(Family::V6, mail6, web6)
             .send()
             .await;
         sent.assert_finding(finding);
@@ -290,7 +290,7 @@ async fn it_is_not_asked_where_it_makes_no_sense() {
     let open = || ([GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS]);
     let ask = |hosts: &[&[(&str, Peer)]]| {
         let (mail, web) = open();
-        World::new(hosts).with_witnesses(Family::V4, mail, web)
+        World::new(hosts).with_probe_hosts(Family::V4, mail, web)
     };
     // Somebody was connected to, whatever came of it.
     let sent = ask(&[&[(A, Peer::Silent)], &[(B, Peer::Says(&["close"]))]])
@@ -322,14 +322,14 @@ async fn what_could_not_be_asked_is_said() {
     assert!(sent.report.summary().advice().contains("switched off"));
     // Nobody in that family.
     let sent = World::new(&[&[(A6, REFUSED)]])
-        .with_witnesses(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
+        .with_probe_hosts(Family::V4, [GREETS, GREETS, GREETS], [ACCEPTS, ACCEPTS])
         .send()
         .await;
-    sent.assert_finding(Port25Finding::NotAsked(NotAsked::NoWitness));
+    sent.assert_finding(Port25Finding::NotAsked(NotAsked::NoProbeHost));
     assert_eq!(sent.connected, [A6]);
     // The deadline ends the connection, or the question.
     for seconds in [10, 17] {
-        let mut world = World::new(&[&[(A, Peer::Silent)]]).with_witnesses(
+        let mut world = World::new(&[&[(A, Peer::Silent)]]).with_probe_hosts(
             Family::V4,
             [Peer::Silent, Peer::Silent, Peer::Silent],
             [ACCEPTS, ACCEPTS],
@@ -346,7 +346,7 @@ async fn what_could_not_be_asked_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn the_question_ends_with_the_callers_patience() {
-    let world = World::new(&[&[(A, REFUSED)]]).with_witnesses(
+    let world = World::new(&[&[(A, REFUSED)]]).with_probe_hosts(
         Family::V4,
         [Peer::Silent, Peer::Silent, Peer::Silent],
         [ACCEPTS, ACCEPTS],
@@ -364,7 +364,7 @@ async fn the_question_ends_with_the_callers_patience() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_used_again_even_when_there_is_no_time_to_ask() {
     let world = || {
-        World::new(&[&[(A, Peer::Silent)]]).with_witnesses(
+        World::new(&[&[(A, Peer::Silent)]]).with_probe_hosts(
             Family::V4,
             [REFUSED, REFUSED, REFUSED],
             [ACCEPTS, ACCEPTS],
@@ -379,7 +379,7 @@ async fn an_answer_is_used_again_even_when_there_is_no_time_to_ask() {
     second.deadline = Some(Duration::from_secs(5));
     let sent = second.send().await;
     sent.assert_finding(BLOCKED);
-    assert_eq!(sent.connected, [A], "no witness was asked again");
+    assert_eq!(sent.connected, [A], "no probe host was asked again");
     assert_eq!(
         sent.report.port25().expect("evidence").age(),
         Duration::from_secs(5)
@@ -392,7 +392,7 @@ async fn an_answer_is_used_again_even_when_there_is_no_time_to_ask() {
         .send()
         .await
         .assert("RE_SUCCESS.", Delivered::Yes, false, None);
-    let mut fourth = World::new(&[&[(A, REFUSED)]]).with_witnesses(
+    let mut fourth = World::new(&[&[(A, REFUSED)]]).with_probe_hosts(
         Family::V4,
         [GREETS, GREETS, GREETS],
         [ACCEPTS, ACCEPTS],
@@ -413,7 +413,7 @@ async fn a_blocked_port_is_no_better_for_hosts_that_were_not_tried() {
     ];
     let host: Vec<(&str, Peer)> = addresses.iter().map(|address| (*address, Peer::Silent)).collect();
     let sent = World::new(&[&host])
-        .with_witnesses(Family::V4, [REFUSED, REFUSED, REFUSED], [ACCEPTS, ACCEPTS])
+        .with_probe_hosts(Family::V4, [REFUSED, REFUSED, REFUSED], [ACCEPTS, ACCEPTS])
         .send()
         .await;
     sent.assert_finding(BLOCKED);

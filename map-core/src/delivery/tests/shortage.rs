@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::local::LocalError;
-use crate::net::{NotAsked, Port25Finding, Witnesses};
+use crate::net::{NotAsked, Port25Finding, ProbeHosts};
 
 const NO_DESCRIPTOR: Peer = Peer::Errno(libc::EMFILE);
 const ACCEPTS: Peer = Peer::Says(&["hang"]);
@@ -27,7 +27,7 @@ async fn a_shortage_ends_it_and_no_other_host_is_tried() {
     ];
     for (number, what, remedy) in rows {
         let mut world = World::new(&[&[(A, Peer::Errno(number)), (B, GOOD)], &[(C, GOOD)]]);
-        world.port25 = Some(Arc::new(Port25::new(Witnesses::default())));
+        world.port25 = Some(Arc::new(Port25::new(ProbeHosts::default())));
         let sent = world.send().await;
         sent.assert(
             &format!("RE_LOCAL: <{what}>."),
@@ -93,8 +93,8 @@ async fn a_question_to_the_dns_that_was_not_asked_says_nothing_of_the_domain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_could_not_be_asked_proves_no_block() {
-    let witnesses = |mail: Peer, web: Peer| {
+async fn a_probe_host_that_could_not_be_asked_proves_no_block() {
+    let probe_hosts = |mail: Peer, web: Peer| {
         let mut world = World::new(&[&[(A, REFUSED)]]);
         for (name, address, peer, is_mail) in [
             ("w1.example.net", "198.51.100.1", REFUSED, true),
@@ -111,22 +111,22 @@ async fn a_witness_that_could_not_be_asked_proves_no_block() {
                 world.network.web.insert(address, peer);
             }
         }
-        let names = Witnesses::new(["w1.example.net", "w2.example.net"], ["www1.example.net"]);
-        world.port25 = Some(Arc::new(Port25::new(names.expect("witnesses"))));
+        let names = ProbeHosts::new(["w1.example.net", "w2.example.net"], ["www1.example.net"]);
+        world.port25 = Some(Arc::new(Port25::new(names.expect("probe hosts"))));
         world
     };
     let finding = |sent: &Sent| sent.report.port25().expect("evidence").finding();
-    let asked = witnesses(REFUSED, ACCEPTS).send().await;
+    let asked = probe_hosts(REFUSED, ACCEPTS).send().await;
     assert_eq!(finding(&asked), Port25Finding::BlockedOnTheWay { certain: true });
     for (mail, web) in [(NO_DESCRIPTOR, ACCEPTS), (REFUSED, NO_DESCRIPTOR)] {
-        let sent = witnesses(mail, web).send().await;
-        assert_eq!(finding(&sent), Port25Finding::NotAsked(NotAsked::NoWitness));
+        let sent = probe_hosts(mail, web).send().await;
+        assert_eq!(finding(&sent), Port25Finding::NotAsked(NotAsked::NoProbeHost));
         sent.assert("RE_SERVER_UNREACH.", Delivered::No, true, Some("4.4.1"));
     }
 
     // `connect()` forbids port 25 of a host, and whether it forbids another could not be seen.
     let forbidden = Peer::Immediate(io::ErrorKind::PermissionDenied);
-    let mut world = witnesses(Peer::Says(&["220 ready", "221 bye"]), ACCEPTS);
+    let mut world = probe_hosts(Peer::Says(&["220 ready", "221 bye"]), ACCEPTS);
     let host: IpAddr = A.parse().expect("an address");
     world.network.peers.insert(host, [forbidden].into());
     world.network.web.insert(host, NO_DESCRIPTOR);
