@@ -21,7 +21,7 @@ pub async fn road(resolver: &dyn Resolver, domain: &str, policy: Policy) -> Resu
             Err(why) => errors.push(why),
         }
     }
-    match RouteError::join(&errors) {
+    match RouteError::most_relevant(&errors) {
         Some(why) if hosts.is_empty() => Err(why),
         _ => Ok(hosts),
     }

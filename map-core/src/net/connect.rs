@@ -71,7 +71,7 @@ impl dyn Connector {
             !is_own
         });
         if addresses.is_empty() {
-            let why = RouteError::join(dropped.iter().map(|dropped| &dropped.why));
+            let why = RouteError::most_relevant(dropped.iter().map(|dropped| &dropped.why));
             found.found = Err(why.unwrap_or(RouteError::ForbiddenTarget));
         }
         found

@@ -188,9 +188,9 @@ fn mx_route(answer: &Answer, rng: &mut impl Rng) -> Result<Route, RouteError> {
         // > If MX records are present, but none of them are usable, or the implicit MX is unusable, this situation
         // > MUST be reported as an error.
         return Err(
-            RouteError::join(route.dropped.iter().map(|dropped| &dropped.why)).unwrap_or(RouteError::Lookup(
-                LookupError::Failed("without an MX record".to_owned()),
-            )),
+            RouteError::most_relevant(route.dropped.iter().map(|dropped| &dropped.why)).unwrap_or(
+                RouteError::Lookup(LookupError::Failed("without an MX record".to_owned())),
+            ),
         );
     }
     Ok(route)
@@ -242,7 +242,7 @@ fn host_addresses(
     let addresses = interleave(allowed);
     let found = if addresses.is_empty() {
         let none = RouteError::without_address(implicit);
-        Err(RouteError::join(dropped.iter().map(|dropped| &dropped.why)).unwrap_or(none))
+        Err(RouteError::most_relevant(dropped.iter().map(|dropped| &dropped.why)).unwrap_or(none))
     } else {
         Ok(addresses)
     };

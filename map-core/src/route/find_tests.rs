@@ -444,6 +444,6 @@ fn errors_of_several_hosts() {
         (vec![nx(), servfail(), silent()], Some(servfail())),
     ];
     for (errors, joined) in rows {
-        assert_eq!(RouteError::join(&errors), joined, "{errors:?}");
+        assert_eq!(RouteError::most_relevant(&errors), joined, "{errors:?}");
     }
 }

@@ -319,7 +319,7 @@ impl RouteError {
     /// assert!(RouteError::join(&errors).unwrap().is_transient());
     /// assert_eq!(RouteError::join(&errors[..1]), Some(RouteError::NoAddress));
     /// ```
-    pub fn join<'a>(errors: impl IntoIterator<Item = &'a RouteError>) -> Option<RouteError> {
+    pub fn most_relevant<'a>(errors: impl IntoIterator<Item = &'a RouteError>) -> Option<RouteError> {
         let weight = |error: &RouteError| match error {
             Self::Lookup(LookupError::Local(_)) => 0,
             error if error.is_transient() => 1,
