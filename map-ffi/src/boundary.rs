@@ -214,7 +214,7 @@ struct Fault(String);
 
 fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Fault> {
     let _visit = Visit::begin();
-    hold_the_tongue_of_panics();
+    install_panic_hook();
     DEPTH.with(|depth| depth.set(depth.get().saturating_add(1)));
     // Unwind safety: what the body was changing is given up by the fallback, and handles of C's are changed only by
     // assignments that are done or not done.
@@ -257,7 +257,7 @@ fn remember_fault(fault: &Fault) {
 
 /// A library must not write to the standard error of its host, and a panic does. The hook belongs to this library's own
 /// copy of the Rust runtime; where a host written in Rust shares that copy, the host's own panics go where they went.
-fn hold_the_tongue_of_panics() {
+fn install_panic_hook() {
     // An atomic and not a `Once`: a child forked while another thread is inside a `Once` would wait for ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if INSTALLED.swap(true, Ordering::Relaxed) {
