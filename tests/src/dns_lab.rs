@@ -2,7 +2,7 @@
 //!
 //! They need no root: both listen on ports of their own, on an address of `127/8` that no other test uses.
 
-use crate::confined::wait_until;
+use crate::isolated_server::wait_until;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};

@@ -5,9 +5,9 @@
 pub mod built;
 pub mod c_library;
 pub mod certificates;
-pub mod confined;
 pub mod dns_lab;
 pub mod fetching;
+pub mod isolated_server;
 pub mod mail_server;
 pub mod memory;
 pub mod netns;

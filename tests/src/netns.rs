@@ -8,7 +8,7 @@
 //! The mail host takes mail on port 25; the probe hosts do so, too, and accept connections to port 443. Nothing in it
 //! reaches the machine that it is on, nor any other.
 
-use crate::confined::wait_until;
+use crate::isolated_server::wait_until;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

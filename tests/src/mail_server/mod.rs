@@ -11,7 +11,7 @@ mod opensmtpd;
 mod postfix;
 
 use crate::certificates::{Authority, Identity};
-use crate::confined::{Confined, wait_until};
+use crate::isolated_server::{IsolatedServer, wait_until};
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::Read;
@@ -65,7 +65,7 @@ struct Recipe {
 #[derive(Debug)]
 pub struct MailServer {
     // Before the directory, which it uses to the end.
-    confined: Confined,
+    isolated_server: IsolatedServer,
     dir: TempDir,
     kind: Kind,
     address: SocketAddr,
@@ -187,7 +187,7 @@ impl MailServer {
     }
 
     fn start_as(kind: Kind, role: &Role<'_>) -> Option<Self> {
-        if !Confined::is_possible() {
+        if !IsolatedServer::is_possible() {
             eprintln!("SKIPPED: {kind:?} needs namespaces, and these need root");
             return None;
         }
@@ -220,10 +220,10 @@ impl MailServer {
         }
         prepare += "for file in passwd group resolv.conf; do mount --bind /mnt/etc/$file /etc/$file; done\n";
         prepare += &recipe.prepare;
-        let confined = Confined::start(&prepare, recipe.command, &dir.path().join("output"))
+        let isolated_server = IsolatedServer::start(&prepare, recipe.command, &dir.path().join("output"))
             .expect("unshare cannot be run: run scripts/setup");
         let mut server = Self {
-            confined,
+            isolated_server,
             dir,
             kind,
             address,
@@ -231,7 +231,7 @@ impl MailServer {
         };
         let mut ended = false;
         let greeted = wait_until(PATIENCE, || {
-            ended = matches!(server.confined.ended(), Ok(Some(_)));
+            ended = matches!(server.isolated_server.ended(), Ok(Some(_)));
             ended || server.greets()
         });
         assert!(greeted && !ended, "{kind:?} does not start:\n{}", server.logs());
@@ -290,7 +290,7 @@ impl MailServer {
         };
         format!(
             "{}\n{}\n{}",
-            self.confined.output(),
+            self.isolated_server.output(),
             own(self.log),
             own("dovecot-log")
         )

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// goes when the pipe is closed, and the kernel ends with it every process it has started. What it mounts is seen by
 /// nobody else.
 #[derive(Debug)]
-pub struct Confined {
+pub struct IsolatedServer {
     child: Child,
     /// Closed to stop it.
     alive: Option<ChildStdin>,
@@ -29,7 +29,7 @@ server=$!
 wait $server
 "#;
 
-impl Confined {
+impl IsolatedServer {
     /// Whether this process may make namespaces at all: it needs root, and a container may forbid it even then.
     pub fn is_possible() -> bool {
         Command::new("unshare")
@@ -82,7 +82,7 @@ impl Confined {
     }
 }
 
-impl Drop for Confined {
+impl Drop for IsolatedServer {
     fn drop(&mut self) {
         drop(self.alive.take());
         if wait_until(Duration::from_secs(10), || {
