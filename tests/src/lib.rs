@@ -12,7 +12,7 @@ pub mod mail_server;
 pub mod memory;
 pub mod netns;
 pub mod python;
-pub mod road;
+pub mod route_summary;
 pub mod samples;
 pub mod signed_dns_lab;
 pub mod sink;

@@ -2,7 +2,7 @@
 
 use map_core::route::{HickoryResolver, LookupError, Policy, RouteError, find};
 use map_tests::dns_lab::DnsLab;
-use map_tests::road::road;
+use map_tests::route_summary::route_summary;
 use std::fmt::Write;
 
 /// What `test.` holds. Addresses are those of documentation: nothing is connected to.
@@ -100,14 +100,14 @@ async fn the_cases_of_a_route() {
         for (domain, expected) in &good {
             let expected = expected.iter().map(|host| (*host).to_owned()).collect();
             assert_eq!(
-                road(&resolver, domain, Policy::default()).await,
+                route_summary(&resolver, domain, Policy::default()).await,
                 Ok(expected),
                 "{domain} by {server}"
             );
         }
         for (domain, why) in &permanent {
             assert_eq!(
-                road(&resolver, domain, Policy::default()).await.as_ref(),
+                route_summary(&resolver, domain, Policy::default()).await.as_ref(),
                 Err(why),
                 "{domain} by {server}"
             );
@@ -132,12 +132,12 @@ async fn what_the_dns_cannot_say_now() {
     let unbound = HickoryResolver::with_servers(&[lab.resolver()]);
     for (domain, by_knot, by_unbound) in rows {
         assert_eq!(
-            road(&knot, domain, Policy::default()).await,
+            route_summary(&knot, domain, Policy::default()).await,
             Err(by_knot.clone()),
             "{domain}"
         );
         assert_eq!(
-            road(&unbound, domain, Policy::default()).await,
+            route_summary(&unbound, domain, Policy::default()).await,
             Err(by_unbound.clone()),
             "{domain}"
         );
@@ -145,7 +145,7 @@ async fn what_the_dns_cannot_say_now() {
     }
     // Only Unbound knows that there should be signatures.
     assert_eq!(
-        road(&unbound, "bogus.test", Policy::default()).await,
+        route_summary(&unbound, "bogus.test", Policy::default()).await,
         Err(failed("SERVFAIL"))
     );
 }

@@ -2,7 +2,7 @@
 
 use map_core::route::{HickoryResolver, LookupError, Policy, RouteError, addresses, find};
 use map_sandbox::{Sandbox, World};
-use map_tests::road::road;
+use map_tests::route_summary::route_summary;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -205,7 +205,7 @@ async fn domains_with_a_road() {
     for (domain, expected) in rows {
         let expected = expected.into_iter().map(str::to_owned).collect();
         assert_eq!(
-            road(&resolver, domain, Policy::default()).await,
+            route_summary(&resolver, domain, Policy::default()).await,
             Ok(expected),
             "{domain}"
         );
@@ -238,7 +238,7 @@ async fn domains_that_take_no_mail() {
     for (domain, why) in rows {
         assert!(!why.is_transient(), "{domain}");
         assert_eq!(
-            road(&resolver, domain, Policy::default()).await,
+            route_summary(&resolver, domain, Policy::default()).await,
             Err(why),
             "{domain}"
         );
@@ -268,7 +268,7 @@ async fn failures_of_the_dns() {
     for (domain, why) in rows {
         assert!(why.is_transient(), "{domain}");
         assert_eq!(
-            road(&resolver, domain, Policy::default()).await,
+            route_summary(&resolver, domain, Policy::default()).await,
             Err(why),
             "{domain}"
         );
@@ -279,7 +279,7 @@ async fn failures_of_the_dns() {
 #[tokio::test]
 async fn silence_of_the_dns() {
     let (_sandbox, resolver) = start();
-    let go = |domain| road(&resolver, domain, Policy::default());
+    let go = |domain| route_summary(&resolver, domain, Policy::default());
     let (silent, mx_silent, v6_silent, gone_and_silent) = tokio::join!(
         go("silent.test"),
         go("mx-silent.test"),
@@ -326,7 +326,7 @@ async fn policies() {
     ];
     for (domain, policy, expected) in rows {
         assert_eq!(
-            road(&resolver, domain, policy).await,
+            route_summary(&resolver, domain, policy).await,
             expected,
             "{domain} {policy:?}"
         );

@@ -4,7 +4,7 @@ use map_core::route::{
     Dane, HickoryResolver, HostName, LookupError, NotValidating, Policy, Proof, Record, RecordType, Resolver,
     RouteError, Tlsa, TrustAnchors, Validation, dane,
 };
-use map_tests::road::road;
+use map_tests::route_summary::route_summary;
 use map_tests::signed_dns_lab::{SignedDnsLab, StrippingForwarder};
 use std::net::SocketAddr;
 
@@ -122,9 +122,9 @@ async fn what_should_be_signed_and_is_not() {
             assert_eq!(answer, Err(error.clone()), "{name} by {server}");
         }
         // The road of a mail in the clear asks for no proof; the servers that are asked may refuse it all the same.
-        let road = road(&resolver, "bogus.test", Policy::default()).await;
-        let is_refused = road.as_ref().is_err_and(RouteError::is_transient);
-        assert_eq!(is_refused, server == lab.resolver(), "{road:?}");
+        let route_summary = route_summary(&resolver, "bogus.test", Policy::default()).await;
+        let is_refused = route_summary.as_ref().is_err_and(RouteError::is_transient);
+        assert_eq!(is_refused, server == lab.resolver(), "{route_summary:?}");
         assert_eq!(resolver.validation().await, Validation::On);
     }
 }
@@ -185,8 +185,8 @@ async fn a_forwarder_without_signatures_switches_validation_off_and_nothing_else
         let forwarder = StrippingForwarder::start(upstream);
         let resolver = resolver(forwarder.address(), lab.anchors());
         for domain in ["nsec.test", "nsec3.test", "plain.test", "any.wild.nsec.test"] {
-            let road = road(&resolver, domain, Policy::default()).await;
-            let hosts = road.map(|hosts| hosts.len());
+            let route_summary = route_summary(&resolver, domain, Policy::default()).await;
+            let hosts = route_summary.map(|hosts| hosts.len());
             assert_eq!(hosts, Ok(1), "{domain} by way of {upstream}");
         }
         let off = Validation::Off(NotValidating::NoSignatures);

@@ -178,8 +178,8 @@ fn assert_nothing_in_clear(attack: &str, report: &Report, sessions: &[Session]) 
 }
 
 /// The reply is true: success when, and only when, a host took the mail.
-fn assert_true(attack: &str, report: &Report, road: &Road, sessions: &[Session]) {
-    let taken = road.sandbox.mails().len();
+fn assert_true(attack: &str, report: &Report, route_summary: &Road, sessions: &[Session]) {
+    let taken = route_summary.sandbox.mails().len();
     let success = report.reply().code() == MapReplyCode::Success;
     assert_eq!(taken, usize::from(success), "{}", told(attack, report, sessions));
 }
@@ -187,13 +187,17 @@ fn assert_true(attack: &str, report: &Report, road: &Road, sessions: &[Session])
 #[test]
 fn required_tls_is_not_talked_away() {
     for (attack, lines) in ATTACKS {
-        let road = Road::open(lines);
-        let report = road.required();
-        let sessions = road.sessions();
+        let route_summary = Road::open(lines);
+        let report = route_summary.required();
+        let sessions = route_summary.sessions();
         assert_nothing_in_clear(attack, &report, &sessions);
-        assert_true(attack, &report, &road, &sessions);
+        assert_true(attack, &report, &route_summary, &sessions);
         assert!(
-            road.sandbox.mails().iter().all(|mail| mail.tls.is_some()),
+            route_summary
+                .sandbox
+                .mails()
+                .iter()
+                .all(|mail| mail.tls.is_some()),
             "{}",
             told(attack, &report, &sessions)
         );
@@ -215,11 +219,11 @@ fn required_tls_is_not_talked_away() {
 #[test]
 fn no_secret_is_talked_out_of_the_client() {
     for (attack, lines) in ATTACKS {
-        let road = Road::open(lines);
-        let report = road.relayed();
-        let sessions = road.sessions();
+        let route_summary = Road::open(lines);
+        let report = route_summary.relayed();
+        let sessions = route_summary.sessions();
         assert_nothing_in_clear(attack, &report, &sessions);
-        assert_true(attack, &report, &road, &sessions);
+        assert_true(attack, &report, &route_summary, &sessions);
         if lines.is_empty() {
             let logged_in = sessions.iter().any(|session| !session.authentications.is_empty());
             assert!(
@@ -238,10 +242,10 @@ fn no_secret_is_talked_out_of_the_client() {
 #[test]
 fn nothing_slipped_in_is_believed_where_the_clear_is_allowed() {
     for (attack, lines) in ATTACKS {
-        let road = Road::open(lines);
-        let report = send(road.config());
-        let sessions = road.sessions();
-        assert_true(attack, &report, &road, &sessions);
+        let route_summary = Road::open(lines);
+        let report = send(route_summary.config());
+        let sessions = route_summary.sessions();
+        assert_true(attack, &report, &route_summary, &sessions);
         for session in &sessions {
             let verbs = verbs_in_clear(session);
             assert!(

@@ -10,7 +10,11 @@ use map_core::route::{Policy, Resolver, RouteError, addresses, find};
 ///
 /// # Panics
 /// When `domain` is no domain and no address literal.
-pub async fn road(resolver: &dyn Resolver, domain: &str, policy: Policy) -> Result<Vec<String>, RouteError> {
+pub async fn route_summary(
+    resolver: &dyn Resolver,
+    domain: &str,
+    policy: Policy,
+) -> Result<Vec<String>, RouteError> {
     let domain = domain.parse().expect("a domain or an address literal");
     let route = find(resolver, &domain, &policy).await?;
     let mut hosts = Vec::new();
