@@ -10,11 +10,10 @@ mod secure;
 mod waiting_tests;
 
 use super::attempts::MAX_SESSIONS;
-use super::host_security::{HostExcluded, TlsPolicy};
+use super::outcome::{Cause, ConnectFailure, Delivered, HostExcluded, Stage, TlsPolicy};
 use super::refusal::meaning;
-use super::report::{Delivered, Stage};
 use super::transcript::shown;
-use super::verdict::{Cause, ConnectFailure, Verdict, verdict};
+use super::verdict::{Verdict, verdict};
 use crate::local::LocalError;
 use crate::message::{BodyType, LineTrouble, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};

@@ -4,11 +4,12 @@ mod conclusion;
 mod conversation;
 mod host_attempt;
 
-use super::host_security::{DomainRoute, HostExcluded, HostSecurity, TlsRequirements};
+use super::host_security::{DomainRoute, HostSecurity, TlsRequirements};
 use super::kept::Kept;
+use super::outcome::{Attempt, AttemptOutcome, Cause, ConnectFailure, HostExcluded, Line, Stage};
 use super::progress::GroupMeter;
-use super::report::{Attempt, AttemptOutcome, Findings, Line, RecipientReport, Stage};
-use super::verdict::{Cause, ConnectFailure, deciding, verdict};
+use super::report::{Findings, RecipientReport};
+use super::verdict::{deciding, verdict};
 use super::warnings::Warnings;
 use super::{Environment, Relay, TlsPolicy, advice, port25};
 use crate::address::Mailbox;

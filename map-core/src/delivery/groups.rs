@@ -11,10 +11,10 @@
 use super::attempts::{Delivery, GroupResult, Path};
 use super::host_security::{self, DomainRoute, RouteKey};
 use super::kept::Kept;
+use super::outcome::{Attempt, Cause};
 use super::progress::{GroupMeter, Meter};
-use super::report::{Asked, Attempt, RecipientReport, Report};
+use super::report::{Asked, RecipientReport, Report};
 use super::summary::summarize;
-use super::verdict::Cause;
 use super::warnings::Warnings;
 use super::{Environment, rejected};
 use crate::address::MailboxDomain;

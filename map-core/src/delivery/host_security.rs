@@ -15,14 +15,14 @@
 //! content with what proves the host in the second and third. It is not content with the TLS of unusable TLSA records:
 //! they ask for no proof, so nothing would be verified, and the setting promises that something is.
 
-use super::verdict::Cause;
+use super::outcome::{Cause, HostExcluded, TlsPolicy};
 use super::warnings::Warnings;
 use super::{Environment, Relay, RelaySecurity};
 use crate::address::MailboxDomain;
 use crate::net::tls::{TlsFacts, TlsPeer, Verification};
 use crate::route::mta_sts::{FetchPolicy, MtaSts, StsFinding, StsMode, StsPolicy};
 use crate::route::{
-    self, Dane, HostName, LookupError, MxHost, NotValidating, Proof, Route, RouteError, Target, Validation,
+    self, Dane, HostName, MxHost, NotValidating, Proof, Route, RouteError, Target, Validation,
 };
 use crate::smtp::TlsUse;
 use futures_util::future::try_join;
@@ -31,33 +31,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-
-/// What demanded a protected session with a mail host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TlsPolicy {
-    /// The TLSA records of the host (RFC 7672).
-    Dane,
-    /// The MTA-STS policy of the recipient's domain (RFC 8461).
-    MtaSts,
-    /// The settings of the relay.
-    Relay,
-    /// [`Config::set_require_tls`](crate::Config::set_require_tls), or the
-    /// [message](crate::message::Message::require_tls).
-    Required,
-}
-
-impl TlsPolicy {
-    /// `dane`, `mta-sts`, `relay`, `required`
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dane => "dane",
-            Self::MtaSts => "mta-sts",
-            Self::Relay => "relay",
-            Self::Required => "required",
-        }
-    }
-}
 
 /// The MTA-STS policies that an agent knows, and the way to more of them.
 #[derive(Clone, Debug)]
@@ -77,27 +50,6 @@ pub(super) struct HostSecurity {
     pub(super) server_name: String,
     /// For the report, whatever comes of it.
     pub(super) warnings: Vec<String>,
-}
-
-/// Why a host must not be used now, found before it was connected to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HostExcluded {
-    /// What DANE demands of it cannot be found out.
-    Dane(LookupError),
-    /// The MTA-STS policy of the recipient's domain does not name it.
-    NotInPolicy,
-    /// The message demands REQUIRETLS, and nothing proves that it is a host of the recipient's domain.
-    NotProved,
-}
-
-impl HostExcluded {
-    pub(super) fn policy(&self) -> TlsPolicy {
-        match self {
-            Self::Dane(_) => TlsPolicy::Dane,
-            Self::NotInPolicy => TlsPolicy::MtaSts,
-            Self::NotProved => TlsPolicy::Required,
-        }
-    }
 }
 
 /// What holds for all mail hosts of a domain.

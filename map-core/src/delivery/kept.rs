@@ -3,7 +3,7 @@
 //! A host chooses how much it says: 16 KiB in each reply, a reply to each recipient, in each session. A report keeps what
 //! a person may want to read of it, and counts the rest.
 
-use super::report::{Attempt, Line};
+use super::outcome::{Attempt, Line};
 use crate::smtp::Reply;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -19,6 +19,7 @@ mod groups;
 mod hello;
 mod host_security;
 mod kept;
+mod outcome;
 mod port25;
 mod progress;
 mod redaction;
@@ -37,17 +38,17 @@ mod warnings;
 mod tests;
 
 pub use hello::HelloName;
-pub use host_security::TlsPolicy;
+pub use outcome::{Attempt, AttemptOutcome, Delivered, Stage, TlsPolicy};
 pub use progress::Progress;
 pub use relay::{Relay, RelayError, RelaySecurity};
-pub use report::{Attempt, AttemptOutcome, Delivered, RecipientReport, Report, Stage};
+pub use report::{RecipientReport, Report};
 
 pub(crate) use broken_tls::BrokenTls;
 pub(crate) use groups::deliver;
 pub(crate) use host_security::StsSource;
+pub(crate) use outcome::Cause;
 pub(crate) use progress::Meter;
 pub(crate) use report::{Asked, rejected};
-pub(crate) use verdict::Cause;
 
 use crate::net::tls::TlsSettings;
 use crate::net::{Connector, Places, Port25};

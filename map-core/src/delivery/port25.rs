@@ -1,7 +1,7 @@
 //! When to ask whether outgoing port 25 is blocked.
 
 use super::Environment;
-use super::verdict::ConnectFailure;
+use super::outcome::ConnectFailure;
 use crate::net::{FailedAddress, Limits, NotAsked, Port25Evidence, WayOut};
 use crate::smtp::Abort;
 use std::io;

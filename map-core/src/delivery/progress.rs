@@ -1,6 +1,6 @@
 //! How far a delivery is, for whoever waits for it.
 
-use super::report::Stage;
+use super::outcome::Stage;
 use crate::smtp;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

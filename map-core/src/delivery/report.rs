@@ -1,93 +1,19 @@
 //! What a delivery tells its caller.
 
-use super::host_security::TlsPolicy;
-use super::verdict::{Cause, ConnectFailure, Verdict, deciding, verdict};
+use super::outcome::{Attempt, Cause, ConnectFailure, Delivered, Stage, TlsPolicy};
+use super::verdict::{Verdict, deciding, verdict};
 use super::{advice, transcript};
 use crate::message::Message;
 use crate::net::Port25Evidence;
 use crate::net::tls::TlsFacts;
-use crate::protocol::{CheckFailure, Fields, MapReply};
-use crate::smtp::{self, Abort, EnhancedStatusCode, Reply, ReplyCode};
+use crate::protocol::{Fields, MapReply};
+use crate::smtp::{Abort, EnhancedStatusCode, Reply, ReplyCode};
 use crate::text::one_line;
 use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
-
-/// Whether the message is with the recipient's server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Delivered {
-    /// It is not.
-    No,
-    /// Only of a summary: some recipients have it and the others do not, for certain (`RE_PARTIAL`). With a relay it says
-    /// so of what the relay accepted.
-    Some,
-    /// Only the server knows.
-    Unknown,
-    /// It is.
-    Yes,
-}
-
-impl Delivered {
-    /// `no`, `some`, `unknown`, `yes`
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::No => "no",
-            Self::Some => "some",
-            Self::Unknown => "unknown",
-            Self::Yes => "yes",
-        }
-    }
-}
-
-/// How far a delivery came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Stage {
-    /// The client's checks.
-    Check,
-    /// The DNS.
-    Route,
-    /// TCP.
-    Connect,
-    /// The server's greeting.
-    Greeting,
-    /// EHLO or HELO.
-    Hello,
-    /// STARTTLS and the TLS handshake.
-    Tls,
-    /// AUTH
-    Auth,
-    /// MAIL
-    Mail,
-    /// RCPT
-    Rcpt,
-    /// DATA
-    Data,
-    /// The content and its final reply.
-    Content,
-}
-
-impl Stage {
-    /// A word for it: `check`, `route`, `connect`, `greeting`, `hello`, `tls`, `auth`, `mail`, `rcpt`, `data`, `content`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Route => "route",
-            Self::Connect => "connect",
-            Self::Greeting => "greeting",
-            Self::Hello => "hello",
-            Self::Tls => "tls",
-            Self::Auth => "auth",
-            Self::Mail => "mail",
-            Self::Rcpt => "rcpt",
-            Self::Data => "data",
-            Self::Content => "content",
-        }
-    }
-}
 
 /// What became of the message for one recipient, or in summary for all.
 #[derive(Clone, Debug)]
@@ -196,127 +122,6 @@ impl RecipientReport {
         if let (Some(reply), Some(text)) = (&self.verdict.server, &mut self.server_text) {
             *text = Arc::clone(texts.entry(Arc::clone(reply)).or_insert_with(|| Arc::clone(text)));
         }
-    }
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AttemptOutcome {
-    /// The host took the message for every recipient it was asked for.
-    Accepted,
-    /// It did not: the next was tried, or the verdict fell.
-    Failed,
-    /// It took the message for some of the recipients it was asked for, and not for the others.
-    Partial,
-    /// Nobody knows, of one recipient at least.
-    Uncertain,
-}
-
-impl AttemptOutcome {
-    /// `accepted`, `failed`, `partial`, `uncertain`
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Failed => "failed",
-            Self::Partial => "partial",
-            Self::Uncertain => "uncertain",
-        }
-    }
-}
-
-/// One try at one address of one mail host.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    pub(super) host: Arc<str>,
-    pub(super) address: Option<IpAddr>,
-    pub(super) stage: Stage,
-    pub(super) outcome: AttemptOutcome,
-    pub(super) detail: String,
-    pub(super) code: Option<ReplyCode>,
-    pub(super) started: Instant,
-    pub(super) duration: Duration,
-    pub(super) tls: Option<TlsFacts>,
-    pub(super) policy: Option<TlsPolicy>,
-    pub(super) dialogue: Vec<Line>,
-}
-
-/// One line of a dialogue, as it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// A command, or a content with its end mark, left whole.
-    Sent(smtp::ExchangeStage),
-    /// A reply came whole.
-    Received(smtp::ExchangeStage, Arc<Reply>),
-    /// There was to be a TLS session, and there is none; why, for a person.
-    NoTls(String),
-}
-
-#[cfg(test)]
-impl Attempt {
-    /// One at a host, of which nothing else is known.
-    pub(super) fn at(host: &str) -> Self {
-        Self {
-            host: host.into(),
-            address: None,
-            stage: Stage::Content,
-            outcome: AttemptOutcome::Partial,
-            detail: String::new(),
-            code: None,
-            started: Instant::now(),
-            duration: Duration::ZERO,
-            tls: None,
-            policy: None,
-            dialogue: Vec::new(),
-        }
-    }
-}
-
-impl Attempt {
-    /// The mail host.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Its address; `None` when no address of the host was found or asked for: where a policy left the host out, and where
-    /// a proxy looks names up.
-    pub fn address(&self) -> Option<IpAddr> {
-        self.address
-    }
-
-    /// How far it came.
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    /// How it ended.
-    pub fn outcome(&self) -> AttemptOutcome {
-        self.outcome
-    }
-
-    /// The same for a person: a phrase.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-
-    /// The reply code that ended it; where several did, that of a recipient who was not served.
-    pub fn code(&self) -> Option<ReplyCode> {
-        self.code
-    }
-
-    /// How long it took.
-    pub fn duration(&self) -> Duration {
-        self.duration
-    }
-
-    /// The TLS session with the host; `None` for one in the clear.
-    pub fn tls(&self) -> Option<&TlsFacts> {
-        self.tls.as_ref()
-    }
-
-    /// What demanded TLS of it; `None` where nothing did.
-    pub fn policy(&self) -> Option<TlsPolicy> {
-        self.policy
     }
 }
 
@@ -555,12 +360,6 @@ pub(crate) fn rejected(asked: Arc<Asked>, cause: &Cause) -> Report {
         message_id: None,
         warnings: Vec::new(),
         port25: None,
-    }
-}
-
-impl From<CheckFailure> for Cause {
-    fn from(failure: CheckFailure) -> Self {
-        Self::Check(failure)
     }
 }
 

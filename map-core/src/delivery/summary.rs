@@ -7,7 +7,8 @@
 mod tests;
 
 use super::advice::spelled;
-use super::report::{Delivered, RecipientReport, Stage};
+use super::outcome::{Delivered, Stage};
+use super::report::RecipientReport;
 use super::verdict::Verdict;
 use crate::protocol::MapReply;
 use crate::text::one_line;

@@ -2,7 +2,7 @@
 //!
 //! Target `mapagent`; level `DEBUG` for what happens, no level for content: neither fields nor contents are told.
 
-use super::report::Attempt;
+use super::outcome::Attempt;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::smtp::Event;
 use std::net::IpAddr;

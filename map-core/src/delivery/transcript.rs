@@ -1,6 +1,7 @@
 //! The dialogue of a delivery as appendix A of the MAP document prints it.
 
-use super::report::{Attempt, Line, Report, Stage, What};
+use super::outcome::{Attempt, Line, Stage};
+use super::report::{Report, What};
 use crate::protocol::{Command, ServerCommand};
 use crate::smtp;
 use crate::text::{self, one_line};
@@ -177,7 +178,7 @@ pub(super) fn shown(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::AttemptOutcome;
+    use super::super::outcome::AttemptOutcome;
     use super::*;
     use std::sync::Arc;
     use std::time::Duration;

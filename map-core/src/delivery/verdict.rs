@@ -1,63 +1,17 @@
 //! The one map from causes to MAP replies, and the one place that decides transient or permanent.
 
-use super::host_security::HostExcluded;
+use super::outcome::{Cause, Delivered, HostExcluded, Stage};
 use super::refusal::{RETRY, meaning};
-use super::report::{Delivered, Stage};
 use crate::local::LocalError;
-use crate::message::{Reason, SMTPUTF8, Unmet};
-use crate::net::{GivenUp, Port25Evidence, Port25Finding, ProxyError};
-use crate::protocol::{CheckFailure, MapReply};
+use crate::message::{Reason, SMTPUTF8};
+use crate::net::{GivenUp, Port25Finding};
+use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{
     self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,
 };
-use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Why a delivery to one recipient ended, or one attempt at it.
-#[derive(Clone, Debug)]
-pub(crate) enum Cause {
-    /// The client's checks.
-    Check(CheckFailure),
-    /// No connection to one address.
-    Connect(ConnectFailure),
-    /// What the exchange with one host came to.
-    Exchange(Outcome),
-    /// The caller, or a limit on the whole delivery, ended it before or between conversations.
-    GivenUp(Stage, Abort),
-    /// A fault inside the library. A host may have the message if its content had begun to leave.
-    Internal {
-        /// The content had been opened for a host.
-        content_begun: bool,
-    },
-    /// A host was given as many sessions as one message has for it, and left the recipient over in each; with the reply
-    /// that did so last, if it was one.
-    LeftOver(Option<Arc<Reply>>),
-    /// This machine, or the data of the caller, did not suffice: at which stage, and what.
-    Local(Stage, LocalError),
-    /// The interface was used wrongly; how.
-    Misuse(String),
-    /// A certificate had to be verified, and this machine trusts no authority; why.
-    NoRoots(Arc<str>),
-    /// A relay accepted it, which passes it on.
-    Relayed(Arc<Reply>),
-    /// The relay has no address.
-    RelayNotFound(RouteError),
-    /// A host that must not be used now.
-    HostExcluded(HostExcluded),
-    /// The host wants TLS, which it offers and which did not come about.
-    TlsDemanded(Arc<Reply>),
-    /// No host, or no address of a host, to try.
-    Route(RouteError),
-    /// The message needs more than a host offers, and there is no other form of it.
-    Unmet(Unmet),
-    /// The message could not be signed as the settings want; why.
-    Unsigned(Arc<str>),
-    /// No connection to any address, the last word about one of them, and what is known about port 25.
-    Unreachable(ConnectFailure, Arc<Port25Evidence>),
-}
 
 /// What has to be known of a conversation to read an outcome of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,23 +22,6 @@ pub(crate) struct Circumstances {
     pub(crate) tls_left_out: bool,
     /// There was nobody to verify a certificate by.
     pub(crate) no_roots: bool,
-}
-
-/// Why one address could not be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectFailure {
-    /// The peer, or somebody on the way, said no.
-    Failed(io::ErrorKind),
-    /// This machine has no way to that address.
-    NoRoute(io::ErrorKind),
-    /// The source address that was set is not one of this machine's.
-    NotOurs(IpAddr),
-    /// The proxy, for a reason of its own.
-    Proxy(ProxyError),
-    /// This machine refused.
-    RefusedHere(io::ErrorKind),
-    /// No answer in time.
-    TimedOut,
 }
 
 /// One true reply, and what a report says beside it.

@@ -5,10 +5,10 @@
 
 use super::{Advice, Case, advice};
 use crate::agent::CARRIED_OVER_A_FORK;
-use crate::delivery::host_security::{HostExcluded, TlsPolicy};
-use crate::delivery::report::{Attempt, Findings, Stage};
+use crate::delivery::outcome::{Attempt, Cause, ConnectFailure, HostExcluded, Stage, TlsPolicy};
+use crate::delivery::report::Findings;
 use crate::delivery::summary::summarize;
-use crate::delivery::verdict::{Cause, Circumstances, ConnectFailure, verdict};
+use crate::delivery::verdict::{Circumstances, verdict};
 use crate::dkim::DkimError;
 use crate::local::LocalError;
 use crate::message::{Reason, SourceError, Unmet};

@@ -3,10 +3,8 @@
 use super::{
     Case, connect_detail, host, is_about_tls, loss_at, loss_detail, nothing_sent, quoted, remedy_here,
 };
-use crate::delivery::host_security::HostExcluded;
-use crate::delivery::host_security::TlsPolicy;
+use crate::delivery::outcome::{Cause, ConnectFailure, HostExcluded, TlsPolicy};
 use crate::delivery::refusal::names_a_list;
-use crate::delivery::verdict::{Cause, ConnectFailure};
 use crate::route::RouteError;
 use crate::smtp::{
     self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,

@@ -1,9 +1,8 @@
 //! What a person is told about waiting is what a program reads.
 
 use super::{Case, advice, spelled};
-use crate::delivery::host_security::TlsPolicy;
-use crate::delivery::report::Stage;
-use crate::delivery::verdict::{Cause, Verdict, verdict};
+use crate::delivery::outcome::{Cause, Stage, TlsPolicy};
+use crate::delivery::verdict::{Verdict, verdict};
 use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use super::{AttemptHeader, Delivery, Environment, Host, MAX_SESSIONS, TryState};
 use crate::delivery::host_security::TlsRequirements;
-use crate::delivery::report::Stage;
-use crate::delivery::verdict::{Cause, ConnectFailure, is_refusal_of_our_address, settles, verdict};
+use crate::delivery::outcome::{Cause, ConnectFailure, Stage};
+use crate::delivery::verdict::{is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
 use crate::net::{ConnectByName, ConnectError, Peer, ProxyError, Transport};
 use crate::route::{HostName, RouteError};

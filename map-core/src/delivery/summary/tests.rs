@@ -1,5 +1,5 @@
+use super::super::outcome::Cause;
 use super::super::report::Findings;
-use super::super::verdict::Cause;
 use super::*;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
