@@ -19,7 +19,9 @@ use crate::message::{BodyType, LineTrouble, Reason, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, ConnectionFailure, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported};
+use crate::smtp::{
+    Abort, ConnectionFailure, ExchangeStage, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported,
+};
 use crate::text::one_line;
 use std::io;
 use std::time::Duration;
@@ -488,10 +490,10 @@ fn exchange(case: &Case<'_>, outcome: &Outcome) -> String {
     }
 }
 
-fn refused(case: &Case<'_>, stage: smtp::ExchangeStage, reply: &Reply) -> String {
+fn refused(case: &Case<'_>, stage: ExchangeStage, reply: &Reply) -> String {
     let verb = match (reply.severity(), stage) {
         (Severity::TransientNegative, _) => "did not take the mail now",
-        (_, smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo) => {
+        (_, ExchangeStage::Greeting | ExchangeStage::Ehlo | ExchangeStage::Helo) => {
             "turned this machine away"
         }
         _ => "refused the mail",
@@ -576,22 +578,22 @@ fn is_about_tls(cause: &Cause) -> bool {
     }
 }
 
-fn lost(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> String {
+fn lost(stage: ExchangeStage, why: &ConnectionFailure) -> String {
     secure::session_loss(stage, why).unwrap_or_else(|| loss_at(stage, why))
 }
 
 /// What the host did, and where, as a verb.
-fn loss_at(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> String {
+fn loss_at(stage: ExchangeStage, why: &ConnectionFailure) -> String {
     let command = awaiting(stage).strip_prefix("to ");
     match (why, command) {
-        (ConnectionFailure::TimedOut, None) if stage == smtp::ExchangeStage::Greeting => {
+        (ConnectionFailure::TimedOut, None) if stage == ExchangeStage::Greeting => {
             "sent no greeting in time".to_owned()
         }
         (ConnectionFailure::TimedOut, Some("the content")) => "stopped taking the content".to_owned(),
         (ConnectionFailure::TimedOut, Some(command)) => format!("did not answer {command} in time"),
         (ConnectionFailure::OutOfTime, _) => loss_detail(why),
         (ConnectionFailure::Closed | ConnectionFailure::Reset(_), None)
-            if stage == smtp::ExchangeStage::Greeting =>
+            if stage == ExchangeStage::Greeting =>
         {
             format!("{} before its greeting", loss_detail(why))
         }
@@ -610,14 +612,14 @@ pub(super) fn no_session(cause: &Cause) -> Option<String> {
     match cause {
         Cause::NoRoots(why) => Some(format!("no TLS session: {why}")),
         Cause::Exchange(Outcome::Lost {
-            stage: smtp::ExchangeStage::Tls,
+            stage: ExchangeStage::Tls,
             why,
         }) => match why {
             ConnectionFailure::Aborted(_) => None,
             ConnectionFailure::Tls(why) => Some(format!("no TLS session: {why}")),
             why => Some(format!(
                 "no TLS session: the host {}",
-                lost(smtp::ExchangeStage::Tls, why)
+                lost(ExchangeStage::Tls, why)
             )),
         },
         _ => None,
@@ -669,20 +671,20 @@ fn uncertain_detail(why: &ConnectionFailure) -> String {
     }
 }
 
-fn awaiting(stage: smtp::ExchangeStage) -> &'static str {
+fn awaiting(stage: ExchangeStage) -> &'static str {
     match stage {
-        smtp::ExchangeStage::Greeting => "as greeting",
-        smtp::ExchangeStage::Ehlo => "to EHLO",
-        smtp::ExchangeStage::Helo => "to HELO",
-        smtp::ExchangeStage::StartTls => "to STARTTLS",
-        smtp::ExchangeStage::Tls => "in the TLS handshake",
-        smtp::ExchangeStage::Auth => "to AUTH",
-        smtp::ExchangeStage::Mail => "to MAIL",
-        smtp::ExchangeStage::Rcpt => "to RCPT",
-        smtp::ExchangeStage::Data => "to DATA",
-        smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content => "to the content",
-        smtp::ExchangeStage::Rset => "to RSET",
-        smtp::ExchangeStage::Quit => "to QUIT",
+        ExchangeStage::Greeting => "as greeting",
+        ExchangeStage::Ehlo => "to EHLO",
+        ExchangeStage::Helo => "to HELO",
+        ExchangeStage::StartTls => "to STARTTLS",
+        ExchangeStage::Tls => "in the TLS handshake",
+        ExchangeStage::Auth => "to AUTH",
+        ExchangeStage::Mail => "to MAIL",
+        ExchangeStage::Rcpt => "to RCPT",
+        ExchangeStage::Data => "to DATA",
+        ExchangeStage::Chunk | ExchangeStage::Content => "to the content",
+        ExchangeStage::Rset => "to RSET",
+        ExchangeStage::Quit => "to QUIT",
     }
 }
 

@@ -6,7 +6,7 @@ use crate::net::tls::TlsFacts;
 use crate::net::{Port25Evidence, ProxyError};
 use crate::protocol::CheckFailure;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, Outcome, Reply, ReplyCode};
+use crate::smtp::{Abort, ExchangeStage, Outcome, Reply, ReplyCode};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -314,9 +314,9 @@ impl AttemptOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A command, or a content with its end mark, left whole.
-    Sent(smtp::ExchangeStage),
+    Sent(ExchangeStage),
     /// A reply came whole.
-    Received(smtp::ExchangeStage, Arc<Reply>),
+    Received(ExchangeStage, Arc<Reply>),
     /// There was to be a TLS session, and there is none; why, for a person.
     NoTls(String),
 }

@@ -1,7 +1,7 @@
 //! How far a delivery is, for whoever waits for it.
 
 use super::outcome::Stage;
-use crate::smtp;
+use crate::smtp::ExchangeStage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -129,11 +129,11 @@ impl GroupMeter<'_> {
     }
 
     /// A reply came; what is done next follows from it.
-    pub(super) fn pass(self, stage: smtp::ExchangeStage) {
+    pub(super) fn pass(self, stage: ExchangeStage) {
         match stage {
-            smtp::ExchangeStage::Greeting => self.reach(Stage::Hello),
-            smtp::ExchangeStage::StartTls => self.reach(Stage::Tls),
-            smtp::ExchangeStage::Mail => self.reach(Stage::Rcpt),
+            ExchangeStage::Greeting => self.reach(Stage::Hello),
+            ExchangeStage::StartTls => self.reach(Stage::Tls),
+            ExchangeStage::Mail => self.reach(Stage::Rcpt),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use super::outcome::{Attempt, Line, Stage};
 use super::report::{Report, What};
 use crate::protocol::{Command, ServerCommand};
-use crate::smtp;
+use crate::smtp::{self, ExchangeStage};
 use crate::text::{self, one_line};
 use std::fmt::Write;
 
@@ -59,19 +59,19 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
         return;
     }
     line(text, "S", &Command::Server(ServerCommand::Conn).to_string());
-    let mut unanswered: Vec<smtp::ExchangeStage> = Vec::new();
+    let mut unanswered: Vec<ExchangeStage> = Vec::new();
     let mut remark = None;
     let mut commands = Commands::default();
     for entry in &attempt.dialogue {
         match entry {
             Line::NoTls(why) => remark = Some(why),
             Line::Sent(stage) => unanswered.push(*stage),
-            Line::Received(smtp::ExchangeStage::Chunk, reply)
+            Line::Received(ExchangeStage::Chunk, reply)
                 if commands.has_data && reply.severity() == smtp::Severity::PositiveCompletion =>
             {
                 unanswered
                     .iter()
-                    .position(|sent| *sent == smtp::ExchangeStage::Chunk)
+                    .position(|sent| *sent == ExchangeStage::Chunk)
                     .map(|position| unanswered.remove(position));
                 commands.chunks_left_out += 1;
             }
@@ -81,9 +81,7 @@ fn render_attempt(text: &mut String, attempt: &Attempt) {
                     commands.render(text, unanswered.remove(position));
                 }
                 // A challenge is no text, and what answers it is worth a guess at the secret.
-                if *stage == smtp::ExchangeStage::Auth
-                    && reply.severity() == smtp::Severity::PositiveIntermediate
-                {
+                if *stage == ExchangeStage::Auth && reply.severity() == smtp::Severity::PositiveIntermediate {
                     line(text, "SS", &reply.code.to_string());
                 } else {
                     render_reply(text, reply);
@@ -119,31 +117,31 @@ impl Commands {
         }
     }
 
-    fn render(&mut self, text: &mut String, stage: smtp::ExchangeStage) {
+    fn render(&mut self, text: &mut String, stage: ExchangeStage) {
         // MAP has one word for DATA and what follows it. A content in a single chunk has no other command.
         let has_data = std::mem::replace(
             &mut self.has_data,
-            matches!(stage, smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk),
+            matches!(stage, ExchangeStage::Data | ExchangeStage::Chunk),
         );
         match stage {
-            smtp::ExchangeStage::Content if has_data => {}
-            smtp::ExchangeStage::Content => render_command(text, smtp::ExchangeStage::Data),
+            ExchangeStage::Content if has_data => {}
+            ExchangeStage::Content => render_command(text, ExchangeStage::Data),
             stage => render_command(text, stage),
         }
     }
 }
 
-fn render_command(text: &mut String, stage: smtp::ExchangeStage) {
+fn render_command(text: &mut String, stage: ExchangeStage) {
     let command = match stage {
-        smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo => ServerCommand::Helo,
-        smtp::ExchangeStage::StartTls => ServerCommand::Tls,
-        smtp::ExchangeStage::Auth => ServerCommand::Auth,
-        smtp::ExchangeStage::Mail => ServerCommand::From,
-        smtp::ExchangeStage::Rcpt => ServerCommand::To,
-        smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk => ServerCommand::Data,
-        smtp::ExchangeStage::Rset => ServerCommand::Rset,
-        smtp::ExchangeStage::Quit => ServerCommand::Quit,
-        smtp::ExchangeStage::Content | smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Tls => return,
+        ExchangeStage::Ehlo | ExchangeStage::Helo => ServerCommand::Helo,
+        ExchangeStage::StartTls => ServerCommand::Tls,
+        ExchangeStage::Auth => ServerCommand::Auth,
+        ExchangeStage::Mail => ServerCommand::From,
+        ExchangeStage::Rcpt => ServerCommand::To,
+        ExchangeStage::Data | ExchangeStage::Chunk => ServerCommand::Data,
+        ExchangeStage::Rset => ServerCommand::Rset,
+        ExchangeStage::Quit => ServerCommand::Quit,
+        ExchangeStage::Content | ExchangeStage::Greeting | ExchangeStage::Tls => return,
     };
     line(text, "S", &Command::Server(command).to_string());
 }
@@ -193,9 +191,9 @@ mod tests {
         let mut dialogue = Vec::new();
         for number in 1..=chunks {
             let stage = if number == chunks {
-                smtp::ExchangeStage::Content
+                ExchangeStage::Content
             } else {
-                smtp::ExchangeStage::Chunk
+                ExchangeStage::Chunk
             };
             dialogue.push(Line::Sent(stage));
             dialogue.push(Line::Received(stage, reply(&number.to_string())));

@@ -8,7 +8,8 @@ use crate::net::{GivenUp, Port25Finding};
 use crate::protocol::MapReply;
 use crate::route::{LookupError, RouteError};
 use crate::smtp::{
-    self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,
+    self, Abort, ConnectionFailure, EnhancedStatusCode, ExchangeStage, NoTls, Outcome, Reply, ReplyCode,
+    Unsupported,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,7 +198,7 @@ impl Cause {
                 ..
             } if circumstances.no_roots => Self::NoRoots(why),
             Outcome::Refused {
-                stage: smtp::ExchangeStage::Mail,
+                stage: ExchangeStage::Mail,
                 reply,
             } if circumstances.tls_left_out && is_demand_for_tls(&reply) => Self::TlsDemanded(reply),
             outcome => Self::Exchange(outcome),
@@ -329,11 +330,11 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
             why: ConnectionFailure::Aborted(why),
         } => given_up((*stage).into(), *why),
         Outcome::Lost {
-            stage: smtp::ExchangeStage::Greeting,
+            stage: ExchangeStage::Greeting,
             why: ConnectionFailure::TimedOut,
         } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
         Outcome::Lost {
-            stage: smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls,
+            stage: ExchangeStage::StartTls | ExchangeStage::Tls,
             ..
         } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
         Outcome::Lost {
@@ -361,18 +362,18 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
     }
 }
 
-fn refused(stage: smtp::ExchangeStage, reply: &Arc<Reply>) -> Verdict {
+fn refused(stage: ExchangeStage, reply: &Arc<Reply>) -> Verdict {
     let is_permanent = is_5yz(reply)
         && match stage {
             // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
             // A refused RSET says nothing of the mail that waits for its turn on the connection.
             // A refusal of STARTTLS itself is `NoTls`: what is left is one that nobody asked for, which anybody on the
             // way can write behind the answer to EHLO, in the clear.
-            smtp::ExchangeStage::Greeting
-            | smtp::ExchangeStage::Ehlo
-            | smtp::ExchangeStage::Helo
-            | smtp::ExchangeStage::Rset
-            | smtp::ExchangeStage::StartTls => false,
+            ExchangeStage::Greeting
+            | ExchangeStage::Ehlo
+            | ExchangeStage::Helo
+            | ExchangeStage::Rset
+            | ExchangeStage::StartTls => false,
             _ => true,
         };
     let map_reply = if is_denial(reply) {
@@ -431,7 +432,7 @@ pub(crate) fn settles(cause: &Cause) -> bool {
 /// address family of the same host may be welcome.
 pub(crate) fn is_refusal_of_our_address(cause: &Cause) -> bool {
     matches!(cause, Cause::Exchange(Outcome::Refused { stage, reply })
-        if matches!(stage, smtp::ExchangeStage::Greeting | smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo | smtp::ExchangeStage::Mail)
+        if matches!(stage, ExchangeStage::Greeting | ExchangeStage::Ehlo | ExchangeStage::Helo | ExchangeStage::Mail)
             && is_5yz(reply)
             && is_policy(reply))
 }
@@ -470,19 +471,17 @@ fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
     )
 }
 
-impl From<smtp::ExchangeStage> for Stage {
-    fn from(stage: smtp::ExchangeStage) -> Self {
+impl From<ExchangeStage> for Stage {
+    fn from(stage: ExchangeStage) -> Self {
         match stage {
-            smtp::ExchangeStage::Greeting => Self::Greeting,
-            smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo => Self::Hello,
-            smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls => Self::Tls,
-            smtp::ExchangeStage::Auth => Self::Auth,
-            smtp::ExchangeStage::Mail | smtp::ExchangeStage::Rset => Self::Mail,
-            smtp::ExchangeStage::Rcpt => Self::Rcpt,
-            smtp::ExchangeStage::Data => Self::Data,
-            smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content | smtp::ExchangeStage::Quit => {
-                Self::Content
-            }
+            ExchangeStage::Greeting => Self::Greeting,
+            ExchangeStage::Ehlo | ExchangeStage::Helo => Self::Hello,
+            ExchangeStage::StartTls | ExchangeStage::Tls => Self::Tls,
+            ExchangeStage::Auth => Self::Auth,
+            ExchangeStage::Mail | ExchangeStage::Rset => Self::Mail,
+            ExchangeStage::Rcpt => Self::Rcpt,
+            ExchangeStage::Data => Self::Data,
+            ExchangeStage::Chunk | ExchangeStage::Content | ExchangeStage::Quit => Self::Content,
         }
     }
 }

@@ -415,7 +415,7 @@ impl MailTransaction {
         match (&progress.mail, &self.transfer) {
             (MailReply::Refused, _) => self.phase = TransactionPhase::Over { stale: false },
             (MailReply::RefusedForParameters, _) => {
-                self.phase = TransactionPhase::Envelope(EnvelopeState::new())
+                self.phase = TransactionPhase::Envelope(EnvelopeState::new());
             }
             (MailReply::Accepted, Transfer::Bdat(_)) if all_answered && !nobody => {
                 self.phase = TransactionPhase::Content(TakingContent {

@@ -15,7 +15,7 @@ use crate::message::{Reason, SourceError, Unmet};
 use crate::net::{NotAsked, Port25Evidence, Port25Finding, ProxyError, TlsRefusals, tls_refusals};
 use crate::protocol::{Fields, check};
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, ConnectionFailure, NoTls, Outcome, Reply, ReplyCode, Unsupported};
+use crate::smtp::{Abort, ConnectionFailure, ExchangeStage, NoTls, Outcome, Reply, ReplyCode, Unsupported};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -33,19 +33,19 @@ fn reply(code: u16, text: &str) -> Arc<Reply> {
     Arc::new(Reply::new(ReplyCode(code), vec![text.into()]))
 }
 
-fn refused(stage: smtp::ExchangeStage, code: u16, text: &str) -> Cause {
+fn refused(stage: ExchangeStage, code: u16, text: &str) -> Cause {
     Cause::Exchange(Outcome::Refused {
         stage,
         reply: reply(code, text),
     })
 }
 
-fn lost(stage: smtp::ExchangeStage, why: ConnectionFailure) -> Cause {
+fn lost(stage: ExchangeStage, why: ConnectionFailure) -> Cause {
     Cause::Exchange(Outcome::Lost { stage, why })
 }
 
 fn tls_fails(why: &str) -> Cause {
-    lost(smtp::ExchangeStage::Tls, ConnectionFailure::Tls(why.into()))
+    lost(ExchangeStage::Tls, ConnectionFailure::Tls(why.into()))
 }
 
 /// What the client's checks say of an address.
@@ -75,7 +75,7 @@ fn unsigned() -> Cause {
 
 fn no_roots(why: &str) -> Cause {
     let lost = Outcome::Lost {
-        stage: smtp::ExchangeStage::Tls,
+        stage: ExchangeStage::Tls,
         why: ConnectionFailure::Tls(why.into()),
     };
     let circumstances = Circumstances {
@@ -117,10 +117,10 @@ fn direct() -> Vec<Cause> {
             ConnectFailure::TimedOut,
             Port25Finding::NotAsked(NotAsked::NoTime),
         ),
-        lost(smtp::ExchangeStage::Greeting, ConnectionFailure::TimedOut),
-        lost(smtp::ExchangeStage::Greeting, ConnectionFailure::NotSmtp),
-        lost(smtp::ExchangeStage::Mail, ConnectionFailure::Closed),
-        lost(smtp::ExchangeStage::Mail, ConnectionFailure::OutOfTime),
+        lost(ExchangeStage::Greeting, ConnectionFailure::TimedOut),
+        lost(ExchangeStage::Greeting, ConnectionFailure::NotSmtp),
+        lost(ExchangeStage::Mail, ConnectionFailure::Closed),
+        lost(ExchangeStage::Mail, ConnectionFailure::OutOfTime),
         Cause::GivenUp(Stage::Connect, Abort::Deadline),
         port25(refused_by_host, Port25Finding::BlockedHere),
         port25(refused_by_host, Port25Finding::BlockedOnTheWay { certain: true }),
@@ -128,10 +128,10 @@ fn direct() -> Vec<Cause> {
             ConnectFailure::TimedOut,
             Port25Finding::BlockedOnTheWay { certain: false },
         ),
-        refused(smtp::ExchangeStage::Greeting, 554, "5.3.2 no service for you now"),
-        refused(smtp::ExchangeStage::Rcpt, 450, "4.7.1 greylisted"),
-        refused(smtp::ExchangeStage::Rcpt, 452, "4.2.2 mailbox full"),
-        refused(smtp::ExchangeStage::Content, 554, "5.6.0 what is that"),
+        refused(ExchangeStage::Greeting, 554, "5.3.2 no service for you now"),
+        refused(ExchangeStage::Rcpt, 450, "4.7.1 greylisted"),
+        refused(ExchangeStage::Rcpt, 452, "4.2.2 mailbox full"),
+        refused(ExchangeStage::Content, 554, "5.6.0 what is that"),
         Cause::Exchange(Outcome::Unsupported(Unsupported::TooLarge {
             size: 30_000_000,
             limit: 10_240_000,
@@ -151,18 +151,18 @@ fn direct() -> Vec<Cause> {
         Cause::Local(Stage::Route, LocalError::TooManyToOneHost),
         Cause::TlsDemanded(reply(530, "5.7.0 Must issue a STARTTLS command first")),
         refused(
-            smtp::ExchangeStage::Greeting,
+            ExchangeStage::Greeting,
             554,
             "5.7.1 Client host [192.0.2.1] blocked using zen.example.org",
         ),
-        refused(smtp::ExchangeStage::Ehlo, 550, "5.7.1 not you"),
-        refused(smtp::ExchangeStage::Rcpt, 450, "4.7.28 too many mails"),
-        refused(smtp::ExchangeStage::Rcpt, 550, "5.7.28 too many mails"),
-        refused(smtp::ExchangeStage::Rcpt, 550, "5.1.1 no such user"),
-        refused(smtp::ExchangeStage::Mail, 550, "5.7.1 blocked, see the list"),
-        refused(smtp::ExchangeStage::Content, 550, "5.7.23 SPF validation failed"),
-        refused(smtp::ExchangeStage::Mail, 550, "5.7.25 no reverse DNS"),
-        refused(smtp::ExchangeStage::Content, 550, "5.7.26 not authenticated"),
+        refused(ExchangeStage::Ehlo, 550, "5.7.1 not you"),
+        refused(ExchangeStage::Rcpt, 450, "4.7.28 too many mails"),
+        refused(ExchangeStage::Rcpt, 550, "5.7.28 too many mails"),
+        refused(ExchangeStage::Rcpt, 550, "5.1.1 no such user"),
+        refused(ExchangeStage::Mail, 550, "5.7.1 blocked, see the list"),
+        refused(ExchangeStage::Content, 550, "5.7.23 SPF validation failed"),
+        refused(ExchangeStage::Mail, 550, "5.7.25 no reverse DNS"),
+        refused(ExchangeStage::Content, 550, "5.7.26 not authenticated"),
         Cause::Exchange(Outcome::Uncertain(ConnectionFailure::TimedOut)),
         Cause::Exchange(Outcome::Uncertain(ConnectionFailure::Closed)),
         Cause::GivenUp(Stage::Mail, Abort::Cancelled),
@@ -203,18 +203,14 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
         with_relay(Cause::RelayNotFound(RouteError::NoMailHost)),
         with_relay(Cause::Connect(ConnectFailure::TimedOut)),
         with_relay(tls_fails(&tls.of_another)),
+        with_relay(refused(ExchangeStage::Auth, 535, "5.7.8 authentication failed")),
         with_relay(refused(
-            smtp::ExchangeStage::Auth,
-            535,
-            "5.7.8 authentication failed",
-        )),
-        with_relay(refused(
-            smtp::ExchangeStage::Auth,
+            ExchangeStage::Auth,
             534,
             "5.7.9 application-specific password required",
         )),
         with_relay(refused(
-            smtp::ExchangeStage::Auth,
+            ExchangeStage::Auth,
             454,
             "4.7.0 temporary authentication failure",
         )),
@@ -222,16 +218,16 @@ fn relayed(tls: &TlsRefusals) -> Vec<Row> {
             Unsupported::NoAuthMechanism,
         ))),
         with_relay(lost(
-            smtp::ExchangeStage::Auth,
+            ExchangeStage::Auth,
             ConnectionFailure::ServerNotAuthenticated,
         )),
         (
-            refused(smtp::ExchangeStage::Mail, 530, "5.7.0 authentication required"),
+            refused(ExchangeStage::Mail, 530, "5.7.0 authentication required"),
             None,
             true,
         ),
         (
-            refused(smtp::ExchangeStage::Rcpt, 554, "5.7.1 relay access denied"),
+            refused(ExchangeStage::Rcpt, 554, "5.7.1 relay access denied"),
             None,
             true,
         ),
@@ -252,7 +248,7 @@ fn of_several() -> [String; 2] {
         ("alice@example.org", accepted),
         (
             "bob@example.org",
-            refused(smtp::ExchangeStage::Rcpt, 450, "4.7.1 greylisted"),
+            refused(ExchangeStage::Rcpt, 450, "4.7.1 greylisted"),
         ),
     ];
     let mut reports = causes.map(|(recipient, cause)| {
@@ -368,14 +364,14 @@ fn a_relay_is_not_blamed_for_what_is_at_fault_here() {
 
 #[test]
 fn a_relay_that_greylists_does_not_want_a_log_in() {
-    let told = told_of_a_relay(&refused(smtp::ExchangeStage::Rcpt, 450, "4.7.1 greylisted"));
+    let told = told_of_a_relay(&refused(ExchangeStage::Rcpt, 450, "4.7.1 greylisted"));
     assert!(!told.contains("user name"), "{told}");
 }
 
 #[test]
 fn a_record_that_cannot_be_read_broke_the_tls_session() {
     let told = told_of_a_relay(&lost(
-        smtp::ExchangeStage::Mail,
+        ExchangeStage::Mail,
         ConnectionFailure::Reset(std::io::ErrorKind::InvalidData),
     ));
     assert!(told.contains("broke the TLS session"), "{told}");

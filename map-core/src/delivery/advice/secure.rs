@@ -7,7 +7,8 @@ use crate::delivery::outcome::{Cause, ConnectFailure, HostExcluded, TlsPolicy};
 use crate::delivery::refusal::names_a_list;
 use crate::route::RouteError;
 use crate::smtp::{
-    self, Abort, ConnectionFailure, EnhancedStatusCode, NoTls, Outcome, Reply, ReplyCode, Unsupported,
+    Abort, ConnectionFailure, EnhancedStatusCode, ExchangeStage, NoTls, Outcome, Reply, ReplyCode,
+    Unsupported,
 };
 use crate::text::one_line;
 
@@ -121,11 +122,11 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             no_session(case, &format!("it {}", session_loss(*stage, why)?))
         }
         Outcome::Refused {
-            stage: smtp::ExchangeStage::Auth,
+            stage: ExchangeStage::Auth,
             reply,
         } => login_refused(case, reply),
         Outcome::Refused {
-            stage: smtp::ExchangeStage::Mail,
+            stage: ExchangeStage::Mail,
             reply,
         } if case.relay && reply.code == ReplyCode::SECURITY_REQUIRED => format!(
             "The relay {} takes mail only from users who log in, or only over TLS, and said {}. {nothing}: set a \
@@ -134,9 +135,9 @@ pub(super) fn exchange(case: &Case<'_>, outcome: &Outcome) -> Option<String> {
             quoted(reply)
         ),
         Outcome::Refused {
-            stage: smtp::ExchangeStage::Rcpt,
+            stage: ExchangeStage::Rcpt,
             reply,
-        } if case.relay && is_relaying_denied(reply) && !names_a_list(smtp::ExchangeStage::Rcpt, reply) => {
+        } if case.relay && is_relaying_denied(reply) && !names_a_list(ExchangeStage::Rcpt, reply) => {
             format!(
                 "The relay {} does not pass this mail on and said {}. Most likely it wants a user name and a password, or does \
              not take mail from this sender: ask its administrator.",
@@ -214,16 +215,16 @@ fn is_relaying_denied(reply: &Reply) -> bool {
 }
 
 /// What the host did instead of making a TLS session, as a verb; `None` for a loss of another kind.
-pub(super) fn session_loss(stage: smtp::ExchangeStage, why: &ConnectionFailure) -> Option<String> {
+pub(super) fn session_loss(stage: ExchangeStage, why: &ConnectionFailure) -> Option<String> {
     match (stage, why) {
         (_, ConnectionFailure::Aborted(Abort::Cancelled | Abort::ContentUnreadable | Abort::Deadline)) => {
             None
         }
         // They say where themselves.
-        (smtp::ExchangeStage::Tls, ConnectionFailure::Injected | ConnectionFailure::Tls(_)) => {
+        (ExchangeStage::Tls, ConnectionFailure::Injected | ConnectionFailure::Tls(_)) => {
             Some(loss_detail(why))
         }
-        (smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls, _) => Some(loss_at(stage, why)),
+        (ExchangeStage::StartTls | ExchangeStage::Tls, _) => Some(loss_at(stage, why)),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Case, advice, spelled};
 use crate::delivery::outcome::{Cause, Stage, TlsPolicy};
 use crate::delivery::verdict::{Verdict, verdict};
-use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
+use crate::smtp::{Abort, ConnectionFailure, ExchangeStage, Outcome, Reply, ReplyCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,7 +81,9 @@ fn assert_consistent(cause: &Cause, policy: Option<TlsPolicy>, relay: bool) {
 /// Every code × enhanced status code × stage, with a relay and without: 4yz and 5yz, of which some are transient.
 #[test]
 fn no_refusal_contradicts_itself() {
-    use smtp::ExchangeStage::{Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls};
+    use crate::smtp::ExchangeStage::{
+        Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls,
+    };
     let stages = [
         Auth, Chunk, Content, Data, Ehlo, Greeting, Helo, Mail, Rcpt, Rset, StartTls,
     ];
@@ -128,7 +130,7 @@ fn no_other_cause_contradicts_itself() {
         ConnectionFailure::NotSmtp,
         ConnectionFailure::Injected,
     ] {
-        let stage = smtp::ExchangeStage::StartTls;
+        let stage = ExchangeStage::StartTls;
         assert_consistent(&Cause::Exchange(Outcome::Lost { stage, why }), None, false);
     }
 }
@@ -137,7 +139,7 @@ fn no_other_cause_contradicts_itself() {
 fn a_class_is_a_different_sentence() {
     let said = |code: u16, text: &str| {
         let reply = Arc::new(Reply::new(ReplyCode(code), vec![text.into()]));
-        let stage = smtp::ExchangeStage::Rcpt;
+        let stage = ExchangeStage::Rcpt;
         let cause = Cause::Exchange(Outcome::Refused { stage, reply });
         let verdict = verdict(&cause, "example.org");
         let (what, later) = told(&cause, &verdict, None, false, false);

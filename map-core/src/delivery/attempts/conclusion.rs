@@ -7,7 +7,9 @@ use crate::delivery::advice;
 use crate::delivery::outcome::{AttemptOutcome, Cause, Line, Stage};
 use crate::delivery::verdict::{Circumstances, is_refusal_of_our_address, settles, verdict};
 use crate::message::{BodyType, Needs, SMTPUTF8, Unmet};
-use crate::smtp::{self, Abort, Capabilities, ConnectionFailure, Outcome, Severity, TlsUse, Unsupported};
+use crate::smtp::{
+    Abort, Capabilities, ConnectionFailure, ExchangeStage, Outcome, Severity, TlsUse, Unsupported,
+};
 use tokio::task::yield_now;
 
 /// What was found for one recipient.
@@ -259,7 +261,7 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
         Outcome::Lost { stage, .. } | Outcome::Refused { stage, .. } | Outcome::Unexpected { stage, .. } => {
             matches!(
                 stage,
-                smtp::ExchangeStage::Data | smtp::ExchangeStage::Chunk | smtp::ExchangeStage::Content
+                ExchangeStage::Data | ExchangeStage::Chunk | ExchangeStage::Content
             )
         }
         Outcome::TooManyRecipients(_)
@@ -270,6 +272,6 @@ fn passed_rcpt(outcome: &Outcome) -> bool {
 }
 
 fn is_deferred_at_rcpt(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused { stage: smtp::ExchangeStage::Rcpt, reply }
+    matches!(outcome, Outcome::Refused { stage: ExchangeStage::Rcpt, reply }
         if reply.severity() == Severity::TransientNegative)
 }

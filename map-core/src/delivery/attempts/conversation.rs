@@ -13,8 +13,8 @@ use crate::message::Message;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::net::{ContentSource, Observer, Transport, converse};
 use crate::smtp::{
-    self, BodyInfo, Capabilities, Chunking, Connection, ConnectionFailure, Event, Hello, Outcome, Reply,
-    SubmissionId, TlsUse,
+    self, BodyInfo, Capabilities, Chunking, Connection, ConnectionFailure, Event, ExchangeStage, Hello,
+    Outcome, Reply, SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,15 +197,15 @@ impl Session {
     fn tls_broke(self, outcome: &Outcome) -> bool {
         let is_broken = match outcome {
             Outcome::Lost {
-                stage: smtp::ExchangeStage::StartTls | smtp::ExchangeStage::Tls,
+                stage: ExchangeStage::StartTls | ExchangeStage::Tls,
                 ..
             }
             | Outcome::Unexpected {
-                stage: smtp::ExchangeStage::StartTls,
+                stage: ExchangeStage::StartTls,
                 ..
             } => true,
             Outcome::Lost {
-                stage: smtp::ExchangeStage::Ehlo,
+                stage: ExchangeStage::Ehlo,
                 why:
                     ConnectionFailure::Closed
                     | ConnectionFailure::NotSmtp
@@ -223,11 +223,11 @@ impl Session {
         // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.
         let is_for_ehlo = match outcome {
             Outcome::Lost {
-                stage: smtp::ExchangeStage::Ehlo | smtp::ExchangeStage::Helo,
+                stage: ExchangeStage::Ehlo | ExchangeStage::Helo,
                 why: ConnectionFailure::Closed | ConnectionFailure::Reset(_),
             } => true,
             Outcome::Refused {
-                stage: smtp::ExchangeStage::Ehlo,
+                stage: ExchangeStage::Ehlo,
                 reply,
             } => reply.severity() == smtp::Severity::PermanentNegative,
             _ => false,
@@ -298,8 +298,8 @@ struct LastReply {
 
 impl ConversationRecorder<'_> {
     /// A reply without secrets, and no more of it than a report has room for.
-    fn kept(&mut self, stage: Option<smtp::ExchangeStage>, reply: Arc<Reply>) -> Arc<Reply> {
-        let in_auth = stage == Some(smtp::ExchangeStage::Auth);
+    fn kept(&mut self, stage: Option<ExchangeStage>, reply: Arc<Reply>) -> Arc<Reply> {
+        let in_auth = stage == Some(ExchangeStage::Auth);
         if let Some(last) = &self.last
             && Arc::ptr_eq(&last.came, &reply)
             && last.in_auth == in_auth

@@ -2,7 +2,7 @@ use super::super::outcome::Cause;
 use super::super::report::Findings;
 use super::*;
 use crate::route::{LookupError, RouteError};
-use crate::smtp::{self, Abort, ConnectionFailure, Outcome, Reply, ReplyCode};
+use crate::smtp::{Abort, ConnectionFailure, ExchangeStage, Outcome, Reply, ReplyCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn reply(code: u16, text: &str) -> Arc<Reply> {
 }
 
 fn refused(code: u16, text: &str) -> Cause {
-    let (stage, reply) = (smtp::ExchangeStage::Rcpt, reply(code, text));
+    let (stage, reply) = (ExchangeStage::Rcpt, reply(code, text));
     Cause::Exchange(Outcome::Refused { stage, reply })
 }
 
