@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::smtp::{EnhancedStatusCode, ExchangeStage, Reply, Severity};
+use crate::smtp::{EnhancedStatusCode, ExchangeStage, Reply, ReplyCode, Severity};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(super) fn meaning(stage: ExchangeStage, reply: &Reply) -> Meaning {
     reply
         .enhanced
         .and_then(|status| by_status(status, soft, stage))
-        .unwrap_or_else(|| by_code(reply.code.0, soft, stage))
+        .unwrap_or_else(|| by_code(reply.code, soft, stage))
 }
 
 impl Meaning {
@@ -261,34 +261,47 @@ fn by_policy(detail: u16, soft: bool, stage: ExchangeStage) -> Meaning {
     }
 }
 
-fn by_code(code: u16, soft: bool, stage: ExchangeStage) -> Meaning {
+fn by_code(code: ReplyCode, soft: bool, stage: ExchangeStage) -> Meaning {
     match (code, stage) {
-        (421, _) => say("It is busy or closing down."),
-        (450 | 451, ExchangeStage::Rcpt) => Meaning::Other(GREYLISTING, GREYLISTED),
-        (452, _) => say("It is short of room."),
-        (501 | 504, ExchangeStage::Ehlo | ExchangeStage::Helo) => say(BAD_HELLO),
+        (ReplyCode::SERVICE_NOT_AVAILABLE, _) => say("It is busy or closing down."),
+        (ReplyCode::MAILBOX_BUSY | ReplyCode::LOCAL_ERROR, ExchangeStage::Rcpt) => {
+            Meaning::Other(GREYLISTING, GREYLISTED)
+        }
+        (ReplyCode::INSUFFICIENT_STORAGE, _) => say("It is short of room."),
+        (
+            ReplyCode::PARAMETER_SYNTAX | ReplyCode::PARAMETER_NOT_IMPLEMENTED,
+            ExchangeStage::Ehlo | ExchangeStage::Helo,
+        ) => say(BAD_HELLO),
         _ if is_at_the_door(stage) && !soft => Meaning::NotWanted,
         _ if is_at_the_door(stage) => say("It takes no mail from this machine at the moment."),
         // https://www.rfc-editor.org/rfc/rfc7504: a host, or a domain, without mail.
-        (521 | 556, ExchangeStage::Rcpt) => {
+        (ReplyCode::NO_MAIL_HERE | ReplyCode::DOMAIN_TAKES_NO_MAIL, ExchangeStage::Rcpt) => {
             say("The recipient's domain takes no mail: check the part behind the @.")
         }
-        (550, ExchangeStage::Rcpt) => say(
+        (ReplyCode::MAILBOX_UNAVAILABLE, ExchangeStage::Rcpt) => say(
             "Most likely there is no such mailbox, or it takes no mail from this network: check the address.",
         ),
-        (521 | 550 | 553 | 554, ExchangeStage::Mail) => say(
+        (
+            ReplyCode::NO_MAIL_HERE
+            | ReplyCode::MAILBOX_UNAVAILABLE
+            | ReplyCode::MAILBOX_NAME
+            | ReplyCode::TRANSACTION_FAILED,
+            ExchangeStage::Mail,
+        ) => say(
             "It does not accept this sender or this network: often because there is no static IP address or no reverse \
              name. Send from another network, or ask its administrator.",
         ),
-        (551, _) => say("The mailbox is elsewhere: its words may name the new address."),
-        (552, ExchangeStage::Rcpt) => {
+        (ReplyCode::USER_NOT_LOCAL, _) => {
+            say("The mailbox is elsewhere: its words may name the new address.")
+        }
+        (ReplyCode::STORAGE_EXCEEDED, ExchangeStage::Rcpt) => {
             say("The recipient's mailbox is full: tell the recipient in another way.")
         }
-        (552, _) => {
+        (ReplyCode::STORAGE_EXCEEDED, _) => {
             say("The mail is too large, or the mailbox is full: make it smaller, or send a link instead.")
         }
-        (553, _) => say("It finds the recipient's address not allowed: check it."),
-        (530 | 535, _) => {
+        (ReplyCode::MAILBOX_NAME, _) => say("It finds the recipient's address not allowed: check it."),
+        (ReplyCode::SECURITY_REQUIRED | ReplyCode::CREDENTIALS_INVALID, _) => {
             say("It takes mail only from users who log in: it is no mail exchanger for strangers.")
         }
         (_, ExchangeStage::Chunk | ExchangeStage::Content) if !soft => say(

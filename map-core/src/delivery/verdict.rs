@@ -63,68 +63,28 @@ impl Verdict {
 /// What this machine is short of is often there again when other work is done.
 const SHORTAGE: Duration = Duration::from_secs(60);
 
-const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatusCode {
-    EnhancedStatusCode {
-        class,
-        subject,
-        detail,
-    }
-}
-
-/// Bad destination system address (RFC 3463 section 3.2).
-const BAD_DOMAIN: EnhancedStatusCode = status(5, 1, 2);
-/// Bad destination mailbox address syntax (RFC 3463 section 3.2).
-const BAD_SYNTAX: EnhancedStatusCode = status(5, 1, 3);
-/// Recipient address has null MX (RFC 7505 section 4.2).
-const NULL_MX: EnhancedStatusCode = status(5, 1, 10);
-/// Message too big for system (RFC 3463 section 3.4).
-const TOO_BIG: EnhancedStatusCode = status(5, 3, 4);
-/// No answer from host (RFC 3463 section 3.5).
-const NO_ANSWER: EnhancedStatusCode = status(4, 4, 1);
-/// Bad connection (RFC 3463 section 3.5).
-const CONNECTION_LOST: EnhancedStatusCode = status(4, 4, 2);
-/// Directory server failure (RFC 3463 section 3.5).
-const DNS_FAILURE: EnhancedStatusCode = status(4, 4, 3);
-/// Routing loop detected (RFC 3463 section 3.5): the nearest code for "that target is no mail host but yourself".
-const REFUSED_TARGET: EnhancedStatusCode = status(5, 4, 6);
-/// Other or undefined protocol status (RFC 3463 section 3.6).
-const PROTOCOL_ERROR: EnhancedStatusCode = status(4, 5, 0);
-/// Unable to route (RFC 3463 section 3.5).
-const NO_ROUTE: EnhancedStatusCode = status(5, 4, 4);
-/// Cryptographic failure (RFC 3463 section 3.8), for now.
-const NO_TLS: EnhancedStatusCode = status(4, 7, 5);
-/// The same, until somebody changes a setting.
-const NO_SECURITY: EnhancedStatusCode = status(5, 7, 5);
-/// Too many recipients (RFC 3463 section 3.6).
-const TOO_MANY_RECIPIENTS: EnhancedStatusCode = status(4, 5, 3);
-/// Non-ASCII addresses not permitted for that recipient (RFC 6531 section 3.5).
-const NO_SMTPUTF8: EnhancedStatusCode = status(5, 6, 7);
-/// UTF-8 header message cannot be transferred to one or more recipients (RFC 6531 section 3.5).
-const NO_UTF8_HEADER: EnhancedStatusCode = status(5, 6, 9);
-/// Other or undefined mail system status (RFC 3463 section 3.4), for now: this machine is short of something.
-const SHORT_HERE: EnhancedStatusCode = status(4, 3, 0);
-/// The same, until somebody changes what was to be sent.
-const UNREADABLE_HERE: EnhancedStatusCode = status(5, 3, 0);
-/// Conversion required but not supported (RFC 3463 section 3.7).
-const NO_CONVERSION: EnhancedStatusCode = status(5, 6, 3);
-
-/// REQUIRETLS support required (RFC 8689 section 8.2).
-const NO_REQUIRETLS: EnhancedStatusCode = status(5, 7, 30);
-
 /// What a cause means. `domain` is the recipient's, as `RE_DNS_FAIL` prints it.
 pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
     if let Some((stage, error)) = cause.local() {
         return local(stage, error);
     }
     match cause {
-        Cause::Check(failure) if matches!(failure.reply, MapReply::Local(_)) => {
-            transient_after(SHORTAGE, failure.reply.clone(), SHORT_HERE, Stage::Check)
-        }
+        Cause::Check(failure) if matches!(failure.reply, MapReply::Local(_)) => transient_after(
+            SHORTAGE,
+            failure.reply.clone(),
+            EnhancedStatusCode::SHORT_HERE,
+            Stage::Check,
+        ),
         Cause::Check(failure) => {
-            let enhanced = matches!(failure.reply, MapReply::InvalidFormat(_)).then_some(BAD_SYNTAX);
+            let enhanced =
+                matches!(failure.reply, MapReply::InvalidFormat(_)).then_some(EnhancedStatusCode::BAD_SYNTAX);
             permanent(failure.reply.clone(), enhanced, Stage::Check)
         }
-        Cause::Connect(_) => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect),
+        Cause::Connect(_) => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::NO_ANSWER,
+            Stage::Connect,
+        ),
         Cause::Exchange(outcome) => exchange_verdict(outcome),
         Cause::GivenUp(stage, why) => given_up(*stage, *why),
         Cause::Internal { content_begun: false } | Cause::Unsigned(_) => {
@@ -134,14 +94,26 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             delivered: Delivered::Unknown,
             ..permanent(MapReply::Internal, None, Stage::Content)
         },
-        Cause::LeftOver(None) => transient(MapReply::ServerUnreach, TOO_MANY_RECIPIENTS, Stage::Mail),
+        Cause::LeftOver(None) => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::TOO_MANY_RECIPIENTS,
+            Stage::Mail,
+        ),
         Cause::LeftOver(Some(reply)) => Verdict {
             server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
+            ..transient(
+                MapReply::BadReply(reply.code),
+                EnhancedStatusCode::TOO_MANY_RECIPIENTS,
+                Stage::Rcpt,
+            )
         },
         Cause::Local(stage, error) => local(*stage, error),
         Cause::Misuse(how) => permanent(MapReply::Misuse(how.clone()), None, Stage::Check),
-        Cause::NoRoots(_) => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Tls),
+        Cause::NoRoots(_) => permanent(
+            MapReply::ServerUnreach,
+            Some(EnhancedStatusCode::NO_SECURITY),
+            Stage::Tls,
+        ),
         // https://www.rfc-editor.org/rfc/rfc5321#section-2.1 lets a relay fail later, and tell the sender by mail.
         Cause::Relayed(reply) => Verdict {
             delivered: Delivered::Unknown,
@@ -149,25 +121,41 @@ pub(crate) fn verdict(cause: &Cause, domain: &str) -> Verdict {
             ..permanent(MapReply::Success, reply.enhanced, Stage::Content)
         },
         // The recipient's domain has nothing to do with it.
-        Cause::RelayNotFound(error) if error.is_transient() => {
-            transient(MapReply::ServerUnreach, DNS_FAILURE, Stage::Route)
-        }
-        Cause::RelayNotFound(_) => permanent(MapReply::ServerUnreach, Some(NO_ROUTE), Stage::Route),
+        Cause::RelayNotFound(error) if error.is_transient() => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::DNS_FAILURE,
+            Stage::Route,
+        ),
+        Cause::RelayNotFound(_) => permanent(
+            MapReply::ServerUnreach,
+            Some(EnhancedStatusCode::NO_ROUTE),
+            Stage::Route,
+        ),
         Cause::Route(error) => route_verdict(error, domain),
-        Cause::HostExcluded(HostExcluded::NotProved) => {
-            permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Route)
+        Cause::HostExcluded(HostExcluded::NotProved) => permanent(
+            MapReply::ServerUnreach,
+            Some(EnhancedStatusCode::NO_REQUIRETLS),
+            Stage::Route,
+        ),
+        Cause::HostExcluded(_) => {
+            transient(MapReply::ServerUnreach, EnhancedStatusCode::NO_TLS, Stage::Route)
         }
-        Cause::HostExcluded(_) => transient(MapReply::ServerUnreach, NO_TLS, Stage::Route),
         Cause::TlsDemanded(reply) => Verdict {
             server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), NO_TLS, Stage::Mail)
+            ..transient(
+                MapReply::BadReply(reply.code),
+                EnhancedStatusCode::NO_TLS,
+                Stage::Mail,
+            )
         },
         // The code that a server gives for it, so that a caller needs to know one way only.
         Cause::Unmet(unmet) => {
             let (code, enhanced) = match unmet.reason {
-                Reason::Address(_) => (ReplyCode(553), NO_SMTPUTF8),
-                _ if unmet.keyword == SMTPUTF8 => (ReplyCode(554), NO_UTF8_HEADER),
-                _ => (ReplyCode(554), NO_CONVERSION),
+                Reason::Address(_) => (ReplyCode::MAILBOX_NAME, EnhancedStatusCode::NO_SMTPUTF8),
+                _ if unmet.keyword == SMTPUTF8 => {
+                    (ReplyCode::TRANSACTION_FAILED, EnhancedStatusCode::NO_UTF8_HEADER)
+                }
+                _ => (ReplyCode::TRANSACTION_FAILED, EnhancedStatusCode::NO_CONVERSION),
             };
             permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
         }
@@ -244,34 +232,42 @@ fn transient_after(wait: Duration, reply: MapReply, enhanced: EnhancedStatusCode
 fn local(stage: Stage, error: &LocalError) -> Verdict {
     let reply = MapReply::Local(error.to_string());
     if error.passes() {
-        transient_after(SHORTAGE, reply, SHORT_HERE, stage)
+        transient_after(SHORTAGE, reply, EnhancedStatusCode::SHORT_HERE, stage)
     } else {
-        permanent(reply, Some(UNREADABLE_HERE), stage)
+        permanent(reply, Some(EnhancedStatusCode::UNREADABLE_HERE), stage)
     }
 }
 
 fn route_verdict(error: &RouteError, domain: &str) -> Verdict {
     let dns_fail = MapReply::DnsFail(domain.to_owned());
     match error {
-        RouteError::Lookup(LookupError::NoAnswer | LookupError::Configuration(_)) => {
-            transient(MapReply::ServerUnreach, DNS_FAILURE, Stage::Route)
+        RouteError::Lookup(LookupError::NoAnswer | LookupError::Configuration(_)) => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::DNS_FAILURE,
+            Stage::Route,
+        ),
+        error if error.is_transient() => transient(dns_fail, EnhancedStatusCode::DNS_FAILURE, Stage::Route),
+        RouteError::NullMx => permanent(dns_fail, Some(EnhancedStatusCode::NULL_MX), Stage::Route),
+        RouteError::ForbiddenTarget => {
+            permanent(dns_fail, Some(EnhancedStatusCode::REFUSED_TARGET), Stage::Route)
         }
-        error if error.is_transient() => transient(dns_fail, DNS_FAILURE, Stage::Route),
-        RouteError::NullMx => permanent(dns_fail, Some(NULL_MX), Stage::Route),
-        RouteError::ForbiddenTarget => permanent(dns_fail, Some(REFUSED_TARGET), Stage::Route),
-        _ => permanent(dns_fail, Some(BAD_DOMAIN), Stage::Route),
+        _ => permanent(dns_fail, Some(EnhancedStatusCode::BAD_DOMAIN), Stage::Route),
     }
 }
 
 fn unreachable_verdict(finding: Port25Finding) -> Verdict {
     match finding {
         // Time does not open a port: somebody has to decide on another way first.
-        Port25Finding::BlockedHere | Port25Finding::BlockedOnTheWay { .. } => {
-            permanent(MapReply::PortBlocked, Some(NO_ANSWER), Stage::Connect)
-        }
-        Port25Finding::NoNetwork | Port25Finding::NotAsked(_) | Port25Finding::Open => {
-            transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Connect)
-        }
+        Port25Finding::BlockedHere | Port25Finding::BlockedOnTheWay { .. } => permanent(
+            MapReply::PortBlocked,
+            Some(EnhancedStatusCode::NO_ANSWER),
+            Stage::Connect,
+        ),
+        Port25Finding::NoNetwork | Port25Finding::NotAsked(_) | Port25Finding::Open => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::NO_ANSWER,
+            Stage::Connect,
+        ),
     }
 }
 
@@ -282,9 +278,9 @@ fn given_up(stage: Stage, why: Abort) -> Verdict {
         Abort::ContentUnreadable => local(stage, &LocalError::unreadable_content()),
         Abort::Deadline => {
             let enhanced = match stage {
-                Stage::Route => DNS_FAILURE,
-                Stage::Check | Stage::Connect | Stage::Greeting => NO_ANSWER,
-                _ => CONNECTION_LOST,
+                Stage::Route => EnhancedStatusCode::DNS_FAILURE,
+                Stage::Check | Stage::Connect | Stage::Greeting => EnhancedStatusCode::NO_ANSWER,
+                _ => EnhancedStatusCode::CONNECTION_LOST,
             };
             transient(MapReply::ServerUnreach, enhanced, stage)
         }
@@ -301,29 +297,19 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Refused { stage, reply } => refused(*stage, reply),
         Outcome::Unexpected { stage, reply } => Verdict {
             server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, (*stage).into())
+            ..transient(
+                MapReply::BadReply(reply.code),
+                EnhancedStatusCode::PROTOCOL_ERROR,
+                (*stage).into(),
+            )
         },
-        Outcome::Unsupported(unsupported) => {
-            // The code that a server gives for it, so that a caller needs to know one way only.
-            let (code, enhanced) = match unsupported {
-                Unsupported::NoAuthMechanism | Unsupported::NotVerified => {
-                    return permanent(MapReply::ServerUnreach, Some(NO_SECURITY), Stage::Auth);
-                }
-                Unsupported::NeedsRequireTls => {
-                    return permanent(MapReply::ServerUnreach, Some(NO_REQUIRETLS), Stage::Mail);
-                }
-                Unsupported::NeedsBodyType(_) => (ReplyCode(554), NO_CONVERSION),
-                Unsupported::NeedsSmtpUtf8 => (ReplyCode(553), NO_SMTPUTF8),
-                Unsupported::TooLarge { .. } => (ReplyCode(552), TOO_BIG),
-            };
-            permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
-        }
+        Outcome::Unsupported(what) => unsupported(*what),
         Outcome::NoTls(why) => Verdict {
             server: match why {
                 NoTls::NotOffered => None,
                 NoTls::Refused(reply) => Some(Arc::clone(reply)),
             },
-            ..transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls)
+            ..transient(MapReply::ServerUnreach, EnhancedStatusCode::NO_TLS, Stage::Tls)
         },
         Outcome::Lost {
             stage,
@@ -332,34 +318,87 @@ fn exchange_verdict(outcome: &Outcome) -> Verdict {
         Outcome::Lost {
             stage: ExchangeStage::Greeting,
             why: ConnectionFailure::TimedOut,
-        } => transient(MapReply::ServerUnreach, NO_ANSWER, Stage::Greeting),
+        } => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::NO_ANSWER,
+            Stage::Greeting,
+        ),
         Outcome::Lost {
             stage: ExchangeStage::StartTls | ExchangeStage::Tls,
             ..
-        } => transient(MapReply::ServerUnreach, NO_TLS, Stage::Tls),
+        } => transient(MapReply::ServerUnreach, EnhancedStatusCode::NO_TLS, Stage::Tls),
         Outcome::Lost {
             stage,
             why: ConnectionFailure::ServerNotAuthenticated,
-        } => permanent(MapReply::ServerUnreach, Some(NO_SECURITY), (*stage).into()),
-        Outcome::Lost { stage, .. } => transient(MapReply::ServerUnreach, CONNECTION_LOST, (*stage).into()),
+        } => permanent(
+            MapReply::ServerUnreach,
+            Some(EnhancedStatusCode::NO_SECURITY),
+            (*stage).into(),
+        ),
+        Outcome::Lost { stage, .. } => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::CONNECTION_LOST,
+            (*stage).into(),
+        ),
         Outcome::NoBdat(reply) => Verdict {
             server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), PROTOCOL_ERROR, Stage::Content)
+            ..transient(
+                MapReply::BadReply(reply.code),
+                EnhancedStatusCode::PROTOCOL_ERROR,
+                Stage::Content,
+            )
         },
         Outcome::TooManyRecipients(reply) => Verdict {
             server: Some(Arc::clone(reply)),
-            ..transient(MapReply::BadReply(reply.code), TOO_MANY_RECIPIENTS, Stage::Rcpt)
+            ..transient(
+                MapReply::BadReply(reply.code),
+                EnhancedStatusCode::TOO_MANY_RECIPIENTS,
+                Stage::Rcpt,
+            )
         },
-        Outcome::NotAttempted => transient(MapReply::ServerUnreach, CONNECTION_LOST, Stage::Mail),
+        Outcome::NotAttempted => transient(
+            MapReply::ServerUnreach,
+            EnhancedStatusCode::CONNECTION_LOST,
+            Stage::Mail,
+        ),
         Outcome::Uncertain(loss) => Verdict {
             delivered: Delivered::Unknown,
             server: match loss {
                 ConnectionFailure::ImplausibleReply(reply) => Some(Arc::clone(reply)),
                 _ => None,
             },
-            ..permanent(MapReply::Uncertain, Some(CONNECTION_LOST), Stage::Content)
+            ..permanent(
+                MapReply::Uncertain,
+                Some(EnhancedStatusCode::CONNECTION_LOST),
+                Stage::Content,
+            )
         },
     }
+}
+
+/// The message needs what the host does not offer.
+fn unsupported(what: Unsupported) -> Verdict {
+    // The code that a server gives for it, so that a caller needs to know one way only.
+    let (code, enhanced) = match what {
+        Unsupported::NoAuthMechanism | Unsupported::NotVerified => {
+            return permanent(
+                MapReply::ServerUnreach,
+                Some(EnhancedStatusCode::NO_SECURITY),
+                Stage::Auth,
+            );
+        }
+        Unsupported::NeedsRequireTls => {
+            return permanent(
+                MapReply::ServerUnreach,
+                Some(EnhancedStatusCode::NO_REQUIRETLS),
+                Stage::Mail,
+            );
+        }
+        Unsupported::NeedsBodyType(_) => (ReplyCode::TRANSACTION_FAILED, EnhancedStatusCode::NO_CONVERSION),
+        Unsupported::NeedsSmtpUtf8 => (ReplyCode::MAILBOX_NAME, EnhancedStatusCode::NO_SMTPUTF8),
+        Unsupported::TooLarge { .. } => (ReplyCode::STORAGE_EXCEEDED, EnhancedStatusCode::TOO_BIG),
+    };
+    permanent(MapReply::BadReply(code), Some(enhanced), Stage::Mail)
 }
 
 fn refused(stage: ExchangeStage, reply: &Arc<Reply>) -> Verdict {
@@ -405,7 +444,8 @@ fn is_policy(reply: &Reply) -> bool {
 // What a server says that wants STARTTLS first: https://www.rfc-editor.org/rfc/rfc3207#section-4
 fn is_demand_for_tls(reply: &Reply) -> bool {
     // Encryption needed (RFC 5248 section 2.4 and its registry).
-    reply.code == ReplyCode::SECURITY_REQUIRED || (is_5yz(reply) && reply.enhanced == Some(status(5, 7, 10)))
+    reply.code == ReplyCode::SECURITY_REQUIRED
+        || (is_5yz(reply) && reply.enhanced == Some(EnhancedStatusCode::ENCRYPTION_NEEDED))
 }
 
 /// The recipient needs no other host: the message is taken, or may be, or was refused for good.
