@@ -6,11 +6,12 @@ use super::opening::{
 };
 use super::ready::Ready;
 use super::scram::DerivedKey;
+use super::session_end::SessionEnd;
 use super::submission::Submission;
 use super::transmit::{ExpectedReply, Outbox};
 use super::{
-    Abort, BodyInfo, Config, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyCode, ReplyParser,
-    Severity, SubmissionId, TlsSession, TlsUse,
+    Abort, BodyInfo, Config, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyParser, Severity,
+    SubmissionId, TlsSession, TlsUse,
 };
 use crate::envelope::Envelope;
 use bytes::Bytes;
@@ -147,22 +148,6 @@ pub(super) struct ExpectQuitReply {
 
 /// A peer that says more than this to nobody is left without waiting for its answer to QUIT.
 const MAX_UNASKED: usize = 16;
-
-/// Why a session ends early.
-#[derive(Debug)]
-pub(super) enum SessionEnd {
-    Lost(ConnectionFailure),
-    /// The server does not know BDAT.
-    NoBdat(Arc<Reply>),
-    Refused {
-        stage: ExchangeStage,
-        reply: Arc<Reply>,
-    },
-    Unexpected {
-        stage: ExchangeStage,
-        reply: Arc<Reply>,
-    },
-}
 
 impl Connection {
     /// A connection that has just been made. It awaits its greeting, or with [`TlsUse::Implicit`] its handshake.
@@ -578,62 +563,6 @@ impl Core {
     pub(super) fn end_waiting(&mut self, outcome: &Outcome) {
         for mut submission in std::mem::take(&mut self.waiting) {
             submission.end(outcome, &mut self.events);
-        }
-    }
-}
-
-impl SessionEnd {
-    /// For the submission that stands at `awaited`.
-    pub(super) fn outcome(&self, awaited: ExchangeStage) -> Outcome {
-        match self {
-            Self::Lost(why) => Outcome::Lost {
-                stage: awaited,
-                why: why.clone(),
-            },
-            Self::NoBdat(reply) => Outcome::NoBdat(Arc::clone(reply)),
-            Self::Refused { stage, reply } => Outcome::Refused {
-                stage: *stage,
-                reply: Arc::clone(reply),
-            },
-            Self::Unexpected { stage, reply } => Outcome::Unexpected {
-                stage: *stage,
-                reply: Arc::clone(reply),
-            },
-        }
-    }
-
-    /// For a submission that has not had its turn. A 421 is for everybody; another refusal was not meant for it.
-    pub(super) fn for_bystander(&self) -> Outcome {
-        let stage = ExchangeStage::Mail;
-        match self {
-            Self::Lost(why) => Outcome::Lost {
-                stage,
-                why: why.clone(),
-            },
-            Self::NoBdat(_) => Outcome::NotAttempted,
-            Self::Refused { reply, .. } if reply.code == ReplyCode::SERVICE_NOT_AVAILABLE => {
-                Outcome::Refused {
-                    stage,
-                    reply: Arc::clone(reply),
-                }
-            }
-            Self::Refused { .. } => Outcome::Lost {
-                stage,
-                why: ConnectionFailure::Closed,
-            },
-            Self::Unexpected { reply, .. } => Outcome::Lost {
-                stage,
-                why: ConnectionFailure::ImplausibleReply(Arc::clone(reply)),
-            },
-        }
-    }
-
-    /// True when the server still listens and understands: it answered, or is only slow.
-    pub(super) fn allows_quit(&self) -> bool {
-        match self {
-            Self::Lost(why) => matches!(why, ConnectionFailure::TimedOut | ConnectionFailure::OutOfTime),
-            Self::NoBdat(_) => false,
-            Self::Refused { .. } | Self::Unexpected { .. } => true,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::chunking::Chunker;
 use super::command::Command;
-use super::connection::SessionEnd;
 use super::parameters::MailParameters;
+use super::session_end::SessionEnd;
 use super::stuffing::Stuffing;
 use super::submission::{Submission, does_not_know_bdat, names_a_parameter, says_too_many_recipients};
 use super::transmit::ExpectedReply;

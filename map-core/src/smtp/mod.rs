@@ -153,6 +153,7 @@ mod ready;
 mod reply;
 mod sasl;
 mod scram;
+mod session_end;
 mod stuffing;
 mod submission;
 mod transmit;

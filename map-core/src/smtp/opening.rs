@@ -2,10 +2,11 @@
 
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::connection::{Core, Phase, SessionEnd};
+use super::connection::{Core, Phase};
 use super::ready::Ready;
 use super::sasl::{self, Answer, Awaits, BadChallenge, Success};
 use super::scram::DerivedKey;
+use super::session_end::SessionEnd;
 use super::transmit::ExpectedReply;
 use super::{
     AuthMechanism, Authentication, ConnectionFailure, Event, ExchangeStage, Hello, NoTls, Outcome, Reply,

@@ -3,8 +3,9 @@
 use super::capabilities::Capabilities;
 use super::chunking::{Chunker, Place};
 use super::command::Command;
-use super::connection::{Core, Phase, SessionEnd};
+use super::connection::{Core, Phase};
 use super::mail_transaction::{Action, ContentForm, MailTransaction, TakingContent, TransactionPhase};
+use super::session_end::SessionEnd;
 use super::stuffing::{BareLineEnd, Stuffing};
 use super::submission::Submission;
 use super::transmit::ExpectedReply;

@@ -1,8 +1,8 @@
 //! What the caller submitted: its recipients, what became of each, and which of them the next transaction takes.
 
 use super::capabilities::Capabilities;
-use super::connection::SessionEnd;
 use super::parameters::{MailParameters, RcptParameters};
+use super::session_end::SessionEnd;
 use super::{
     BodyInfo, Chunking, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyCode, Severity,
     SubmissionId, Unsupported,
