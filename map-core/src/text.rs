@@ -146,6 +146,14 @@ pub(crate) fn parse_one_line(printed: &str) -> Option<String> {
     Some(text)
 }
 
+/// More characters of one line of a server than this are not printed.
+const SHOWN_CHARACTERS: usize = 512;
+
+/// A line of a server's, safe to show and not longer than a person reads.
+pub(crate) fn shown_line(octets: &[u8]) -> String {
+    excerpt(octets, SHOWN_CHARACTERS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,6 @@ mod waiting_tests;
 use super::attempts::MAX_SESSIONS;
 use super::outcome::{Cause, ConnectFailure, Delivered, HostExcluded, Stage, TlsPolicy};
 use super::refusal::meaning;
-use super::transcript::shown;
 use super::verdict::{Verdict, verdict};
 use crate::local::LocalError;
 use crate::message::{BodyType, LineTrouble, Reason, Unmet};
@@ -22,7 +21,7 @@ use crate::route::{LookupError, RouteError};
 use crate::smtp::{
     Abort, ConnectionFailure, ExchangeStage, NoTls, Outcome, Reply, ReplyCode, Severity, Unsupported,
 };
-use crate::text::one_line;
+use crate::text::{one_line, shown_line};
 use std::io;
 use std::time::Duration;
 
@@ -695,7 +694,7 @@ fn quoted(reply: &Reply) -> String {
         .lines
         .iter()
         .filter(|_| reply.code != ReplyCode::AUTH_CHALLENGE);
-    let said: Vec<String> = lines.map(|line| shown(line)).collect();
+    let said: Vec<String> = lines.map(|line| shown_line(line)).collect();
     let said = said.join(" ");
     let mut text: String = said.trim().chars().take(QUOTED_CHARACTERS).collect();
     if said.trim().chars().nth(QUOTED_CHARACTERS).is_some() {

@@ -1,8 +1,8 @@
 //! What a delivery tells its caller.
 
+use super::advice;
 use super::outcome::{Attempt, Cause, ConnectFailure, Delivered, Stage, TlsPolicy};
 use super::verdict::{Verdict, deciding, verdict};
-use super::{advice, transcript};
 use crate::message::Message;
 use crate::net::Port25Evidence;
 use crate::net::tls::TlsFacts;
@@ -250,12 +250,6 @@ impl Report {
     /// allowed.
     pub fn port25(&self) -> Option<&Port25Evidence> {
         self.port25.as_deref()
-    }
-
-    /// The MAP dialogue as appendix A of the document prints it (`C:` the client, `S:` the MAP server, `SS:` the
-    /// mail host), in the logical order command, reply. Rendered now; text from a server is escaped.
-    pub fn transcript(&self) -> String {
-        transcript::render(self)
     }
 }
 

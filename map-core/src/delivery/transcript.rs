@@ -4,15 +4,21 @@ use super::outcome::{Attempt, Line, Stage};
 use super::report::{Report, What};
 use crate::protocol::{Command, ServerCommand};
 use crate::smtp::{self, ExchangeStage};
-use crate::text::{self, one_line};
+use crate::text::{one_line, shown_line};
 use std::fmt::Write;
 
 /// More lines of one server reply than this are not printed.
 const SHOWN_LINES: usize = 32;
-/// More characters of one line of a server than this are not printed.
-const SHOWN_CHARACTERS: usize = 512;
 
-pub(super) fn render(report: &Report) -> String {
+impl Report {
+    /// The MAP dialogue as appendix A of the document prints it (`C:` the client, `S:` the MAP server, `SS:` the
+    /// mail host), in the logical order command, reply. Rendered now; text from a server is escaped.
+    pub fn transcript(&self) -> String {
+        render(self)
+    }
+}
+
+fn render(report: &Report) -> String {
     let mut text = String::new();
     let asked = &report.asked;
     let mut say = |command: Command| line(&mut text, "C", &one_line(&command.to_string()));
@@ -159,7 +165,7 @@ fn render_reply(text: &mut String, reply: &smtp::Reply) {
             line(text, "SS", &format!("… ({} more lines)", last - SHOWN_LINES));
         }
         let separator = if index < last { "-" } else { " " };
-        let said = shown(said);
+        let said = shown_line(said);
         let separator = if said.is_empty() && index == last {
             ""
         } else {
@@ -167,11 +173,6 @@ fn render_reply(text: &mut String, reply: &smtp::Reply) {
         };
         line(text, "SS", &format!("{code}{separator}{said}"));
     }
-}
-
-/// A server's text made safe to show: one line, no control characters, no direction tricks, capped.
-pub(super) fn shown(octets: &[u8]) -> String {
-    text::excerpt(octets, SHOWN_CHARACTERS)
 }
 
 #[cfg(test)]
