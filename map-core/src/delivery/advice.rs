@@ -3,11 +3,7 @@
 //! By the codes alone, since many servers send nothing more; what the server wrote is quoted, escaped and capped. What a
 //! sentence says about waiting is made of the verdict's `retry_after`, in one place.
 
-#[cfg(test)]
-mod guide_tests;
 mod secure;
-#[cfg(test)]
-mod waiting_tests;
 
 use super::attempts::MAX_SESSIONS;
 use super::outcome::{Cause, ConnectFailure, Delivered, HostExcluded, Stage, TlsPolicy};
@@ -703,3 +699,6 @@ fn quoted(reply: &Reply) -> String {
     let blank = if text.is_empty() { "" } else { " " };
     format!("\"{}{blank}{text}\"", reply.code)
 }
+
+#[cfg(test)]
+mod tests;

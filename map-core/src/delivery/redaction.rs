@@ -367,5 +367,4 @@ impl Marks {
 }
 
 #[cfg(test)]
-#[path = "redaction_tests.rs"]
 mod tests;

@@ -133,3 +133,6 @@ fn next_block(reader: &mut Reader) -> io::Result<Bytes> {
         .read_to_end(&mut block)?;
     Ok(block.into())
 }
+
+#[cfg(test)]
+mod tests;

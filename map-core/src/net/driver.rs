@@ -518,3 +518,6 @@ fn is_interrupted(error: &io::Error) -> bool {
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,3 +230,6 @@ fn broken(error: &hyper::Error) -> FetchError {
     let cause = cause.unwrap_or_default();
     FetchError::Broken(format!("sent what cannot be read: {error}{cause}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,18 +12,8 @@
 pub(crate) mod blocking;
 mod connect;
 mod content;
-#[cfg(test)]
-mod content_tests;
 mod driver;
-#[cfg(test)]
-mod driver_content_tests;
-#[cfg(test)]
-mod driver_tests;
-#[cfg(test)]
-mod driver_tls_tests;
 mod https;
-#[cfg(test)]
-mod https_tests;
 mod limits;
 mod places;
 mod port25;

@@ -340,5 +340,4 @@ fn descriptors() -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "places_tests.rs"]
 mod tests;

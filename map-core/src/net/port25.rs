@@ -747,5 +747,4 @@ async fn greeting(mut transport: Box<dyn Transport>) -> ProbeResult {
 }
 
 #[cfg(test)]
-#[path = "port25_tests.rs"]
 mod tests;

@@ -503,5 +503,4 @@ impl AsyncWrite for Proxied {
 }
 
 #[cfg(test)]
-#[path = "socks_tests.rs"]
 mod tests;

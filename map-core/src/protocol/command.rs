@@ -316,3 +316,6 @@ fn excerpt(word: &[u8]) -> String {
     let text = String::from_utf8_lossy(word.get(..OCTETS).unwrap_or(word));
     text.replace(char::is_control, "\u{fffd}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,6 @@ mod session;
 mod stream;
 
 #[cfg(test)]
-mod command_tests;
-#[cfg(test)]
 mod tests;
 
 pub use check::{CheckFailure, CheckedFields, Fields, check};

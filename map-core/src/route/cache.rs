@@ -224,5 +224,4 @@ fn aged(octets: &[u8], age: u32) -> Option<Message> {
 }
 
 #[cfg(test)]
-#[path = "cache_tests.rs"]
 mod tests;

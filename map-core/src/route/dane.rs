@@ -119,5 +119,4 @@ fn usable(record: &Record) -> Option<&Tlsa> {
 }
 
 #[cfg(test)]
-#[path = "dane_tests.rs"]
 mod tests;

@@ -348,5 +348,4 @@ fn failed(result: &Result<Message, NetError>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "dnssec_tests.rs"]
 mod tests;

@@ -303,5 +303,4 @@ fn interleave([first, second]: [Vec<IpAddr>; 2]) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-#[path = "find_tests.rs"]
 mod tests;

@@ -393,5 +393,4 @@ fn value(data: &RData, record_type: RecordType) -> Option<Record> {
 }
 
 #[cfg(test)]
-#[path = "hickory_tests.rs"]
 mod tests;

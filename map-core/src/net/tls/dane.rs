@@ -201,5 +201,4 @@ fn matches(record: &Tlsa, certificate: &CertificateDer<'_>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "dane_tests.rs"]
 mod tests;

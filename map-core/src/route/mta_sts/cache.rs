@@ -236,5 +236,4 @@ fn refresh_after(policy: &StsPolicy) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "cache_tests.rs"]
 mod tests;

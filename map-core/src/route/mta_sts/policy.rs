@@ -291,5 +291,4 @@ fn max_age(value: &str) -> Result<Duration, StsPolicyError> {
 }
 
 #[cfg(test)]
-#[path = "policy_tests.rs"]
 mod tests;

@@ -138,5 +138,4 @@ fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

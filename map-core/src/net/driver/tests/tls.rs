@@ -3,10 +3,10 @@
 mod cut;
 mod scram;
 
-use super::tls::testing::{HOST, Server};
-use super::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
-use super::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
+use crate::net::tls::testing::{HOST, Server};
+use crate::net::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
+use crate::net::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::smtp::{
     Abort, Authentication, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage,
     Hello, Outcome, SubmissionId, TlsUse,

@@ -1,9 +1,9 @@
 //! The content on its way through the driver, over real sockets: in which form, in chunks, how far it is, and once more
 //! for every round.
 
-use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use crate::message::{BodyType, Needs};
+use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{
     BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, ExchangeStage, Hello, Outcome,
     SubmissionId, TlsUse,

@@ -1,8 +1,8 @@
 //! Policies from a web server in this process: over TCP on loopback, or in memory where time matters.
 
-use super::tls::TlsSettings;
-use super::tls::testing::{Contents, Server};
-use super::{
+use crate::net::tls::TlsSettings;
+use crate::net::tls::testing::{Contents, Server};
+use crate::net::{
     ConnectByName, ConnectError, Connecting, Connector, HttpsFetcher, ProxyError, TcpConnector, Transport,
 };
 use crate::route::fake::FakeResolver;

@@ -1,8 +1,8 @@
 //! Connections that are cut behind every octet of ours.
 
-use super::super::Transport;
-use super::super::tls::testing::Server;
 use super::{Client, ROOM, Smtp, Told, unverified};
+use crate::net::Transport;
+use crate::net::tls::testing::Server;
 use crate::smtp::{Outcome, TlsUse};
 use std::io;
 use std::net::SocketAddr;

@@ -3,8 +3,8 @@
 //! What another part of the library says within a sentence is asked of that part, so that no sentence stands in the
 //! guide which no delivery prints.
 
-use super::{Advice, Case, advice};
 use crate::agent::CARRIED_OVER_A_FORK;
+use crate::delivery::advice::{Advice, Case, advice};
 use crate::delivery::outcome::{Attempt, Cause, ConnectFailure, HostExcluded, Stage, TlsPolicy};
 use crate::delivery::report::Findings;
 use crate::delivery::summary::summarize;
@@ -19,7 +19,7 @@ use crate::smtp::{Abort, ConnectionFailure, ExchangeStage, NoTls, Outcome, Reply
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-const GUIDE: &str = include_str!("../../../../docs/guide.md");
+const GUIDE: &str = include_str!("../../../../../docs/guide.md");
 const CHAPTER: &str = "\n## Will my mail arrive, and if not why\n";
 
 /// The recipient of most sentences, and one whom not every host can be told of.

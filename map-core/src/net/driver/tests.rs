@@ -1,7 +1,10 @@
 //! Peers that never stop talking, over the driver alone.
 
-use super::Transport;
-use super::{CancelSignal, ContentSource, Limits, Observer, converse};
+mod content;
+mod tls;
+
+use crate::net::Transport;
+use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{Config, Connection, Deadlines, Event, Hello, SubmissionId, TlsUse};
 use std::future::Future as _;
 use std::io;

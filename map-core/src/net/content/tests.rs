@@ -1,7 +1,7 @@
 //! Contents that come from elsewhere, through the driver, with a server in memory.
 
-use super::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::envelope::{Envelope, EnvelopeParameters};
+use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{
     Abort, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello, Outcome,
     SubmissionId, TlsUse,

@@ -1,6 +1,6 @@
 //! What a person is told about waiting is what a program reads.
 
-use super::{Case, advice, spelled};
+use crate::delivery::advice::{Case, advice, spelled};
 use crate::delivery::outcome::{Cause, Stage, TlsPolicy};
 use crate::delivery::verdict::{Verdict, verdict};
 use crate::smtp::{Abort, ConnectionFailure, ExchangeStage, Outcome, Reply, ReplyCode};
@@ -117,7 +117,7 @@ fn no_refusal_contradicts_itself() {
 
 #[test]
 fn no_other_cause_contradicts_itself() {
-    for (cause, policy, relay) in super::guide_tests::rows() {
+    for (cause, policy, relay) in super::guide::rows() {
         assert_consistent(&cause, policy, relay);
     }
     for stage in [Stage::Route, Stage::Connect, Stage::Content] {

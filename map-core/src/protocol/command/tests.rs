@@ -1,6 +1,8 @@
 //! Tables and round trips of commands, in a call and on a stream, and dialogues of the session.
 
-use super::{Command, CommandError, CommandReader, Keyword, ServerCommand, Session, Step, StreamError};
+use crate::protocol::{
+    Command, CommandError, CommandReader, Keyword, ServerCommand, Session, Step, StreamError,
+};
 use proptest::prelude::*;
 
 fn command(name: fn(Vec<u8>) -> Command, field: &str) -> Command {
