@@ -75,7 +75,7 @@ fn every_choice_has_its_doors() -> TestResult {
             "map-py/src/message/part.rs",
         ),
         (
-            "map-core/src/message/encode/mod.rs",
+            "map-core/src/message/encode.rs",
             "TransferEncoding",
             "map-ffi/src/message/part.rs",
             "map-py/src/message/part.rs",
@@ -90,16 +90,16 @@ fn every_choice_has_its_doors() -> TestResult {
             "map-core/src/envelope.rs",
             "BodyType",
             "map-ffi/src/message/body.rs",
-            "map-py/src/message/mod.rs",
+            "map-py/src/message.rs",
         ),
         (
-            "map-core/src/message/raw/mod.rs",
+            "map-core/src/message/raw.rs",
             "BlindCopies",
             "map-ffi/src/message/raw.rs",
             "map-py/src/message/keywords.rs",
         ),
         (
-            "map-core/src/smtp/mod.rs",
+            "map-core/src/smtp.rs",
             "Chunking",
             "map-ffi/src/config/network.rs",
             "map-py/src/config.rs",
@@ -356,7 +356,7 @@ fn every_function_of_a_report_is_in_cpp() -> TestResult {
 
 #[test]
 fn every_fact_of_a_tls_session_has_its_doors() -> TestResult {
-    let core = read("map-core/src/net/tls/mod.rs")?;
+    let core = read("map-core/src/net/tls.rs")?;
     let header = read("include/mapagent.h")?;
     let stubs = read("map-py/python/mapagent/_native.pyi")?;
     let facts = core
