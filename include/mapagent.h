@@ -293,7 +293,7 @@ enum map_stage
      */
     MAP_STAGE_CONTENT = 8,
     /**
-     * STARTTLS and the TLS handshake: behind MAP_STAGE_HELLO, or behind MAP_STAGE_CONNECT with implicit TLS.
+     * STARTTLS and the TLS handshake: after MAP_STAGE_HELLO, or after MAP_STAGE_CONNECT with implicit TLS.
      */
     MAP_STAGE_TLS = 9,
     /**
@@ -1291,8 +1291,8 @@ map_reply map_config_set_port25_check(map_config *config,
  */
 MAP_API
 map_reply map_config_set_port25_probe_hosts(map_config *config,
-                                          const char *mail,
-                                          const char *web);
+                                            const char *mail,
+                                            const char *web);
 
 /**
  * Trusts these keys of the DNS root for DNSSEC instead of those that are built in: for tests, and for a private root.
@@ -1394,7 +1394,7 @@ map_reply map_config_set_relay(map_config *config,
  * Logs in to the relay by AUTH, with the strongest mechanism that it offers and the kind of secret allows. If it offers
  * none, or refuses, nothing is sent.
  *
- * Called behind map_config_set_relay(), which forgets the log-in of the relay before. A secret goes only over a session
+ * Called after map_config_set_relay(), which forgets the log-in of the relay before. A secret goes only over a session
  * whose peer has proved who it is: the relay's security must be MAP_RELAY_STARTTLS or MAP_RELAY_IMPLICIT_TLS. It is in no
  * report, transcript or message. The library overwrites its own copies when they are freed; yours are yours to overwrite.
  *
@@ -1543,7 +1543,7 @@ MAP_API map_part *map_part_file_new(const char *path);
  * @param read      required; reads from one.
  * @param close     ends one, however far it was read; may be NULL.
  * @param user_data handed to open and to release.
- * @param release   called once, when nothing will ask for user_data any more: behind the last free of the part, of every
+ * @param release   called once, when nothing will ask for user_data any more: after the last free of the part, of every
  *                  message that has it, and of every send. It may be a thread of the library that other mails wait
  *                  for: release must not wait, and not send by the same agent. May be NULL. Called also if this
  *                  function returns NULL.

@@ -344,7 +344,7 @@ private:
 class message;
 
 /* A part of a message. What is wrong with it is remembered, and refused by the message or the part that it is given to. It
- * is false if there is none: last_reply() says why, also behind a chain of calls that went on with it. */
+ * is false if there is none: last_reply() says why, also after a chain of calls that went on with it. */
 class part {
 public:
     /* Takes a handle over: of map_part_reader_new(), for one. */
@@ -416,7 +416,7 @@ private:
  *     mapagent::message message;
  *     message.from("Anna <anna@example.com>").to("bob@example.net").subject("The report").attach_file("report.pdf");
  *
- * It is false if there is none: last_reply() says why, also behind a chain of calls that went on with it.
+ * It is false if there is none: last_reply() says why, also after a chain of calls that went on with it.
  */
 class message {
 public:

@@ -117,7 +117,7 @@ pub enum DkimError {
     #[error("there is no private key in PEM form")]
     NoKey,
     /// The system gave no random octets, or the key was found to be wrong while it signed.
-    #[error("signing failed for want of random octets")]
+    #[error("signing failed for lack of random octets")]
     Random,
     /// The message could not be read: one of its sources failed.
     #[error("the message cannot be read: {0}")]

@@ -1,7 +1,7 @@
 //! What this machine, or what the caller gave, did not suffice for: `RE_LOCAL`.
 //!
 //! None of it is the fault of the network, of a host or of the library, and none of it says anything about them: another
-//! host would fail for the same reason, so none is tried, and a connection that could not be made for want of a
+//! host would fail for the same reason, so none is tried, and a connection that could not be made for lack of a
 //! descriptor proves no blocked port.
 
 use crate::message::SourceError;

@@ -7,7 +7,7 @@
 //!
 //! # A first message
 //!
-//! Every piece has a type of its own and is parsed from text: an [`AddressList`] from what a person writes behind
+//! Every piece has a type of its own and is parsed from text: an [`AddressList`] from what a person writes after
 //! `To:`, a [`Subject`], a [`Content`]. What is wrong with a piece is said there, by its own error. Names, subjects and
 //! texts may be in any language.
 //!
@@ -208,7 +208,7 @@ pub struct Message {
 /// The octets of a message for one kind of host.
 #[derive(Debug)]
 struct Form {
-    /// The header section with the empty line behind it.
+    /// The header section with the empty line after it.
     header: Arc<[u8]>,
     body: Arc<dyn Source>,
     demands: Demands,

@@ -60,8 +60,8 @@
 //! | a recipient | becomes | when |
 //! | --- | --- | --- |
 //! | to come | in its turn | MAIL of its transaction is accepted |
-//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 behind an accepted one of the transaction, as one too many |
-//! | | to come, its refusal kept | its RCPT is answered 4yz behind an accepted one of another domain, and none of its own |
+//! | in its turn | to come, its refusal kept | its RCPT is answered 452 or 552 after an accepted one of the transaction, as one too many |
+//! | | to come, its refusal kept | its RCPT is answered 4yz after an accepted one of another domain, and none of its own |
 //! | | to come | its RCPT is answered 501, 504 or 555 while it has parameters, which the next transaction leaves out |
 //! | | over | its RCPT is refused otherwise; or its transaction ends, and shares its fate |
 //! | to come | over | MAIL is refused, or the session ends before its turn: below |
@@ -77,7 +77,7 @@
 //!
 //! **One domain at a time.** Some large receivers accept the recipients of the first domain and defer all others. Where a
 //! transaction ends so, the next ones have no more domains than it took, as if RCPTDOMAINMAX had said it. A host that defers
-//! some domains and accepts others behind them is not such a one: whom it defers again, it defers for itself.
+//! some domains and accepts others after them is not such a one: whom it defers again, it defers for itself.
 //!
 //! **DATA or BDAT** (RFC 3030) is decided by [`Chunking`], the body and the offer. BDAT is said when somebody is accepted
 //! and never sent ahead; with PIPELINING many chunks may be unanswered. A refused chunk is the verdict: what was not begun
@@ -94,7 +94,7 @@
 //! **The commit point** is the edge from `EndMark` to `FinalReply`: the last octet of the content's end mark, or of its
 //! last chunk, was given to the system. `Content` is entered only if MAIL and at least one RCPT were accepted. Before the
 //! edge the outcome of those whose turn it is is [`Outcome::Lost`], [`Outcome::Unexpected`], [`Outcome::Refused`] or
-//! [`Outcome::NoBdat`]; behind it only [`Outcome::Accepted`], [`Outcome::Refused`] and [`Outcome::NoBdat`] by the final
+//! [`Outcome::NoBdat`]; after it only [`Outcome::Accepted`], [`Outcome::Refused`] and [`Outcome::NoBdat`] by the final
 //! reply or that to a chunk, or [`Outcome::Uncertain`]. A chunk that is refused and a last one that is accepted
 //! contradict each other, and are uncertain.
 //!
@@ -106,16 +106,16 @@
 //! `opening::authenticate`: within TLS, to a peer that has proved its name. It is overwritten when AUTH is over, and so
 //! are the lines that carried it once they are sent. Nothing prints it: neither an event nor a `Debug`.
 //!
-//! **The clear ends at the 220** to STARTTLS. An octet that comes behind it before the handshake is done, be it in the
+//! **The clear ends at the 220** to STARTTLS. An octet that comes after it before the handshake is done, be it in the
 //! same read, was put there to be taken for the server's first words within TLS: the session is lost.
 //!
 //! **Time.** Each reply has a deadline of its own, and many replies make days: so a transaction has one from its MAIL (or from
 //! the last reply to the transaction before it) to its content, the content has a least rate while it waits to be written, and
 //! all replies of a session, with what was slow of its contents, have one together, which is looked at where no content has
-//! begun. None of them counts behind the commit point, where the final reply has its time and nothing shortens it.
+//! begun. None of them counts after the commit point, where the final reply has its time and nothing shortens it.
 //!
 //! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
-//! where the server would not take it for a command: before the greeting, around a handshake, within content, behind a
+//! where the server would not take it for a command: before the greeting, around a handshake, within content, after a
 //! DATA or a line of AUTH whose reply is owed, when what it says is not SMTP, and when the driver gives up.
 //!
 //! **Choices** where the RFCs leave them open:
@@ -133,9 +133,9 @@
 //!   secret; and a mechanism whose messages cannot carry a user name or secret as it is (a NUL in PLAIN) is not common.
 //! - A SCRAM server that does not prove that it knows the password is [`ConnectionFailure::ServerNotAuthenticated`], whatever its verdict.
 //! - A submission that had not begun when another one ended the session is `Lost`; a 421 refuses it too.
-//! - What is sent ahead behind a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
+//! - What is sent ahead after a content in chunks has RSET before it, also if the chunks are accepted in the end. Where
 //!   nothing is sent ahead, RSET follows only chunks that were refused.
-//! - 500 to 504 to the first chunk, before or behind its last octet, is a server that does not know BDAT. The connection
+//! - 500 to 504 to the first chunk, before or after its last octet, is a server that does not know BDAT. The connection
 //!   is closed, since it may have read the chunk as commands.
 //! - A last line without an end gets one under BDAT, as under DATA; a binary body is sent as it is.
 
@@ -218,7 +218,7 @@ pub enum Chunking {
 /// What a connection is told once.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The name behind EHLO or HELO.
+    /// The name in EHLO or HELO.
     pub hello_name: MailboxDomain,
     /// EHLO first, or HELO only (a new connection after the peer closed on EHLO).
     pub hello: Hello,
@@ -502,7 +502,7 @@ pub enum Event {
     /// server. It may take a second of a processor's time: AUTH by SCRAM, with as many iterations as the server wants.
     DeriveKey(KeyDerivation),
     /// Make the transport a TLS one and call [`Connection::handle_tls`]; once at most. Until then nothing is to be
-    /// written, and what is read in the clear is to be handed over, never kept for the time behind the handshake.
+    /// written, and what is read in the clear is to be handed over, never kept for the time after the handshake.
     StartTls,
     /// The content of the submission is wanted from its beginning: [`NeedContent`](Self::NeedContent) follows, as often
     /// as there is room for a block. A submission of many recipients opens its content more than once.

@@ -1,4 +1,4 @@
-//! The cut test: for every flight plan the dialogue is cut behind every single octet of either side, in every way
+//! The cut test: for every flight plan the dialogue is cut after every single octet of either side, in every way
 //! a peer or a caller can cut it, and each recipient must get exactly the outcome that an oracle works out.
 //!
 //! The oracle knows nothing of the machine. It looks at the dialogue as it was up to the cut: which replies were
@@ -81,7 +81,7 @@ fn cut_everywhere(plans: &[Plan], at_least: usize) {
                     cuts += 1;
                     if let Err(error) = result {
                         violations.push(format!(
-                            "{plan:?}\n  {ending:?} behind octet {at} of {octets}: {error}"
+                            "{plan:?}\n  {ending:?} after octet {at} of {octets}: {error}"
                         ));
                     }
                 }

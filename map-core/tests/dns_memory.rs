@@ -135,7 +135,7 @@ fn the_answers_about_many_domains_are_let_go() {
         .build()
         .expect("a runtime");
     let resolver = HickoryResolver::with_servers(&[serve()]);
-    // Connections and tables are there behind the first answer.
+    // Connections and tables are there after the first answer.
     runtime
         .block_on(resolver.query("first.example", RecordType::Mx))
         .expect("an answer");

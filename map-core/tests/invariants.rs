@@ -145,7 +145,7 @@ fn forbidden_words(source: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// What the code names behind `crate::`, in order and each once: modules, and items of the root.
+/// What the code names after `crate::`, in order and each once: modules, and items of the root.
 fn modules_used(source: &str) -> Vec<String> {
     let code: String = code(source).flat_map(|line| [line, "\n"]).collect();
     let mut used = BTreeSet::new();

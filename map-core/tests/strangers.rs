@@ -4,7 +4,7 @@
 //! thousand times as much (or as much as a protocol allows), by a world of the row's own: a DNS and hosts within the
 //! process. What the sending costs has bounds that do not depend on how much it is: the memory that is held at a time, the
 //! processor's time, the time that another sending of the same agent waits for its turn, and how long one takes that is
-//! begun behind it. All are counted, not timed by a clock: octets by the allocator, and the processor's time of the
+//! begun after it. All are counted, not timed by a clock: octets by the allocator, and the processor's time of the
 //! agent's one thread.
 //!
 //! The bounds of time are those of an optimised build (`cargo test --release -p map-core --test strangers`); of any other
@@ -138,7 +138,7 @@ struct Costs {
     held: usize,
     /// How long another one of the same agent waited for its turn, at most.
     pause: Duration,
-    /// How long another one took that was begun behind it, all its turns.
+    /// How long another one took that was begun after it, all its turns.
     turns: Duration,
 }
 
@@ -171,7 +171,7 @@ fn time(world: &Arc<World>, recipients: usize) -> Duration {
     let pulse = Arc::new(Pulse::default());
     let hosts = hosts();
     let agent = agent(world, &pulse, &hosts);
-    // By a look-up before it and one behind it.
+    // By a look-up before it and one after it.
     let now = || {
         assert!(is_sent(&agent.send_message(message(1, HONEST))));
         pulse.now.load(Ordering::Relaxed)
@@ -186,7 +186,7 @@ fn time(world: &Arc<World>, recipients: usize) -> Duration {
 }
 
 /// Sends a message to so many recipients in a world, while another one is being sent that wants its turn as often as it can
-/// have it, and one behind it to a host that nothing is wrong with.
+/// have it, and one after it to a host that nothing is wrong with.
 fn costs(world: &Arc<World>, recipients: usize) -> Costs {
     let pulse = Arc::new(Pulse::default());
     let hosts = hosts();

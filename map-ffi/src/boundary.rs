@@ -1,4 +1,4 @@
-//! The wall between C and Rust: no panic passes it, and what a call had to say stays readable behind it.
+//! The wall between C and Rust: no panic passes it, and what a call had to say stays readable after it.
 
 use crate::guest::Visit;
 use crate::reply::map_reply;

@@ -25,7 +25,7 @@ pub type map_progress_fn =
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn map_progress_stage(progress: *const map_progress) -> map_stage {
     guarded(map_stage::MAP_STAGE_OTHER, || {
-        // SAFETY: NULL, or what the library handed out and takes back behind this call.
+        // SAFETY: NULL, or what the library handed out and takes back after this call.
         let progress = unsafe { pointer::shared(progress) };
         progress.map_or(map_stage::MAP_STAGE_CHECK, |progress| {
             progress.progress.stage.into()

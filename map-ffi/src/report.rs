@@ -146,7 +146,7 @@ pub enum map_stage {
     MAP_STAGE_DATA = 7,
     /// The content and its final reply.
     MAP_STAGE_CONTENT = 8,
-    /// STARTTLS and the TLS handshake: behind MAP_STAGE_HELLO, or behind MAP_STAGE_CONNECT with implicit TLS.
+    /// STARTTLS and the TLS handshake: after MAP_STAGE_HELLO, or after MAP_STAGE_CONNECT with implicit TLS.
     MAP_STAGE_TLS = 9,
     /// AUTH: in front of MAP_STAGE_MAIL.
     MAP_STAGE_AUTH = 10,

@@ -45,7 +45,7 @@ impl<T> Recent<T> {
     }
 }
 
-/// Octets for C with their length, and a NUL behind them for those who forget it.
+/// Octets for C with their length, and a NUL after them for those who forget it.
 #[derive(Debug)]
 pub(crate) struct CBytes(Vec<u8>);
 
@@ -57,7 +57,7 @@ impl CBytes {
         Self(terminated)
     }
 
-    /// Without the NUL behind.
+    /// Without the NUL after.
     pub(crate) fn len(&self) -> usize {
         self.0.len().saturating_sub(1)
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// dns_trust_anchor: the DNSKEY records of the root to trust for DNSSEC, as `dig . DNSKEY` prints them; those of the
 ///     Internet when None.
 /// smtp_port: the port of mail hosts.
-/// hello_name: the name behind EHLO; the machine's own when None or empty.
+/// hello_name: the name in EHLO; the machine's own when None or empty.
 /// source_address: the address of this machine that connections come from, or one of each family; the system's choice
 ///     when None.
 /// proxy: a SOCKS5 proxy: `"socks5://user:password@host:1080"`, which is given addresses, or `"socks5h://..."`, which is

@@ -60,7 +60,7 @@ def world() -> Iterator[WorldMaker]:
 
 @pytest.fixture
 def default_agent() -> Iterator[Callable[..., None]]:
-    """`mapagent.configure`, put back behind the test."""
+    """`mapagent.configure`, put back after the test."""
     yield mapagent.configure
     mapagent.configure()
 

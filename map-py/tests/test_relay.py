@@ -84,7 +84,7 @@ def test_a_proxy_that_cannot_be_does_not_show_its_password(proxy: str) -> None:
 
 
 def assert_silent(exception: BaseException) -> None:
-    """What a log would hold of an exception, and of those behind it."""
+    """What a log would hold of an exception, and of those after it."""
     shown = [str(exception), repr(exception), repr(exception.args), repr(vars(exception))]
     # Not the source lines of this test, in which the secret stands.
     shown += traceback.TracebackException.from_exception(exception, limit=0).format()

@@ -29,7 +29,7 @@ def shapes(secret: str) -> list[bytes]:
     found = [octets]
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + octets)
-        # Without the characters that share bits with what stands before or behind.
+        # Without the characters that share bits with what stands before or after.
         found.append(encoded[-(-before * 8 // 6) : (before + len(octets)) * 8 // 6])
     return found
 

@@ -18,11 +18,11 @@ pub(crate) enum Arrival {
     /// A command that is longer than any host reads.
     LongLine,
     Content(Content),
-    /// The octets behind BDAT, as they came.
+    /// The octets after BDAT, as they came.
     Chunk(Vec<u8>),
 }
 
-/// What came behind DATA, without its end mark and with the dot-stuffing undone.
+/// What came after DATA, without its end mark and with the dot-stuffing undone.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) octets: Vec<u8>,

@@ -84,7 +84,7 @@
 //! certificate = ( "good" / 1*( "expired" / "self-signed" / "untrusted" / "wrong-name" ) )
 //!              [ "1.2" ]                              ; no newer TLS than 1.2
 //!              [ "for" NAME *( "," NAME ) ]           ; in the place of the host's name
-//! tls-fault  = "stall"                                ; never an octet behind the client's first
+//! tls-fault  = "stall"                                ; never an octet after the client's first
 //!            / "break" / "reset"                      ; the end of the stream there, or RST
 //!            / "old"                                  ; an alert: no such version of TLS
 //!            / "garbage"                              ; text in the place of a handshake
@@ -135,7 +135,7 @@
 //! REQUIRETLS are taken where those are offered.
 //!
 //! **TLS.** A host with a `tls` line offers STARTTLS, unless its extensions are written by `offer`, and begins a
-//! handshake behind every 220 it says to that command, by itself or by a rule: what a rule says behind the 220 leaves
+//! handshake after every 220 it says to that command, by itself or by a rule: what a rule says after the 220 leaves
 //! before the handshake, in the same segment. `implicit` begins it before the greeting instead. A good certificate is
 //! for the host's name and its addresses, by the authority of [`Sandbox::certificate_authority`]; one that is
 //! `untrusted` is by another. Rules hold under TLS as before it.
@@ -144,9 +144,9 @@
 //! (538 else). Several lines are several users. Its own reply to wrong credentials is 535; whatever rules say, 334
 //! goes on with the exchange and 235 means that the client is logged in.
 //!
-//! **Rules.** `on` puts actions in the place of the host's own answer. The number behind the stage says which time
+//! **Rules.** `on` puts actions in the place of the host's own answer. The number after the stage says which time
 //! in a connection is meant, the argument a path (`bob@qq.com`, in any case, with one `*` for anything; `<>` is the
-//! null path) or what stands behind another command, `connection` which connection of the host. Of several rules
+//! null path) or what stands after another command, `connection` which connection of the host. Of several rules
 //! that fit, the one with the most conditions counts, then the first. A rule that says nothing and does not stop
 //! ends in `answer`. The code of its first reply decides how the session goes on: after `on data reply 354 Go`
 //! content is read, after `on content reply 250 Ok` the mail is taken. Further replies are said as well, in the

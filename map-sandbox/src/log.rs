@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub struct Mail {
     /// The host's name in the script.
     pub host: String,
-    /// What came behind EHLO or HELO.
+    /// What came after EHLO or HELO.
     pub hello: String,
     /// What stood in `MAIL FROM:<…>`.
     pub reverse_path: String,
@@ -77,7 +77,7 @@ pub struct Session {
     pub server_name: Option<String>,
     /// The version of TLS, like `TLSv1.3`, when a handshake was completed.
     pub tls: Option<String>,
-    /// Why a handshake failed, or the session behind it, as far as the host can tell.
+    /// Why a handshake failed, or the session after it, as far as the host can tell.
     pub tls_error: Option<String>,
     /// The client ended TLS in good order, by its alert `close_notify`.
     pub close_notify: bool,
@@ -88,7 +88,7 @@ pub struct Session {
     pub contents_complete: usize,
     /// Contents answered with 2yz, the whole reply given to the system to send.
     pub contents_accepted: usize,
-    /// How often the client sent on although it had to wait for a reply first: without PIPELINING, or behind a
+    /// How often the client sent on although it had to wait for a reply first: without PIPELINING, or after a
     /// command that must be the last of its group (<https://www.rfc-editor.org/rfc/rfc2920#section-3.1>).
     pub sent_ahead: usize,
     /// The connection is over.

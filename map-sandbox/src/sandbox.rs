@@ -133,7 +133,7 @@ impl Sandbox {
         self.log.wait_for_mails(count, timeout)
     }
 
-    /// The mail behind the first `seen` ones, as soon as it is there; nothing when the time is over before, or the
+    /// The mail after the first `seen` ones, as soon as it is there; nothing when the time is over before, or the
     /// world stopped.
     pub fn next_mail(&self, seen: usize, timeout: Duration) -> Option<Mail> {
         self.log.next_mail(seen, timeout)

@@ -197,7 +197,7 @@ fn split_word(text: &str) -> (&str, &str) {
 
 fn one_word<'a>(statement: &str, text: &'a str) -> Parsed<&'a str> {
     match split_word(text) {
-        ("", _) => Err(format!("`{statement}` needs something behind it")),
+        ("", _) => Err(format!("`{statement}` needs something after it")),
         (word, "") => Ok(word),
         (_, rest) => Err(format!("`{statement}` takes one word, but `{rest}` follows")),
     }

@@ -81,7 +81,7 @@ pub(crate) fn render(code: &str, lines: &[&str]) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) stage: Stage,
-    /// The path of MAIL and RCPT, what stands behind the verb of other commands.
+    /// The path of MAIL and RCPT, what stands after the verb of other commands.
     pub(crate) argument: String,
     pub(crate) answer: Vec<u8>,
     effect: Effect,
@@ -195,7 +195,7 @@ enum Chunks {
 }
 
 impl Smtp {
-    /// One that knows TLS makes a handshake behind STARTTLS.
+    /// One that knows TLS makes a handshake after STARTTLS.
     pub(crate) fn new(host: &Host, knows_tls: bool) -> Self {
         let offer = |keyword: &str| host.offers.iter().find(|offer| offer.keyword == keyword);
         Self {
@@ -710,7 +710,7 @@ impl Smtp {
     }
 }
 
-/// The path between the brackets, and the parameters behind them.
+/// The path between the brackets, and the parameters after them.
 fn path_argument<'a>(argument: &'a str, prefix: &str) -> Result<(&'a str, &'a str), &'static str> {
     let usage = "Wrong argument";
     let (start, rest) = argument.split_at_checked(prefix.len()).ok_or(usage)?;

@@ -425,7 +425,7 @@ impl Tls {
     /// Unwraps what came.
     fn take(&mut self, octets: &[u8]) -> Result<(), rustls::Error> {
         let mut rest = octets;
-        // It takes nothing any more behind the client's `close_notify`.
+        // It takes nothing any more after the client's `close_notify`.
         while matches!(self.connection.read_tls(&mut rest), Ok(count) if count > 0) {
             let state = self.connection.process_new_packets()?;
             self.ended = state.peer_has_closed();

@@ -235,7 +235,7 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) listening: Listening,
-    /// The lines of the EHLO reply behind the first.
+    /// The lines of the EHLO reply after the first.
     pub(crate) offers: Vec<Offer>,
     /// The script wrote them: nothing is added to them.
     pub(crate) offers_by_hand: bool,
@@ -243,7 +243,7 @@ pub(crate) struct Host {
     pub(crate) requires_tls: bool,
     pub(crate) accounts: Vec<Account>,
     pub(crate) requires_auth: bool,
-    /// BDAT is unknown to it, whatever it offers: the octets behind it are commands.
+    /// BDAT is unknown to it, whatever it offers: the octets after it are commands.
     pub(crate) lacks_bdat: bool,
     pub(crate) rules: Vec<Rule>,
     pub(crate) cuts: Vec<Cut>,
@@ -310,13 +310,13 @@ pub(crate) enum TlsHow {
 /// A way in which a handshake fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsFault {
-    /// The end of the stream behind the `ClientHello`.
+    /// The end of the stream after the `ClientHello`.
     Break,
     /// Text in the place of a `ServerHello`.
     Garbage,
     /// The alert of a server that knows only older versions.
     Old,
-    /// A reset behind the `ClientHello`.
+    /// A reset after the `ClientHello`.
     Reset,
     /// Never an octet.
     Stall,
@@ -364,7 +364,7 @@ impl Offer {
         }
     }
 
-    /// What stands behind the keyword.
+    /// What stands after the keyword.
     pub(crate) fn parameter(&self) -> &str {
         self.line.split_whitespace().nth(1).unwrap_or_default()
     }

@@ -189,7 +189,7 @@ impl Zone {
                 vec![Name::from(name.clone()), wildcard(encloser)]
             }
         };
-        // The last one that does not come behind the name is the name's own, or leaves no room for it.
+        // The last one that does not come after the name is the name's own, or leaves no room for it.
         names.iter().filter_map(|name| self.nsec(name)).collect()
     }
 

@@ -254,7 +254,7 @@ fn who_sends_ahead_without_leave_is_noted() {
     client.send("MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n");
     client.reply();
     client.reply();
-    // Nothing may be sent behind DATA before the 354 is there, whatever is offered.
+    // Nothing may be sent after DATA before the 354 is there, whatever is offered.
     let mut other = Client::greeted(&sandbox, "127.0.0.3");
     other.say("EHLO c.example");
     other.send("MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\nx\r\n.\r\n");

@@ -8,7 +8,7 @@ const UNREADABLE: &[(&str, &str)] = &[
         "mx 10 a.example",
         "line 1: `mx` stands before the first `domain` or `host`",
     ),
-    ("# x\n\ndomain", "line 3: `domain` needs something behind it"),
+    ("# x\n\ndomain", "line 3: `domain` needs something after it"),
     ("domain a b", "line 1: `domain` takes one word, but `b` follows"),
     (
         "domain bücher.example",
@@ -26,14 +26,14 @@ const UNREADABLE: &[(&str, &str)] = &[
         "domain a\n mx 70000 mx.a",
         "line 2: `70000` is no preference: `mx 10 mx.example.com`",
     ),
-    ("domain a\n mx 10", "line 2: `mx` needs something behind it"),
+    ("domain a\n mx 10", "line 2: `mx` needs something after it"),
     (
         "domain a\n cname b\n cname c",
         "line 3: a name has one `cname` at most",
     ),
     (
         "domain a\n cname b c",
-        "line 2: `c` behind the target: only `alone` can stand there",
+        "line 2: `c` after the target: only `alone` can stand there",
     ),
     ("domain a\n cname", "line 2: a domain name is missing"),
     ("domain a\n ttl long", "line 2: `long` is no number of seconds"),
@@ -98,7 +98,7 @@ const UNREADABLE: &[(&str, &str)] = &[
     ),
     (
         "domain a\n mta-sts enforce mx",
-        "line 2: `mx` needs something behind it",
+        "line 2: `mx` needs something after it",
     ),
     (
         "domain a\n mta-sts enforce max_age x",
@@ -251,7 +251,7 @@ const UNREADABLE: &[(&str, &str)] = &[
     ),
     (
         "host a 127.0.0.2\n on mail delay 5ms close",
-        "line 2: `close`: another action follows behind `then`",
+        "line 2: `close`: another action follows after `then`",
     ),
     (
         "host a 127.0.0.2\n on mail delay 5ms then",

@@ -1,5 +1,5 @@
 /*
- * cancelled_thread DNS PORT: a thread that is cancelled inside of a call finishes the call, and is cancelled behind it. In
+ * cancelled_thread DNS PORT: a thread that is cancelled inside of a call finishes the call, and is cancelled after it. In
  * slow.example the host is silent, and the call ends by its deadline.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -9,7 +9,7 @@
 #include <time.h>
 
 static map_agent *agent;
-static volatile int inside, behind, beyond;
+static volatile int inside, after, beyond;
 
 static void *run(void *unused)
 {
@@ -19,7 +19,7 @@ static void *run(void *unused)
     inside = 1;
     errno = ERANGE;
     reply = map_agent_send(agent, "alice@sender.example", "bob@slow.example", "s", "c", NULL);
-    behind = errno == ERANGE && reply == RE_SERVER_UNREACH && strcmp(map_last_reply(), "RE_SERVER_UNREACH.") == 0;
+    after = errno == ERANGE && reply == RE_SERVER_UNREACH && strcmp(map_last_reply(), "RE_SERVER_UNREACH.") == 0;
     pthread_testcancel();
     beyond = 1;
     return NULL;
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     nanosleep(&moment, NULL);
     CHECK(pthread_cancel(thread) == 0);
     CHECK(pthread_join(thread, &result) == 0);
-    CHECK(behind && !beyond && result == PTHREAD_CANCELED);
+    CHECK(after && !beyond && result == PTHREAD_CANCELED);
     map_agent_free(agent);
     return 0;
 }

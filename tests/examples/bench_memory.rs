@@ -139,7 +139,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (sender, row) in SENDERS.iter().zip(&mut rows) {
             let peak = run(sender, examples, &file)?;
             eprintln!("{}: {size} octets, peak {} KiB", sender.name, peak / KIB);
-            // One digit behind the point.
+            // One digit after the point.
             let tenths = peak * 10 / MIB;
             write!(row, " {}.{} |", tenths / 10, tenths % 10)?;
         }

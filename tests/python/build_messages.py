@@ -1,6 +1,6 @@
 """Builds messages by Python's `email` package.
 
-Standard input holds a list of descriptions in JSON (see `tests/tests/libraries.rs`). The messages come out, each behind
+Standard input holds a list of descriptions in JSON (see `tests/tests/libraries.rs`). The messages come out, each after
 its length (four octets, the most significant first).
 """
 

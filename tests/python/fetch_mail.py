@@ -3,7 +3,7 @@
     fetch_mail.py IMAP_ADDRESS POP3_ADDRESS AUTHORITY.PEM USER PASSWORD
 
 Each protocol gives every mail, in the order of its own, in one session. Standard output has them, those of IMAP first,
-each behind its length (four octets, the most significant first); an empty one stands between the two protocols.
+each after its length (four octets, the most significant first); an empty one stands between the two protocols.
 """
 
 import imaplib

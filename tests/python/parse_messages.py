@@ -1,6 +1,6 @@
 """What Python's `email` package sees in messages.
 
-Standard input holds messages, each behind its length (four octets, the most significant first). For each message the
+Standard input holds messages, each after its length (four octets, the most significant first). For each message the
 same framing gives five texts back: From, To, Subject, the text, and what the parser found wrong with it.
 """
 

@@ -1,6 +1,6 @@
 """What Python's `email` package sees in messages of any structure.
 
-Standard input holds messages, each behind its length (four octets, the most significant first). For each message one
+Standard input holds messages, each after its length (four octets, the most significant first). For each message one
 line of JSON comes back: header fields, the tree of parts, and what the parser found wrong with it.
 """
 

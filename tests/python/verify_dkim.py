@@ -1,4 +1,4 @@
-"""Verifies DKIM signatures by dkimpy: messages behind their lengths in, and for each a line of its verdicts out.
+"""Verifies DKIM signatures by dkimpy: messages after their lengths in, and for each a line of its verdicts out.
 
 The arguments are the records of the DNS, as name=text.
 """

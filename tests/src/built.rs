@@ -24,7 +24,7 @@ pub fn read_by_python(messages: &[&[u8]]) -> Vec<Value> {
     seen
 }
 
-/// In these octets, each behind the number of what was given, Python's `email` package sees what was put in, and
+/// In these octets, each after the number of what was given, Python's `email` package sees what was put in, and
 /// nothing to complain about.
 ///
 /// # Panics

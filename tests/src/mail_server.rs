@@ -167,7 +167,7 @@ impl MailServer {
     }
 
     /// A Postfix that takes mail only over TLS and only from [`RELAY_USER`], whom Dovecot knows by PLAIN, LOGIN and
-    /// SCRAM-SHA-256. The address behind it is the one with TLS from the first octet.
+    /// SCRAM-SHA-256. The address after it is the one with TLS from the first octet.
     ///
     /// # Panics
     /// As [`Self::start`].

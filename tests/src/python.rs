@@ -60,7 +60,7 @@ pub fn run<A: AsRef<OsStr>>(
     output
 }
 
-/// Each behind its length: four octets, the most significant first.
+/// Each after its length: four octets, the most significant first.
 ///
 /// # Panics
 /// When one is longer than such a number can tell.

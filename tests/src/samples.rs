@@ -82,7 +82,7 @@ const CONTENTS: &[&str] = &[
     ".\n..\n...\r\n.leading\r.dots",
     "a\r\n.\r\nMAIL FROM:<x@y.example>\r\nRCPT TO:<x@y.example>\r\nDATA\r\n",
     "a\n.\nb\r.\rc\n.\r\nd\r\n.\ne",
-    "\n\n\nempty lines before and behind\r\n\r\n\r\n",
+    "\n\n\nempty lines before and after\r\n\r\n\r\n",
     "<long>",
     "short\n<long>é<long>\nshort",
     "blanks at the end   \nand a tab\t\n \n\t\nlast ",

@@ -11,7 +11,7 @@ use std::{fs, io};
 pub struct Snippet {
     /// The document and the line of the fence: `docs/guide.md:350`.
     pub place: String,
-    /// What stands behind the fence: `c`, `python`; empty where nothing does.
+    /// What stands after the fence: `c`, `python`; empty where nothing does.
     pub language: String,
     /// The file that makes a program of it.
     pub within: Option<String>,

@@ -230,7 +230,7 @@ impl Sent {
             _ if report.recipient() != name => Some("the report of somebody else"),
             _ if taken > 1 => Some("taken twice"),
             _ if self.plan.takes && self.first_had_all_for(name) && self.second_was_asked_for(name) => {
-                Some("a second host behind the commit point")
+                Some("a second host after the commit point")
             }
             _ => None,
         }

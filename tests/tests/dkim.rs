@@ -183,7 +183,7 @@ fn what_is_changed_does_not_verify() {
         ("three\r\n", "three\r\nfour\r\n", false),
         ("free", "to change", true),
         ("pay 10", "pay \r\n\t10 ", true),
-        // Another field of the name, in front or behind.
+        // Another field of the name, in front or after.
         ("Subject:", "Subject: other\r\nSubject:", false),
         ("X-Note:", "From: c@sender.test\r\nX-Note:", false),
         ("X-Note:", "Cc: c@sender.test\r\nX-Note:", false),

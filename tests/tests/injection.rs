@@ -278,7 +278,7 @@ fn good(to: &str) -> Fields<'_> {
     }
 }
 
-/// What an attacker puts behind the trick.
+/// What an attacker puts after the trick.
 const COMMANDS: &str = "RCPT TO:<evil@plan.example>";
 const HEADER: &str = "Bcc: evil@plan.example";
 

@@ -45,7 +45,7 @@ const SUBJECTS: &[&str] = &[
 const TEXTS: &[&str] = &[
     "Hello.\n",
     ".\n..\n...\n.leading dots\n",
-    "\nempty lines before and behind\n\n\n",
+    "\nempty lines before and after\n\n\n",
     "From the start\n>From there\nFrom: not a field\n",
     "=\n=3D\na=\n",
     "Viele Grüße aus dem schönen alten Köln am Rhein, wo es meistens regnet.\n-- \nMüller\n",
@@ -293,7 +293,7 @@ fn by_lettre(case: &Value) -> Vec<u8> {
         }
     };
     if list(&case["attachments"]).is_empty() {
-        // A line end that it puts behind a lone part would be one of the text, were the text not in base64.
+        // A line end that it puts after a lone part would be one of the text, were the text not in base64.
         let plain = SinglePart::builder()
             .header(ContentType::TEXT_PLAIN)
             .header(ContentTransferEncoding::Base64)

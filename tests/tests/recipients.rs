@@ -39,7 +39,7 @@ const RCPTS: [Rcpt; 6] = [
     Rcpt::Closes,
 ];
 
-/// How the first host answers to what comes behind.
+/// How the first host answers to what comes after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     Taken,
@@ -48,7 +48,7 @@ enum Content {
     Shut,
     /// Lost before the content.
     ClosedAtData,
-    /// Lost behind all of it.
+    /// Lost after all of it.
     Closed,
 }
 

@@ -100,7 +100,7 @@ fn send(agent: &Agent, given: &[Given]) {
     }
 }
 
-/// What was fetched, each behind the number of what was given: by the Message-ID, and octet for octet as it was sent.
+/// What was fetched, each after the number of what was given: by the Message-ID, and octet for octet as it was sent.
 /// Postfix takes no binary body: such a message has another form for it.
 fn numbered(given: &[Given], fetched: Vec<Vec<u8>>) -> Vec<(usize, Vec<u8>)> {
     let mut expected: HashMap<&str, (usize, Vec<u8>)> = HashMap::new();

@@ -45,24 +45,24 @@ const ATTACKS: [(&str, &str); 22] = [
     ("STARTTLS gets 354", "on starttls raw 354 Go on\\r\\n"),
     ("STARTTLS closes", "on starttls close"),
     (
-        "a list behind the 220",
+        "a list after the 220",
         "on starttls raw 220 Go\\r\\n250-mx\\r\\n250 AUTH PLAIN LOGIN\\r\\n",
     ),
     (
-        "a whole dialogue behind the 220",
+        "a whole dialogue after the 220",
         "on starttls raw 220 Go\\r\\n250 mx\\r\\n235 Ok\\r\\n250 Ok\\r\\n250 Ok\\r\\n354 Go\\r\\n250 Queued\\r\\n221 Bye\\r\\n",
     ),
-    ("half a line behind the 220", "on starttls raw 220 Go\\r\\n250"),
+    ("half a line after the 220", "on starttls raw 220 Go\\r\\n250"),
     (
-        "a list behind the greeting",
+        "a list after the greeting",
         "on greeting raw 220 mx\\r\\n250-mx\\r\\n250 AUTH PLAIN LOGIN\\r\\n",
     ),
     (
-        "a whole dialogue behind the greeting",
+        "a whole dialogue after the greeting",
         "on greeting raw 220 mx\\r\\n250 mx\\r\\n250 Ok\\r\\n250 Ok\\r\\n354 Go\\r\\n250 Queued\\r\\n221 Bye\\r\\n",
     ),
     (
-        "a whole dialogue behind the list",
+        "a whole dialogue after the list",
         "on ehlo 1 raw 250 mx\\r\\n250 Ok\\r\\n250 Ok\\r\\n354 Go\\r\\n250 Queued\\r\\n221 Bye\\r\\n",
     ),
     (

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What stands right of the `@`: `Domain / address-literal`. The name behind EHLO is one, too.
+/// What stands right of the `@`: `Domain / address-literal`. The name in EHLO is one, too.
 ///
 /// # Example
 /// ```

@@ -56,7 +56,7 @@ pub enum MailboxError {
     #[error("there is no address")]
     Empty,
     /// Nothing right of the `@`.
-    #[error("there is no domain behind the @")]
+    #[error("there is no domain after the @")]
     EmptyDomain,
     /// Two dots in a row in a domain, or one at its beginning.
     #[error("there is a dot too many in the domain, at position {0}")]

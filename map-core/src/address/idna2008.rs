@@ -108,7 +108,7 @@ fn fits_context(label: &[char], index: usize) -> bool {
         Some('\u{b7}') => before == Some('l') && behind == Some('l'),
         // A.4: before a Greek letter.
         Some('\u{375}') => is(behind, Script::Greek),
-        // A.5, A.6: behind a Hebrew letter.
+        // A.5, A.6: after a Hebrew letter.
         Some('\u{5f3}' | '\u{5f4}') => is(before, Script::Hebrew),
         // A.7: with a letter of Japanese.
         Some('\u{30fb}') => label.iter().any(|&character| {

@@ -47,7 +47,7 @@ impl LocalPart {
         &self.0
     }
 
-    /// Takes a local part and the `@` behind it off the front of `text`; gives the rest of it as well.
+    /// Takes a local part and the `@` after it off the front of `text`; gives the rest of it as well.
     ///
     /// `before` is how many characters precede `text`, for the positions in errors.
     pub(super) fn take(text: &str, before: usize) -> Result<(Self, &str), MailboxError> {
@@ -85,7 +85,7 @@ impl FromStr for LocalPart {
         }
         match Self::take(&format!("{text}@"), 0)? {
             (local_part, "") => Ok(local_part),
-            // The text has an @ of its own behind the quoted string.
+            // The text has an @ of its own after the quoted string.
             (_, rest) => Err(MailboxError::Character {
                 character: '@',
                 position: text.chars().count() - rest.chars().count() + 1,
@@ -143,7 +143,7 @@ fn dot_string(text: &str, before: usize) -> Result<(), MailboxError> {
     }
 }
 
-/// Takes a `Quoted-string` off the front of `text`: what it means, and the rest behind the closing quote.
+/// Takes a `Quoted-string` off the front of `text`: what it means, and the rest after the closing quote.
 fn quoted_string(text: &str, before: usize) -> Result<(String, &str), MailboxError> {
     let mut value = String::new();
     let mut characters = (before + 1..).zip(text.char_indices()).skip(1);

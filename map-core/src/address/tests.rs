@@ -513,7 +513,7 @@ fn equal_means_the_same_mailbox() {
 fn local_parts_alone() {
     assert_eq!("a.b".parse::<LocalPart>().unwrap().as_str(), "a.b");
     assert_eq!("\"a b\"".parse::<LocalPart>().unwrap().as_str(), "a b");
-    // The positions of an @ behind a quoted string.
+    // The positions of an @ after a quoted string.
     for text in ["\"a\"@", "\"a\"@b"] {
         let part = Part::LocalPart;
         let expected = MailboxError::Character {

@@ -305,7 +305,7 @@ impl Config {
         Ok(())
     }
 
-    /// The name behind EHLO: a domain or an address literal; `None` for the machine's own.
+    /// The name in EHLO: a domain or an address literal; `None` for the machine's own.
     ///
     /// # Errors
     /// A text that is neither, and `localhost`, which names every machine and so none.

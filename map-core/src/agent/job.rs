@@ -189,7 +189,7 @@ impl Job {
     }
 
     /// Cancels the delivery, from any thread. The report still comes, at once: `RE_CANCELLED` while the content has
-    /// not been sent whole, behind that `RE_UNCERTAIN`, or the server's verdict if it is already there.
+    /// not been sent whole, after that `RE_UNCERTAIN`, or the server's verdict if it is already there.
     pub fn cancel(&self) {
         if self.process == std::process::id() {
             self.shared.cancel.cancel();

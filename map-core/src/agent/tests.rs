@@ -485,7 +485,7 @@ fn a_worker_without_work_ends_and_what_is_known_stays() {
     assert!(gone.try_recv().is_ok());
 }
 
-/// Each comes at about the time at which the worker ends for want of work, a little earlier or later.
+/// Each comes at about the time at which the worker ends for lack of work, a little earlier or later.
 #[test]
 fn no_job_is_lost_at_the_end_of_a_worker() {
     let agent = agent(Dns::Missing);

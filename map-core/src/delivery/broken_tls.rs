@@ -1,7 +1,7 @@
 //! Mail hosts whose TLS broke lately.
 //!
 //! A handshake that stalls costs each mail its whole deadline before the clear is tried. A host is remembered only when
-//! it was spoken with in the clear right behind the failure, so that it was TLS that failed and not the network.
+//! it was spoken with in the clear right after the failure, so that it was TLS that failed and not the network.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! The name behind EHLO.
+//! The name in EHLO.
 
 use crate::address::{AddressLiteral, Domain, MailboxDomain};
 use std::net::{IpAddr, SocketAddr};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Octets of the replies that one report keeps whole. Those of a message to ten thousand recipients, each answered with a
 /// line of its own, fit in it.
 const WHOLE: usize = 2 * 1024 * 1024;
-/// Octets of what it keeps of those behind, when that is full.
+/// Octets of what it keeps of those after, when that is full.
 const BEGINNINGS: usize = 1024 * 1024;
 /// Octets of one of these: more than is quoted in a sentence.
 const BEGINNING: usize = 512;

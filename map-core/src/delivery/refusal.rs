@@ -127,7 +127,7 @@ fn by_status(status: EnhancedStatusCode, soft: bool, stage: ExchangeStage) -> Op
         2 => by_mailbox(status.detail, soft),
         subject => Some(say(match (subject, status.detail) {
             (1, 1) => "There is no such mailbox: check the part before the @.",
-            (1, 2) => "It does not know the recipient's domain: check the part behind the @.",
+            (1, 2) => "It does not know the recipient's domain: check the part after the @.",
             (1, 3) => "It finds the recipient's address ill-formed: check it.",
             (1, 4) => "Several mailboxes fit the address: ask the recipient for the full one.",
             (1, 6) => "The mailbox has moved and left no new address: ask the recipient for it.",
@@ -146,7 +146,7 @@ fn by_status(status: EnhancedStatusCode, soft: bool, stage: ExchangeStage) -> Op
                 "Most likely there is no such mailbox: check the part before the @."
             }
             (4, 1) => "It cannot reach the server that holds the mailbox.",
-            (4, 4) => "It cannot find a way to the recipient: check the part behind the @.",
+            (4, 4) => "It cannot find a way to the recipient: check the part after the @.",
             (4, 6) => "It passes mail for the recipient round in a circle: tell its administrator.",
             (5, 2 | 4) if matches!(stage, ExchangeStage::Ehlo | ExchangeStage::Helo) => BAD_HELLO,
             (5, 3) => "It takes no more recipients in one go: send to the rest separately.",
@@ -276,7 +276,7 @@ fn by_code(code: ReplyCode, soft: bool, stage: ExchangeStage) -> Meaning {
         _ if is_at_the_door(stage) => say("It takes no mail from this machine at the moment."),
         // https://www.rfc-editor.org/rfc/rfc7504: a host, or a domain, without mail.
         (ReplyCode::NO_MAIL_HERE | ReplyCode::DOMAIN_TAKES_NO_MAIL, ExchangeStage::Rcpt) => {
-            say("The recipient's domain takes no mail: check the part behind the @.")
+            say("The recipient's domain takes no mail: check the part after the @.")
         }
         (ReplyCode::MAILBOX_UNAVAILABLE, ExchangeStage::Rcpt) => say(
             "Most likely there is no such mailbox, or it takes no mail from this network: check the address.",

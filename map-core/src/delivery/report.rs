@@ -239,7 +239,7 @@ impl Report {
         self.message_id.as_deref()
     }
 
-    /// What is odd but did not decide: a private name behind EHLO, MX records that were left out, a TLS handshake that
+    /// What is odd but did not decide: a private name in EHLO, MX records that were left out, a TLS handshake that
     /// failed before the clear was tried, a policy that could not be asked for.
     pub fn warnings(&self) -> &[String] {
         &self.warnings

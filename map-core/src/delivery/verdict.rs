@@ -407,7 +407,7 @@ fn refused(stage: ExchangeStage, reply: &Arc<Reply>) -> Verdict {
             // A host that takes no mail from anybody now says so at the door; another host may, or this one later.
             // A refused RSET says nothing of the mail that waits for its turn on the connection.
             // A refusal of STARTTLS itself is `NoTls`: what is left is one that nobody asked for, which anybody on the
-            // way can write behind the answer to EHLO, in the clear.
+            // way can write after the answer to EHLO, in the clear.
             ExchangeStage::Greeting
             | ExchangeStage::Ehlo
             | ExchangeStage::Helo

@@ -12,7 +12,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const MAX_WARNINGS: usize = 64;
 /// Octets of one warning that are kept: it may quote names and reasons that strangers chose.
 const MAX_OCTETS: usize = 1024;
-/// Different warnings that are told apart. What comes behind them is not even counted, so that a set of a few dozen KiB is
+/// Different warnings that are told apart. What comes after them is not even counted, so that a set of a few dozen KiB is
 /// enough to know what was said before.
 const MAX_COUNTED: usize = 4096;
 /// Hosts of a domain, or addresses of a host, that are named when they are left out; of the others only the number is.

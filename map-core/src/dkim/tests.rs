@@ -20,7 +20,7 @@ fn octets(message: &Message) -> String {
     octets
 }
 
-/// The field in front, with its line end, and what stands behind it.
+/// The field in front, with its line end, and what stands after it.
 fn divided(octets: &str) -> (&str, &str) {
     let end = octets
         .match_indices("\r\n")

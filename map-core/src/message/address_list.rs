@@ -114,8 +114,8 @@ pub enum AddressListError {
         quoted(.0)
     )]
     AtInName(String),
-    /// Something stands behind an address in angle brackets. Mostly a comma is missing.
-    #[error("a comma is missing before position {0}, behind an address in angle brackets")]
+    /// Something stands after an address in angle brackets. Mostly a comma is missing.
+    #[error("a comma is missing before position {0}, after an address in angle brackets")]
     Behind(usize),
     /// A character that has no meaning there. In a name, put it in quotation marks.
     #[error(

@@ -47,7 +47,7 @@ pub(super) struct Folded<'a> {
     column: usize,
     /// How long this line may grow.
     line: usize,
-    /// Nothing stands behind the name yet.
+    /// Nothing stands after the name yet.
     first: bool,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Folded<'a> {
         self.column += 1;
     }
 
-    /// Goes on in the next line, behind a blank.
+    /// Goes on in the next line, after a blank.
     fn fold(&mut self) {
         self.out.extend_from_slice(b"\r\n ");
         self.column = 1;

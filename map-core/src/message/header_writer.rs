@@ -239,7 +239,7 @@ impl HeaderWriter {
     }
 }
 
-/// The words of a text, each with the blanks before it; the last one with those behind it.
+/// The words of a text, each with the blanks before it; the last one with those after it.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

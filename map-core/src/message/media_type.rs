@@ -166,8 +166,8 @@ fn value(text: &str) -> Option<(String, &str)> {
         let end = text
             .find(|character: char| character == ';' || character.is_whitespace())
             .unwrap_or(text.len());
-        let (value, behind) = text.split_at(end);
-        return is_token(value).then(|| (value.to_owned(), behind));
+        let (value, after) = text.split_at(end);
+        return is_token(value).then(|| (value.to_owned(), after));
     };
     let mut value = String::new();
     let mut characters = quoted.char_indices();

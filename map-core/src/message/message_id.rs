@@ -45,7 +45,7 @@ pub enum MessageIdError {
     Right,
 }
 
-/// What is left of the 998 octets of a line behind `Message-ID: <` and before `>`.
+/// What is left of the 998 octets of a line after `Message-ID: <` and before `>`.
 const MAX_OCTETS: usize = 998 - "Message-ID: <>".len();
 
 impl MessageId {

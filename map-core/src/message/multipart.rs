@@ -83,7 +83,7 @@ pub(super) fn compose_multipart(
 }
 
 /// A boundary that occurs in none of the parts: drawn from 2^128, and drawn again if it does occur in a part that is in
-/// memory. No encoded part has `=_` in it: behind the equals sign of quoted-printable stand digits or a line end, and
+/// memory. No encoded part has `=_` in it: after the equals sign of quoted-printable stand digits or a line end, and
 /// base64 has no underscore.
 pub(super) fn boundary(plain: &[Plain], mut draw: impl FnMut() -> String) -> String {
     loop {

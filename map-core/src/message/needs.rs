@@ -34,7 +34,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineTrouble {
-    /// A CR without an LF behind it.
+    /// A CR without an LF after it.
     BareCr,
     /// An LF without a CR before it.
     BareLf,

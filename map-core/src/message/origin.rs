@@ -237,7 +237,7 @@ impl<R: Read> Read for Exactly<R> {
         if self.seen > self.expected {
             return Err(self.longer());
         }
-        // Whatever is behind the end is not given out: whoever reads on learns that there is too much of it.
+        // Whatever is after the end is not given out: whoever reads on learns that there is too much of it.
         let left = usize::try_from(self.expected - self.seen).unwrap_or(usize::MAX);
         if left == 0 {
             if self.inner.read(&mut [0])? == 0 {

@@ -175,8 +175,8 @@ fn words(name: &str, value: &str) -> Result<Vec<Word>, FieldError> {
             ',' | ';' | ':' => Some(1),
             _ => rest.find([' ', '\t', '<', '"', '(', ',', ';']),
         };
-        let (token, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = behind;
+        let (token, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after;
         if token.bytes().all(is_plain) {
             words.push(Word::AsItIs(token.to_owned()));
             continue;

@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// | a header field in UTF-8 | SMTPUTF8 |
 /// | any of it in the header but UTF-8; a line of the header that is no field | nothing helps |
 ///
-/// The one thing that is added is a line end behind a last line that has none; a [warning](Message::warnings) says so.
+/// The one thing that is added is a line end after a last line that has none; a [warning](Message::warnings) says so.
 ///
 /// # Example
 /// ```

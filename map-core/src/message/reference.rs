@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// The `Message-ID` of another message, as it stands between `<` and `>` there.
 ///
-/// Real mail has many that the grammar of RFC 5322 has not: nothing behind the `@`, none or two of them, two dots in a
+/// Real mail has many that the grammar of RFC 5322 has not: nothing after the `@`, none or two of them, two dots in a
 /// row, brackets. A reader finds the thread only if it is named exactly so: whatever is printable ASCII without blanks and
 /// angle brackets travels as it is.
 ///
@@ -73,11 +73,11 @@ pub enum ReferenceIdError {
     NotClosed(String),
 }
 
-/// What a line of 998 octets has room for behind a blank, in angle brackets.
+/// What a line of 998 octets has room for after a blank, in angle brackets.
 const MAX_OCTETS: usize = MAX_LINE - " <>".len();
 
 impl ReferenceId {
-    /// Several, as the fields of a message have them: one behind the other or with blanks, line ends or commas between
+    /// Several, as the fields of a message have them: one after the other or with blanks, line ends or commas between
     /// them. Angle brackets may be left away around one that has an `@`.
     ///
     /// # Errors

@@ -282,7 +282,7 @@ impl Driver<'_> {
         limits: &Limits,
     ) -> Handshake {
         // A server that was asked for TLS waits for our first octet. What came before it was written by somebody who
-        // sees the clear text, and hopes that it is believed behind the handshake.
+        // sees the clear text, and hopes that it is believed after the handshake.
         if self.has_heard {
             let octets = self.read_what_waits(transport.as_mut()).await;
             if octets > 0 {
@@ -328,7 +328,7 @@ impl Driver<'_> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        // A peer that never stops talking must not hold time up: one read behind the deadline, and no more.
+        // A peer that never stops talking must not hold time up: one read after the deadline, and no more.
         if self.has_read && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return DriverEvent::TimedOut;
         }

@@ -46,7 +46,7 @@ const SHARE_OF_A_SEND: usize = 8;
 const BEGINNINGS_OF_A_SEND: usize = 4;
 
 /// A look-up without an answer leaves its place after this time. Servers that are there answer within much less, also one
-/// behind another; a server that is not is asked again by then.
+/// after another; a server that is not is asked again by then.
 pub(crate) const GIVES_WAY: Duration = Duration::from_secs(2);
 
 /// What all agents of a process share. Cheap to clone.

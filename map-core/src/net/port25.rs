@@ -62,7 +62,7 @@ pub struct ProbeHost {
 
 /// Not `host`, `host:port`, an IP address or `address:port`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not a host: write a name or an IP address, with :port behind it if need be", quoted(.0))]
+#[error("{} is not a host: write a name or an IP address, with :port after it if need be", quoted(.0))]
 pub struct ProbeHostError(String);
 
 impl ProbeHost {
@@ -216,8 +216,8 @@ impl Port25Finding {
             Self::BlockedOnTheWay { certain: true } => "blocked on the way out",
             Self::BlockedOnTheWay { certain: false } => "probably blocked on the way out",
             Self::NoNetwork => "no network",
-            Self::NotAsked(NotAsked::NoTime) => "not asked for want of time",
-            Self::NotAsked(NotAsked::NoProbeHost) => "not asked for want of a probe host",
+            Self::NotAsked(NotAsked::NoTime) => "not asked for lack of time",
+            Self::NotAsked(NotAsked::NoProbeHost) => "not asked for lack of a probe host",
             Self::NotAsked(NotAsked::SwitchedOff) => "not asked because that is switched off",
             Self::Open => "open",
         }

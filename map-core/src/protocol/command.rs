@@ -14,7 +14,7 @@ use std::str::FromStr;
 ///
 /// In a call a command is one string, so a field may hold anything and needs no escaping; for a stream see
 /// [`CommandReader`](super::CommandReader). Read are also the slips of the document, for what they mean: a blank for
-/// the first underscore (`CMD SUBJECT`), `CMD_SMTPECONN` and its like, and a missing blank behind the colon. Blanks
+/// the first underscore (`CMD SUBJECT`), `CMD_SMTPECONN` and its like, and a missing blank after the colon. Blanks
 /// and line ends around a command do not count. Whether a field is an address, and the blanks around one, is the
 /// business of [`check`](super::check()).
 ///
@@ -84,9 +84,9 @@ pub enum CommandError {
     /// No room in this machine's memory, or in what the process may take of it, for a field of so many octets.
     #[error("there is no memory for the {1} octets of {0}")]
     NoMemory(Keyword, usize),
-    /// The end is missing: `>.` behind a field, or a full stop.
+    /// The end is missing: `>.` after a field, or a full stop.
     #[error(
-        "{0} has no end: a command ends in a full stop, behind its closing angle bracket if it has a field"
+        "{0} has no end: a command ends in a full stop, after its closing angle bracket if it has a field"
     )]
     Unended(Keyword),
     /// A word that no command has; its beginning, with U+FFFD for what cannot be shown.

@@ -1,7 +1,7 @@
 //! Commands on a stream, such as standard input: where one ends, and how a field may hold that end.
 //!
 //! A command stands on a line of its own and a field may go on over many lines. A command with a field ends with the
-//! first line that ends in `>.`; blanks and tabs behind that and a CR before the LF do not count. A command without a
+//! first line that ends in `>.`; blanks and tabs after that and a CR before the LF do not count. A command without a
 //! field is one line. Blank lines between commands are skipped.
 //!
 //! A line inside a field that ends in `>.` would end the field too early, so such a line is escaped: one backslash is
@@ -89,7 +89,7 @@ enum Closing {
 }
 
 impl Closing {
-    /// The state behind one more octet of a field, unless it is the LF that ends the command.
+    /// The state after one more octet of a field, unless it is the LF that ends the command.
     fn behind(self, octet: u8) -> Option<Self> {
         match (self, octet) {
             (Self::Stop | Self::Cr, b'\n') => None,
@@ -137,7 +137,7 @@ impl CommandReader {
 
     /// The stream has ended: a last command may lack its line end. The reader is then as new.
     pub fn finish(&mut self) {
-        // A field cut off right behind a ">." of its own passes for whole here. Nothing is sent for that: the CMD_END that
+        // A field cut off right after a ">." of its own passes for whole here. Nothing is sent for that: the CMD_END that
         // would send it was cut off as well.
         match self.place {
             Place::Word | Place::Line | Place::Field(Closing::Stop | Closing::Cr) => self.complete(),
@@ -250,7 +250,7 @@ fn edit_closings(text: &[u8], write: fn(&mut Vec<u8>, usize)) -> Vec<u8> {
     edited
 }
 
-/// Takes a line apart before and behind the backslashes of what looks like a closing.
+/// Takes a line apart before and after the backslashes of what looks like a closing.
 fn closing_backslashes(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let ended = line.strip_suffix(b"\n")?;
     let ended = ended.strip_suffix(b"\r").unwrap_or(ended);

@@ -24,7 +24,7 @@ pub(crate) enum Say {
     Message(Message),
     /// As `Message`, with the question's name in lower case whatever the case in which it was asked.
     LowerCase(Message),
-    /// These octets as they are, behind the identifier.
+    /// These octets as they are, after the identifier.
     Octets(&'static [u8]),
 }
 
@@ -62,7 +62,7 @@ impl DnsServer {
     }
 }
 
-/// A message with this code and these records, one a line: `owner TYPE data`; behind `authority:` they go into the
+/// A message with this code and these records, one a line: `owner TYPE data`; after `authority:` they go into the
 /// authority section. TTL 60.
 pub(crate) fn message(code: ResponseCode, records: &str) -> Message {
     let mut message = Message::new(0, MessageType::Response, OpCode::Query);

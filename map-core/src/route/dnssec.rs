@@ -2,7 +2,7 @@
 //!
 //! hickory's validator gives a verdict on each RRset of a message, and one on the message as a whole. Only the first
 //! kind is used for what is there: the message's own verdict takes valid wildcard answers of NSEC zones for forged
-//! ones, judges a chain of aliases by its first name, and can be talked out of asking for the denial behind a wildcard
+//! ones, judges a chain of aliases by its first name, and can be talked out of asking for the denial after a wildcard
 //! by an unsigned record beside it. So a chain is asked for link by link, hickory sees of a message only what belongs
 //! to the link that was asked for, and the wildcard rules are [`wildcard`]'s.
 //!

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long all questions behind one validated answer may take together.
+/// How long all questions after one validated answer may take together.
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest chain of aliases that is followed.
 const MAX_ALIASES: usize = 8;
@@ -157,7 +157,7 @@ impl Client {
             Some(validation) => validation,
             // Both at once: where the probe fails, nothing has been lost by it.
             None => match tokio::join!(self.validator.validation(), plain()) {
-                // What demands TLS is not to be missed for want of a descriptor.
+                // What demands TLS is not to be missed for lack of a descriptor.
                 (Validation::Off(NotValidating::Local(error)), _) => return Err(LookupError::Local(error)),
                 (Validation::Off(_), answer) => return answer,
                 (Validation::On, _) => Validation::On,

@@ -58,7 +58,7 @@ impl HostNames {
     }
 
     /// The addresses of a host in the order in which to try them; any address of it may be connected to. `is_absolute`:
-    /// it was written with a final dot, so that no search domain is to be put behind it.
+    /// it was written with a final dot, so that no search domain is to be put after it.
     ///
     /// Cancel safe: whoever drops the future waits for nothing.
     ///

@@ -91,7 +91,7 @@ impl StsFinding {
         }
     }
 
-    /// What kept the current policy from being had, for a warning: a phrase that goes behind "the MTA-STS policy of
+    /// What kept the current policy from being had, for a warning: a phrase that goes after "the MTA-STS policy of
     /// example.org could not be had:".
     pub fn problem(&self) -> Option<&str> {
         match self {
@@ -374,7 +374,7 @@ impl Landing {
         loop {
             flight.closed().await;
             let mut flights = lock(&self.shared.flights);
-            // Who joins it does so behind this lock.
+            // Who joins it does so after this lock.
             if flight.receiver_count() == 0 {
                 flights.remove(&self.domain);
                 self.landed = true;

@@ -102,7 +102,7 @@ fn denies(owner: &Name, nsec: &NSEC, name: &Name, next_closer: &Name) -> bool {
     // A delegation, or a DNAME, says nothing of the names below it (RFC 6840 section 4.1).
     let is_beyond = nsec.is_ancestor_delegation() && owner.zone_of(name);
     // The names below `next_closer` stand together in the order, and `name` is among them: if any existed, the one
-    // before the gap or the one behind it would be one of them.
+    // before the gap or the one after it would be one of them.
     covers && !is_beyond && !next_closer.zone_of(owner) && !next_closer.zone_of(next)
 }
 

@@ -50,7 +50,7 @@ pub struct Limits {
 }
 
 impl Capabilities {
-    /// Reads the lines behind the first: `ehlo-keyword *( SP ehlo-param )`, keywords in any case.
+    /// Reads the lines after the first: `ehlo-keyword *( SP ehlo-param )`, keywords in any case.
     pub(super) fn of_ehlo(reply: &Reply) -> Self {
         let mut capabilities = Self::default();
         for line in reply.lines.iter().skip(1) {

@@ -1,4 +1,4 @@
-//! The connection: its phases before and behind [`Ready`], and the verbs that lead to them.
+//! The connection: its phases before and after [`Ready`], and the verbs that lead to them.
 
 use super::command::Command;
 use super::opening::{
@@ -132,7 +132,7 @@ pub(super) enum Phase {
 }
 
 /// The session has failed while a reply is owed that may make the server read something else than commands: that to
-/// a DATA sent ahead, or to a step of AUTH. QUIT waits for it: behind a 354 it would be content.
+/// a DATA sent ahead, or to a step of AUTH. QUIT waits for it: after a 354 it would be content.
 #[derive(Debug)]
 pub(super) struct ExpectLastReply {
     until: Option<Instant>,
@@ -213,7 +213,7 @@ impl Connection {
 
     /// Octets arrived.
     ///
-    /// Between [`Event::StartTls`] and [`Self::handle_tls`] none may. What stands behind the 220 in the same read,
+    /// Between [`Event::StartTls`] and [`Self::handle_tls`] none may. What stands after the 220 in the same read,
     /// or comes in the clear before the handshake is done, was put there by somebody who wants it to be taken for
     /// the first words within TLS (CVE-2021-38371): the session is lost.
     pub fn handle_bytes(&mut self, octets: &[u8], now: Instant) {
@@ -493,7 +493,7 @@ impl Phase {
         Self::take_leave_until(until, core, now)
     }
 
-    /// The same, behind a last line that is no command.
+    /// The same, after a last line that is no command.
     pub(super) fn take_leave_behind(last: Bytes, owed: ExpectedReply, core: &mut Core, now: Instant) -> Self {
         core.outbox.drop_unbegun();
         core.outbox.restart(now);

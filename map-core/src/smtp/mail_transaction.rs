@@ -51,7 +51,7 @@ pub(super) enum TransactionPhase {
     Content(TakingContent),
     /// The content is queued to its end, and not all of it is sent.
     EndMark,
-    /// Everything is sent: behind the commit point.
+    /// Everything is sent: after the commit point.
     FinalReply,
     /// A chunk was refused before the last was begun: no other follows, and the replies to those that were sent are
     /// awaited.
@@ -88,9 +88,9 @@ pub(super) struct EnvelopeState {
 struct Domains {
     /// Of each domain with an accepted recipient, the first such one.
     accepted: Vec<usize>,
-    /// Others were put off behind them.
+    /// Others were put off after them.
     deferred: bool,
-    /// And yet others were accepted behind these.
+    /// And yet others were accepted after these.
     mixed: bool,
 }
 
@@ -231,9 +231,9 @@ impl MailTransaction {
         };
     }
 
-    /// True when another envelope, or QUIT, may stand behind what was queued of this one.
+    /// True when another envelope, or QUIT, may stand after what was queued of this one.
     ///
-    /// Behind chunks it waits until the last is sent: should one be refused, nothing may stand behind those that are
+    /// After chunks it waits until the last is sent: should one be refused, nothing may stand after those that are
     /// held back.
     pub(super) fn lets_others_follow(&self) -> bool {
         match self.transfer {
@@ -436,7 +436,7 @@ impl MailTransaction {
 
     /// The reply to a lone dot, which says nothing that is not known.
     ///
-    /// No RSET is needed behind it. RFC 5321 section 4.1.1.4,
+    /// No RSET is needed after it. RFC 5321 section 4.1.1.4,
     /// <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4>:
     /// > Receipt of the end of mail data indication requires the server to process the stored mail transaction
     /// > information.

@@ -35,7 +35,7 @@ pub(super) struct ExpectEhloReply {
     channel: Channel,
 }
 
-/// HELO is sent in the clear only: behind a handshake the server has shown that it knows EHLO.
+/// HELO is sent in the clear only: after a handshake the server has shown that it knows EHLO.
 #[derive(Debug)]
 pub(super) struct ExpectHeloReply {
     /// The refusal of EHLO, if that was tried.
@@ -57,7 +57,7 @@ pub(super) struct ExpectTls {
     then: BehindTls,
 }
 
-/// AUTH is said, and its exchange goes on. Nothing may be sent behind a line of it.
+/// AUTH is said, and its exchange goes on. Nothing may be sent after a line of it.
 #[derive(Debug)]
 pub(super) struct ExpectAuthReply {
     auth: Authentication,
@@ -67,7 +67,7 @@ pub(super) struct ExpectAuthReply {
     awaits: Awaits,
 }
 
-/// What a server says first behind the handshake.
+/// What a server says first after the handshake.
 #[derive(Clone, Copy, Debug)]
 enum BehindTls {
     /// Nothing: it greeted before, and EHLO is said again.
@@ -308,7 +308,7 @@ impl ExpectAuthReply {
 /// The mechanism is not taken: 500 to 504 is what servers say to what they do not have, and 534 to what is too weak for
 /// them.
 ///
-/// Large providers say 534 5.7.9 where they want a password made for programs. No other mechanism helps there or behind
+/// Large providers say 534 5.7.9 where they want a password made for programs. No other mechanism helps there or after
 /// X.7.8, which is about the secret, too; and a second failed log-in counts against the user.
 fn says_not_implemented(reply: &Reply) -> bool {
     let is_about_the_secret = reply

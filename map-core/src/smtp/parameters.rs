@@ -1,10 +1,10 @@
-//! What MAIL and RCPT carry behind their paths.
+//! What MAIL and RCPT carry after their paths.
 
 use crate::envelope::BodyType;
 use crate::envelope::{EnvelopeId, MAX_ORIGINAL_RECIPIENT, Notify, OriginalRecipient, Ret};
 use std::fmt::Write as _;
 
-/// What MAIL carries behind the reverse-path. The empty one is what RFC 821 knew.
+/// What MAIL carries after the reverse-path. The empty one is what RFC 821 knew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct MailParameters {
     /// `BODY=` (RFC 6152, RFC 3030); one of 7 bits is what there is without it.
@@ -21,7 +21,7 @@ pub(super) struct MailParameters {
     pub(super) envelope_id: Option<EnvelopeId>,
 }
 
-/// What RCPT carries behind the forward-path.
+/// What RCPT carries after the forward-path.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RcptParameters<'a> {
     /// `NOTIFY=` (RFC 3461).

@@ -131,7 +131,7 @@ impl ReplyParser {
     /// > In a multiline reply, the reply code on each of the lines MUST be the same.
     ///
     /// It is not where Postfix's postscreen greets `220-…` and then says `521 …`, and others refuse a content by `550-…` and
-    /// `554 …`. Every reader takes the last line there. A last line that says yes behind another that did not is
+    /// `554 …`. Every reader takes the last line there. A last line that says yes after another that did not is
     /// believed by nobody.
     fn check_last_code(&self) -> Result<(), ReplyError> {
         let code = code_of(&self.line);

@@ -53,7 +53,7 @@ impl Ready {
     /// Queues all that the plan allows to be sent now.
     ///
     /// Without PIPELINING that is one command, when nothing else is on its way. With it, a whole envelope; and
-    /// behind the end mark of a content the next envelope, or QUIT. RFC 2920 section 3.1,
+    /// after the end mark of a content the next envelope, or QUIT. RFC 2920 section 3.1,
     /// <https://www.rfc-editor.org/rfc/rfc2920#section-3.1>:
     /// > The actual transfer of message content is explicitly allowed to be the first "command" in a group.
     pub(super) fn send_more(&mut self, core: &mut Core, now: Instant) {

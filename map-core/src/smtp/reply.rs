@@ -42,7 +42,7 @@ pub struct Reply {
     pub code: ReplyCode,
     /// The enhanced status code that the text begins with, if its class equals the code's first digit.
     pub enhanced: Option<EnhancedStatusCode>,
-    /// The text of each line with that code, behind code and separator, unaltered: all lines, or where some before them
+    /// The text of each line with that code, after code and separator, unaltered: all lines, or where some before them
     /// had another code, those that follow.
     pub lines: Vec<Vec<u8>>,
     /// Lines that came before these, up to the last with another code. They decide nothing; there are none in a reply as
@@ -55,7 +55,7 @@ pub struct Reply {
 pub struct ReplyLine {
     /// Its code.
     pub code: ReplyCode,
-    /// The text behind code and separator, unaltered.
+    /// The text after code and separator, unaltered.
     pub text: Vec<u8>,
 }
 

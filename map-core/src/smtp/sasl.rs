@@ -1,10 +1,10 @@
 //! The mechanisms of AUTH: what each says, and what it makes of what the server says.
 //!
 //! RFC 4954 section 4, <https://www.rfc-editor.org/rfc/rfc4954#section-4>: a challenge is a 334 with a text in base64,
-//! a response is a line in base64. A mechanism whose client speaks first may say so behind AUTH at once, if the line is
+//! a response is a line in base64. A mechanism whose client speaks first may say so after AUTH at once, if the line is
 //! not too long for a command; else it waits for an empty challenge. What servers make of that is read widely: a challenge
 //! may be empty or prose where nothing is asked but to go on, and may have several lines; and one that has not seen the
-//! message behind AUTH is sent it again, once.
+//! message after AUTH is sent it again, once.
 //!
 //! | mechanism | says | then awaits |
 //! | --- | --- | --- |
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 /// RFC 5321 section 4.5.3.1.4, <https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4>:
 /// > The maximum total length of a command line including the command word and the `<CRLF>` is 512 octets.
 ///
-/// RFC 4954 section 4 makes no exception for AUTH with an initial response; the lines behind it may be longer.
+/// RFC 4954 section 4 makes no exception for AUTH with an initial response; the lines after it may be longer.
 const MAX_COMMAND_LINE: usize = 512;
 
 /// A way to prove who one is (SASL, RFC 4422) that is known here.
@@ -162,7 +162,7 @@ pub(super) fn common(auth: &Authentication, offered: &[AuthMechanism]) -> VecDeq
         .collect()
 }
 
-/// AUTH, with the first message behind it if there is one and it fits.
+/// AUTH, with the first message after it if there is one and it fits.
 pub(super) fn begin(mechanism: AuthMechanism, auth: &Authentication) -> SaslStep {
     let command = format!("AUTH {}", mechanism.as_str());
     let first = match mechanism {
@@ -318,7 +318,7 @@ fn response(message: &[u8]) -> Bytes {
     line("", Some(message))
 }
 
-/// The command, a message in base64 behind a blank, CRLF; in one piece of memory that is overwritten at its end.
+/// The command, a message in base64 after a blank, CRLF; in one piece of memory that is overwritten at its end.
 fn line(command: &str, message: Option<&[u8]>) -> Bytes {
     let message = message.unwrap_or_default();
     let separator = if command.is_empty() || message.is_empty() {

@@ -5,7 +5,7 @@
 //! the client's nonce comes from the configuration.
 //!
 //! ```text
-//! C: n,,n=user,r=CNONCE                  client-first: what is behind `n,,` is its bare form
+//! C: n,,n=user,r=CNONCE                  client-first: what is after `n,,` is its bare form
 //! S: r=CNONCE SNONCE,s=SALT,i=COUNT      server-first
 //! C: c=biws,r=CNONCE SNONCE,p=PROOF      client-final
 //! S: v=SIGNATURE                         server-final: the server has known the password, too

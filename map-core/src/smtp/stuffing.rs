@@ -19,7 +19,7 @@ use bytes::Bytes;
 enum Position {
     /// Behind a CR that is held back until the LF is seen.
     AfterCr,
-    /// At the very beginning, or behind a CRLF.
+    /// At the very beginning, or after a CRLF.
     LineStart,
     /// Anywhere else.
     WithinLine,

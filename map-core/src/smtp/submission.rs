@@ -365,7 +365,7 @@ impl Submission {
         }
     }
 
-    /// The host defers some domains and takes others behind them: who is deferred again is so for itself.
+    /// The host defers some domains and takes others after them: who is deferred again is so for itself.
     pub(super) fn set_domains_do_not_count(&mut self) {
         self.may_count_domains = false;
     }
@@ -416,7 +416,7 @@ impl Submission {
         }
     }
 
-    /// This recipient was refused for what we said behind it, which says nothing of it: it takes part in another transaction.
+    /// This recipient was refused for what we said after it, which says nothing of it: it takes part in another transaction.
     pub(super) fn put_off_for_parameters(&mut self, index: usize, events: &mut VecDeque<Event>) {
         // Now, and not when they are dropped: the session may end before.
         self.tell_of_dsn(events);
@@ -529,7 +529,7 @@ impl Submission {
         }
     }
 
-    /// The one place where an outcome is told, so that it is told once, and `Finished` behind the last.
+    /// The one place where an outcome is told, so that it is told once, and `Finished` after the last.
     pub(super) fn decide(&mut self, index: usize, outcome: Outcome, events: &mut VecDeque<Event>) {
         let Some(turn) = self.turns.get_mut(index) else {
             return;

@@ -29,7 +29,7 @@ pub(super) enum ExpectedReply {
     StartTls,
     /// AUTH, or a line of its exchange.
     Auth,
-    /// RSET, for the transaction behind it.
+    /// RSET, for the transaction after it.
     Rset,
     Mail(SubmissionId),
     /// RCPT, with the recipient's index in the envelope.

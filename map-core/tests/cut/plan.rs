@@ -40,7 +40,7 @@ pub(crate) enum Auth {
 
 #[derive(Clone, Debug)]
 pub(crate) struct MailPlan {
-    /// MAIL is refused with 555 first, for its SIZE; DATA behind it is answered so.
+    /// MAIL is refused with 555 first, for its SIZE; DATA after it is answered so.
     parameters_refused: Option<u16>,
     transactions: Vec<TransactionPlan>,
 }
@@ -185,7 +185,7 @@ pub(crate) fn plans(flight: Flight) -> Vec<Plan> {
     plans
 }
 
-/// Three recipients and more transactions than one: who is put off, and who waits for want of room.
+/// Three recipients and more transactions than one: who is put off, and who waits for lack of room.
 pub(crate) fn in_rounds(flight: Flight) -> Vec<Plan> {
     let refused = |rcpts: &[(usize, u16)]| TransactionPlan {
         mail: 451,
@@ -299,7 +299,7 @@ pub(crate) fn secured(flight: Flight) -> Vec<Plan> {
     };
     let mut plans: Vec<Plan> = sessions.into_iter().map(plan).collect();
     if flight == Flight::Plain {
-        // Once, and with little behind it: every cut hashes the password some thousand times.
+        // Once, and with little after it: every cut hashes the password some thousand times.
         plans.push(Plan {
             mails: vec![mail(&[250], 250)],
             ..plan(Session::Implicit(Auth::Scram))
@@ -318,7 +318,7 @@ pub(crate) enum Of {
     /// The handshake, which stands as one octet of the server's.
     Tls,
     Auth,
-    /// With the submission behind it, from 0, as all below.
+    /// With the submission after it, from 0, as all below.
     Rset(usize),
     Mail(usize),
     Rcpt(usize, usize),
@@ -469,7 +469,7 @@ impl Script {
         }
     }
 
-    /// Something that is written behind the content at once.
+    /// Something that is written after the content at once.
     fn is_behind_content(&self) -> bool {
         self.flight.has_pipelining() && matches!(self.last(), Of::Content(_))
     }

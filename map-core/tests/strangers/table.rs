@@ -99,7 +99,7 @@ pub(super) const TABLE: &[Row] = &[
         for_each_recipient: 0,
     },
     Row {
-        means: "words behind LIMITS and AUTH",
+        means: "words after LIMITS and AUTH",
         amounts: [1, 100, 10_000],
         recipients: ONE,
         world: |amount| World {

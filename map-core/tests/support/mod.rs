@@ -384,7 +384,7 @@ impl Harness {
     /// Every event, checked as it comes; content is handed over as it is asked for.
     pub(crate) fn take_events(&mut self) {
         while let Some(event) = self.connection.poll_event() {
-            assert!(!self.closed, "{event:?} behind Closed");
+            assert!(!self.closed, "{event:?} after Closed");
             match event {
                 Event::Sent { stage, tx } => {
                     let tx = tx.map(number);
@@ -460,8 +460,8 @@ impl Harness {
                         self.mails.len(),
                         "Closed before every transaction finished"
                     );
-                    assert!(self.offered().is_empty(), "octets to write behind Closed");
-                    assert_eq!(self.connection.poll_deadline(), None, "a deadline behind Closed");
+                    assert!(self.offered().is_empty(), "octets to write after Closed");
+                    assert_eq!(self.connection.poll_deadline(), None, "a deadline after Closed");
                 }
                 Event::DsnDropped(_) => self.trail.push("(no DSN)".to_owned()),
                 Event::Ready(capabilities) => self.chunking = capabilities.chunking,
@@ -497,7 +497,7 @@ impl Harness {
             index < self.mails[tx - 1].recipients(),
             "no such recipient: {index} of {tx}"
         );
-        assert!(!self.finished.contains(&tx), "an outcome behind Finished({tx})");
+        assert!(!self.finished.contains(&tx), "an outcome after Finished({tx})");
         let awaited = self.contents_sent.contains(&tx);
         let answered = self.final_replies.get(&tx);
         match outcome {
@@ -515,7 +515,7 @@ impl Harness {
             Outcome::Lost { .. } | Outcome::Unexpected { .. } => {
                 let past = awaited || answered.is_some();
                 let in_rounds = self.has_limits || self.put_off.contains(&tx);
-                assert!(!past || in_rounds, "{outcome:?} behind the commit point");
+                assert!(!past || in_rounds, "{outcome:?} after the commit point");
             }
             Outcome::Refused { reply, .. } | Outcome::NoBdat(reply) | Outcome::TooManyRecipients(reply) => {
                 assert!(reply.severity().is_negative(), "{outcome:?}");

@@ -283,7 +283,7 @@ fn has_lines(octets: &[u8]) {
         let (line, after) = rest.split_at(end);
         rest = after
             .strip_prefix(b"\r\n")
-            .unwrap_or_else(|| panic!("bare behind {line:?}"));
+            .unwrap_or_else(|| panic!("bare after {line:?}"));
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn replies(data: &[u8]) {
         assert_eq!(differs, !reply.overruled.is_empty());
         assert!(
             !differs || reply.severity().is_negative(),
-            "a yes behind another word"
+            "a yes after another word"
         );
         let overruled = || reply.overruled.iter().map(|line| &line.text);
         assert!(

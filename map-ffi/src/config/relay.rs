@@ -102,7 +102,7 @@ fn relay(host: &str, number: i32, protection: i32) -> Result<Relay, Answer> {
 /// Logs in to the relay by AUTH, with the strongest mechanism that it offers and the kind of secret allows. If it offers
 /// none, or refuses, nothing is sent.
 ///
-/// Called behind map_config_set_relay(), which forgets the log-in of the relay before. A secret goes only over a session
+/// Called after map_config_set_relay(), which forgets the log-in of the relay before. A secret goes only over a session
 /// whose peer has proved who it is: the relay's security must be MAP_RELAY_STARTTLS or MAP_RELAY_IMPLICIT_TLS. It is in no
 /// report, transcript or message. The library overwrites its own copies when they are freed; yours are yours to overwrite.
 ///

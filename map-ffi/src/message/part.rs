@@ -195,7 +195,7 @@ pub unsafe extern "C" fn map_part_file_new(path: *const c_char) -> *mut map_part
 /// @param read      required; reads from one.
 /// @param close     ends one, however far it was read; may be NULL.
 /// @param user_data handed to open and to release.
-/// @param release   called once, when nothing will ask for user_data any more: behind the last free of the part, of every
+/// @param release   called once, when nothing will ask for user_data any more: after the last free of the part, of every
 ///                  message that has it, and of every send. It may be a thread of the library that other mails wait
 ///                  for: release must not wait, and not send by the same agent. May be NULL. Called also if this
 ///                  function returns NULL.
@@ -426,7 +426,7 @@ impl Refusing for map_part {
     }
 }
 
-/// The part behind a handle, unless something of it was refused.
+/// The part after a handle, unless something of it was refused.
 ///
 /// # Safety
 /// `part` is NULL or a handle that nobody changes meanwhile.

@@ -84,7 +84,7 @@ impl Callbacks {
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: the program vouches for its function; it is called once, behind every other.
+            // SAFETY: the program vouches for its function; it is called once, after every other.
             unsafe { release(self.pointer) };
         }
     }
@@ -122,7 +122,7 @@ impl Read for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(close) = self.callbacks.close {
-            // SAFETY: the program vouches for its function; the stream is not used behind it.
+            // SAFETY: the program vouches for its function; the stream is not used after it.
             unsafe { close(self.stream) };
         }
     }

@@ -353,7 +353,7 @@ def _add_road(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dns-server", metavar="ADDRESS[:PORT]", action="append", help="the system's when absent")
     group.add_argument("--dns-trust-anchor", metavar="FILE", help="DNSKEY records of the root, for DNSSEC")
     group.add_argument("--smtp-port", metavar="PORT", type=int, default=25)
-    group.add_argument("--hello-name", metavar="NAME", help="the name behind EHLO")
+    group.add_argument("--hello-name", metavar="NAME", help="the name in EHLO")
     group.add_argument(
         "--source-address", metavar="ADDRESS", action="append", help="where connections come from; once for each family"
     )
@@ -430,7 +430,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     if "@" in text:
         # Not repeated: there may be a password in it.
         raise argparse.ArgumentTypeError("this is not HOST:PORT; the user is named by --relay-user")
-    # An IPv6 address has colons of its own, and a port behind it only if it is in brackets.
+    # An IPv6 address has colons of its own, and a port after it only if it is in brackets.
     colon = text.rfind(":", text.rfind("]") + 1)
     if colon < 0 or (text.count(":") > 1 and not text.startswith("[")):
         return text, None

@@ -354,7 +354,7 @@ def _body(part: Message, depth: int, described: dict[str, Any]) -> bytes:
     if main == "multipart":
         body = _multipart(part, payload, depth, described)
     elif main == "message" and sub == "delivery-status":
-        # Blocks of fields with an empty line between them, and none behind the last.
+        # Blocks of fields with an empty line between them, and none after the last.
         body = b"\r\n".join(_entity(block, depth + 1).removesuffix(b"\r\n") for block in payload)
     elif main == "message" and len(payload) == 1:
         body = _entity(payload[0], depth + 1)

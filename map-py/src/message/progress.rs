@@ -92,7 +92,7 @@ pub(crate) fn wait(
             due = Instant::now() + PROGRESS_INTERVAL;
             progress.call1((Progress(now),)).map(drop)
         });
-        // A signal of the last slice would be raised right behind this call, and the report be lost with it.
+        // A signal of the last slice would be raised right after this call, and the report be lost with it.
         let happened = told.and(served).err().or_else(|| py.check_signals().err());
         if let (None, Some(error)) = (&raised, happened) {
             raised = Some(error);

@@ -117,7 +117,7 @@ impl Attendance {
     /// Gives what has been asked for until now.
     ///
     /// # Errors
-    /// What a callable raised. What is asked for behind it is not answered.
+    /// What a callable raised. What is asked for after it is not answered.
     pub(crate) fn serve(&self, py: Python<'_>) -> PyResult<()> {
         let _serving = Flagged::set(&SERVING);
         // In statements of their own: a callable must not run under the lock.

@@ -179,7 +179,7 @@ impl Mail {
         &self.0.host
     }
 
-    /// What came behind EHLO or HELO.
+    /// What came after EHLO or HELO.
     #[getter]
     fn hello(&self) -> &str {
         &self.0.hello
@@ -377,7 +377,7 @@ impl Session {
         self.0.tls.as_deref()
     }
 
-    /// Why a handshake failed, or the session behind it, as far as the host can tell; else None.
+    /// Why a handshake failed, or the session after it, as far as the host can tell; else None.
     #[getter]
     fn tls_error(&self) -> Option<&str> {
         self.0.tls_error.as_deref()

@@ -34,7 +34,7 @@ impl Entry {
                     "alone" => self.cname_alone = true,
                     _ => {
                         return Err(format!(
-                            "`{alone}` behind the target: only `alone` can stand there"
+                            "`{alone}` after the target: only `alone` can stand there"
                         ));
                     }
                 }

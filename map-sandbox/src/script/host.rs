@@ -329,7 +329,7 @@ fn actions(text: &str) -> Parsed<Vec<Action>> {
         return Err(format!("nothing can follow `{word}`, but `{behind}` does"));
     }
     let ("then", next) = split_word(behind) else {
-        return Err(format!("`{behind}`: another action follows behind `then`"));
+        return Err(format!("`{behind}`: another action follows after `then`"));
     };
     all.extend(actions(next)?);
     Ok(all)

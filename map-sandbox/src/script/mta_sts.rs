@@ -31,7 +31,7 @@ pub(super) fn read_line(policy: &mut Option<MtaSts>, rest: &str) -> Parsed<()> {
         let mut argument = || {
             words
                 .next()
-                .ok_or_else(|| format!("`{word}` needs something behind it"))
+                .ok_or_else(|| format!("`{word}` needs something after it"))
         };
         match word {
             "certificate" => {

@@ -1,4 +1,4 @@
-//! What `make install` leaves behind: names, links, what links with it, and what it exports.
+//! What `make install` leaves after: names, links, what links with it, and what it exports.
 
 use crate::{TestResult, library};
 use map_tests::c_library::{InstalledLibrary, folder, project, run};
@@ -34,7 +34,7 @@ fn pkg_config(library: &InstalledLibrary, arguments: &[&str]) -> Result<Vec<Stri
     Ok(words(&run(&mut command)?))
 }
 
-/// The words of what pkg-config prints for a shell: a backslash takes the character behind it literally.
+/// The words of what pkg-config prints for a shell: a backslash takes the character after it literally.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = line.chars();

@@ -218,7 +218,7 @@ fn handles_of_cpp_move_and_free_themselves() -> TestResult {
 #[test]
 fn the_c_header_serves_cpp() -> TestResult {
     let program = library()?.cpp(&["c/appendix_a.c"]).with(["-x", "c++"]).shared();
-    // `-x` counts for the files behind it only, and g++ takes `.c` for C++ anyway.
+    // `-x` counts for the files after it only, and g++ takes `.c` for C++ anyway.
     let world = RunningWorld::start(include_str!("../../canonical/appendix-a.world"))?;
     let [dns, port] = world.arguments();
     let output = program?.run([

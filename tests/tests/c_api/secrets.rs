@@ -20,7 +20,7 @@ fn shapes(secret: &str) -> Vec<Vec<u8>> {
     shapes.extend((0_usize..3).map(|before| {
         let message = [vec![0; before], octets.to_vec()].concat();
         let encoded = BASE64_STANDARD.encode(message).into_bytes();
-        // Without the characters that share bits with what stands before or behind.
+        // Without the characters that share bits with what stands before or after.
         let (from, to) = ((before * 8).div_ceil(6), (before + octets.len()) * 8 / 6);
         encoded.get(from..to).unwrap_or_default().to_vec()
     }));

@@ -254,7 +254,7 @@ fn weight(cause: &Cause) -> (u8, Stage) {
     (class, verdict(cause, "").stage)
 }
 
-/// The host had accepted this recipient, whatever came behind.
+/// The host had accepted this recipient, whatever came after.
 fn passed_rcpt(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Accepted(_) | Outcome::NoBdat(_) | Outcome::Uncertain(_) => true,

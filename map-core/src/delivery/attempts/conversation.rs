@@ -188,7 +188,7 @@ impl Session {
         }
     }
 
-    /// TLS was tried for want of something worse, and did not come about; or it did, and the host was gone before it had
+    /// TLS was tried for lack of something worse, and did not come about; or it did, and the host was gone before it had
     /// answered EHLO: a server that does not like the end of a handshake of TLS 1.3 shows it only then.
     ///
     /// Octets that somebody wrote into the beginning of TLS end the session, and the host is tried in the clear, too:
@@ -217,7 +217,7 @@ impl Session {
         is_broken && self.profile.tls == TlsUse::Opportunistic
     }
 
-    /// Never behind a handshake, nor where one is required: HELO knows no STARTTLS.
+    /// Never after a handshake, nor where one is required: HELO knows no STARTTLS.
     fn wants_helo(self, outcome: &Outcome) -> bool {
         // RFC 5321 section 3.2, https://www.rfc-editor.org/rfc/rfc5321#section-3.2: servers that know only HELO may
         // answer EHLO by closing; one that refuses it and then closes could not be asked with HELO there.

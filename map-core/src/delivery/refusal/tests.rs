@@ -18,7 +18,7 @@ fn what_real_hosts_say_is_told_by_its_cause() {
     use ExchangeStage::{Content, Ehlo, Greeting, Helo, Mail, Rcpt};
     #[rustfmt::skip]
     let rows = [
-        // Spamhaus and others, by Postfix and postscreen, in the greeting and behind it, for now and for good.
+        // Spamhaus and others, by Postfix and postscreen, in the greeting and after it, for now and for good.
         (Greeting, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1", "block list zen.spamhaus.org."),
         (Greeting, "521 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.spamcop.net", "block list bl.spamcop.net."),
         (Rcpt, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using dnsbl.sorbs.net; Exploitable Server", "block list dnsbl.sorbs.net."),

@@ -6,7 +6,7 @@ use crate::delivery::attempts::MAX_SESSIONS;
 
 const OTHER_DOMAIN: &str = "451 4.3.0 Multiple destination domains per transaction is unsupported";
 
-/// So many recipients, each in a domain of its own behind the host `mx1.example.org`, whose sessions are these.
+/// So many recipients, each in a domain of its own after the host `mx1.example.org`, whose sessions are these.
 fn world(recipients: usize, sessions: &[Peer]) -> (World, Message) {
     let sessions: Vec<(&str, Peer)> = sessions.iter().map(|peer| (A, peer.clone())).collect();
     let mut world = World::new(&[&sessions]);
@@ -64,7 +64,7 @@ async fn three_hundred_domains_need_one_session() {
     assert_eq!(rcpts(&sent).len(), 399, "nobody is named again and again");
 }
 
-/// It ends each session behind fifty mails, as many do.
+/// It ends each session after fifty mails, as many do.
 #[tokio::test(start_paused = true)]
 async fn three_hundred_domains_go_on_in_the_next_session() {
     let sessions: Vec<Peer> = (0..6)

@@ -593,7 +593,7 @@ async fn an_attacker_who_writes_into_the_handshake_gains_nothing_where_tls_is_de
     assert_eq!(sent.connected, [A]);
 }
 
-/// A negative behind the answer to EHLO, before STARTTLS is said, is nobody's refusal for good.
+/// A negative after the answer to EHLO, before STARTTLS is said, is nobody's refusal for good.
 #[tokio::test(start_paused = true)]
 async fn a_negative_that_nobody_asked_for_does_not_settle_where_tls_is_demanded() {
     let injects = || Peer::Says(&["220 r", "250-h|250 STARTTLS|550 5.7.1 injected", "221 b"]);

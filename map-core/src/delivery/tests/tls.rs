@@ -12,7 +12,7 @@ pub(super) fn offers(how: &str) -> Peer {
     Peer::Says(says.leak())
 }
 
-/// A host that speaks with these lines behind its answer to EHLO, which offers STARTTLS.
+/// A host that speaks with these lines after its answer to EHLO, which offers STARTTLS.
 fn after_offer(lines: &[&'static str]) -> Peer {
     let mut says = vec!["220 r", OFFER];
     says.extend(lines);

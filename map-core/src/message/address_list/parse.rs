@@ -51,7 +51,7 @@ struct Item {
     addr_spec: AddrSpec,
     /// What stood in angle brackets.
     bracketed: Option<AddrSpec>,
-    /// The last comment, unless something stands behind it.
+    /// The last comment, unless something stands after it.
     comment: Option<String>,
     /// A blank or a comment has been seen and not written yet.
     gap: bool,
@@ -249,12 +249,12 @@ impl<'a> Parser<'a> {
 
     /// True when a line end that begins with `first` is that of a folded line; then it is taken.
     fn fold(&mut self, first: char) -> bool {
-        let behind = self.rest.as_str();
-        let behind = match first {
-            '\r' => behind.strip_prefix('\n'),
-            _ => Some(behind),
+        let after = self.rest.as_str();
+        let after = match first {
+            '\r' => after.strip_prefix('\n'),
+            _ => Some(after),
         };
-        let folds = behind.is_some_and(|behind| behind.starts_with([' ', '\t']));
+        let folds = after.is_some_and(|after| after.starts_with([' ', '\t']));
         if folds && first == '\r' {
             self.next();
         }
@@ -306,7 +306,7 @@ impl Item {
         }
     }
 
-    /// Goes on with a piece, behind a blank if there was one.
+    /// Goes on with a piece, after a blank if there was one.
     fn push(&mut self, position: usize, raw: &str, text: &str) {
         self.begin(position);
         self.end = position;
@@ -320,7 +320,7 @@ impl Item {
 }
 
 /// An `addr-spec` under way, its quoting kept. What stands between its words is legal beside a dot, the `@` and at both
-/// ends; elsewhere it ends a word, and no address goes on behind it.
+/// ends; elsewhere it ends a word, and no address goes on after it.
 // https://www.rfc-editor.org/rfc/rfc5322#section-4.4
 // > obs-local-part = word *("." word)
 // > obs-domain = atom *("." atom)

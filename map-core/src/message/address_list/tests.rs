@@ -106,11 +106,11 @@ fn what_is_wrong_is_said() {
         ),
         (
             "Bob <b@y.example> c@z.example",
-            "a comma is missing before position 19, behind an address in angle brackets",
+            "a comma is missing before position 19, after an address in angle brackets",
         ),
         (
             "<a@x.example> <b@y.example>",
-            "a comma is missing before position 15, behind an address in angle brackets",
+            "a comma is missing before position 15, after an address in angle brackets",
         ),
         (
             "Bob <b@y.example",
@@ -169,7 +169,7 @@ fn what_is_wrong_is_said() {
             "the character '\\0' at position 2 needs quotation marks around the name it stands in",
         ),
         ("<>", "\"\": there is no address"),
-        ("<a@>", "\"a@\": there is no domain behind the @"),
+        ("<a@>", "\"a@\": there is no domain after the @"),
         ("<Bob>", "\"Bob\": there is no @ between a name and a domain"),
         (
             "<@r.example:a@x.example>",

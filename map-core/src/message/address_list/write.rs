@@ -86,7 +86,7 @@ fn write_phrase(field: &mut Folded<'_>, text: &str, tail: &str) {
     }
 }
 
-/// Octets of a word or a quoted string that a line has room for, with what may stand behind it. Neither is encoded only
+/// Octets of a word or a quoted string that a line has room for, with what may stand after it. Neither is encoded only
 /// because the line grows beyond 78 octets.
 const LONGEST: usize = MAX_LINE - 10;
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 const CRLF: &[u8] = b"\r\n";
 
-/// The lines of a text without their ends, which are CRLF, a bare CR or a bare LF. What stands behind the last
+/// The lines of a text without their ends, which are CRLF, a bare CR or a bare LF. What stands after the last
 /// line end is a line too unless it is nothing.
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;

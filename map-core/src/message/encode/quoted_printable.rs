@@ -14,7 +14,7 @@ pub(super) const MAX_COLUMN: usize = 75;
 /// Encodes a text; its line ends become CRLF, and a missing last one is added.
 pub(super) struct QuotedPrintable {
     content: Content,
-    /// The line under way; none behind the last.
+    /// The line under way; none after the last.
     line: Option<Line>,
     /// Octets written to the encoded line so far.
     column: usize,

@@ -12,7 +12,7 @@ pub(super) const MAX_HEADER: usize = 1024 * 1024;
 /// Goes through a message once, in blocks of any size.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// The header section, with the empty line behind it.
+    /// The header section, with the empty line after it.
     header: Vec<u8>,
     /// Past the header.
     in_body: bool,

@@ -5,7 +5,7 @@ use super::super::encode::{Blocks, Checked, Encode, LineCheck, TransferEncoding}
 use super::super::origin::{Exactly, Origin};
 use std::io::{self, Cursor, Read};
 
-/// A message as it is, or what stands behind its header.
+/// A message as it is, or what stands after its header.
 #[derive(Debug)]
 pub(super) struct RawSource {
     pub(super) content: RawContent,

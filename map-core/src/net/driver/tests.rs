@@ -220,7 +220,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_talks_without_end_is_left() {
-    // Replies that nobody asked for, and one reply that never ends: before and behind its limits.
+    // Replies that nobody asked for, and one reply that never ends: before and after its limits.
     for line in [&b"354 go on\r\n"[..], b"250-more\r\n", b"2"] {
         let started = Instant::now();
         let events = converse_with(Box::new(Flood { said: false, line })).await;

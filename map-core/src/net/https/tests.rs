@@ -44,7 +44,7 @@ struct Site {
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-/// What a server does behind its answer.
+/// What a server does after its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Then {
     /// Ends the session as TLS demands.
@@ -380,7 +380,7 @@ async fn a_server_without_tls_is_not_believed() {
 #[derive(Default)]
 struct Net {
     ways: HashMap<IpAddr, Way>,
-    /// The way to all names, where they are looked up behind it.
+    /// The way to all names, where they are looked up after it.
     by_name: Option<Way>,
     asked: Mutex<Vec<String>>,
 }

@@ -45,7 +45,7 @@ impl Dane {
     /// and each certificate would let a hostile host, with a zone of its own, keep this machine busy for minutes.
     ///
     /// # Errors
-    /// Why none does, as a person should read it behind "its certificate".
+    /// Why none does, as a person should read it after "its certificate".
     pub(super) fn judge(&self, shown: Shown<'_>) -> Result<(), String> {
         // https://www.rfc-editor.org/rfc/rfc7672#section-3.1.1: neither the names in the certificate nor its dates
         // count. The record binds the key to the host, as long as its signature in the DNS is valid.

@@ -1,6 +1,6 @@
 //! What is wrong with a certificate or a handshake, in words that a person can act on.
 //!
-//! What is said of a certificate stands behind "its certificate"; what is said of a handshake behind "the TLS handshake
+//! What is said of a certificate stands after "its certificate"; what is said of a handshake after "the TLS handshake
 //! failed:". Names in a certificate are a stranger's text: they are shortened, and escaped.
 
 use super::x509::Certificate;

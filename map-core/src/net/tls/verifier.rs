@@ -67,7 +67,7 @@ impl Verifier {
         }
     }
 
-    /// What is wrong with the certificate that was shown, behind "its certificate".
+    /// What is wrong with the certificate that was shown, after "its certificate".
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.get().map(String::as_str)
     }
@@ -294,7 +294,7 @@ mod tests {
     use super::*;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-    /// Certificates of authorities, each with a key of its own, one of which has issued the one behind it.
+    /// Certificates of authorities, each with a key of its own, one of which has issued the one after it.
     fn authorities(names: impl Iterator<Item = String>) -> Vec<CertificateDer<'static>> {
         let mut certificates = Vec::new();
         let mut issuer: Option<Issuer<'static, KeyPair>> = None;

@@ -245,7 +245,7 @@ struct Element<'a> {
     whole: &'a [u8],
 }
 
-/// Elements one behind the other. Ends at the first that is none.
+/// Elements one after the other. Ends at the first that is none.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -88,7 +88,7 @@ fn fields_behind_version(text: &[u8]) -> Option<&[u8]> {
 /// sts-field = sts-id / sts-extension
 /// ```
 fn id_of(fields: &[u8]) -> Option<StsId> {
-    // The last delimiter may stand without a field behind it.
+    // The last delimiter may stand without a field after it.
     let fields = trim(fields);
     let fields = fields.strip_suffix(b";").unwrap_or(fields);
     let mut id = None;

@@ -28,7 +28,7 @@ def mail_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             return
         from mapagent._native import restore_default, saved_default
 
-        # What the project's own conftest configured must not give way to the real world behind this test.
+        # What the project's own conftest configured must not give way to the real world after this test.
         saved = saved_default()
         mapagent.configure(
             dns_servers=[sandbox.dns_server],

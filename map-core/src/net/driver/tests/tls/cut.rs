@@ -1,4 +1,4 @@
-//! Connections that are cut behind every octet of ours.
+//! Connections that are cut after every octet of ours.
 
 use super::{Client, ROOM, Smtp, Told, unverified};
 use crate::net::Transport;
@@ -23,7 +23,7 @@ enum AfterCut {
     Vanishes,
 }
 
-/// A connection that breaks behind so many octets of ours.
+/// A connection that breaks after so many octets of ours.
 #[derive(Debug)]
 struct Cut {
     inner: DuplexStream,
@@ -86,7 +86,7 @@ impl Transport for Cut {
     }
 }
 
-/// A conversation from the first octet on in TLS, cut behind so many octets of ours: what was told, whether the server
+/// A conversation from the first octet on in TLS, cut after so many octets of ours: what was told, whether the server
 /// had the whole content, and how many octets left.
 async fn cut_behind(
     server: &Server,
@@ -140,7 +140,7 @@ async fn wherever_it_is_cut_a_host_that_had_everything_is_never_passed_over() {
         let mut seen = [0; 3];
         for left in 0..whole {
             let (told, had_all, _) = cut_behind(&server, left, after, None).await;
-            assert_sound(&told, had_all, &format!("{after:?} behind {left} of {whole}"));
+            assert_sound(&told, had_all, &format!("{after:?} after {left} of {whole}"));
             seen[match told.outcome() {
                 Outcome::Accepted(_) => 0,
                 Outcome::Uncertain(_) => 1,
@@ -166,7 +166,7 @@ async fn a_cut_between_the_end_mark_and_what_follows_it_is_behind_the_end_mark()
         let mut had = 0;
         for left in whole - 100..whole {
             let (told, had_all, _) = cut_behind(&server, left, after, content).await;
-            assert_sound(&told, had_all, &format!("{after:?} behind {left} of {whole}"));
+            assert_sound(&told, had_all, &format!("{after:?} after {left} of {whole}"));
             had += usize::from(had_all);
         }
         assert!((20..80).contains(&had), "the edge is among them: {had}");
