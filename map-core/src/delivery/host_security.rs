@@ -28,6 +28,7 @@ use crate::smtp::TlsUse;
 use futures_util::future::try_join;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -182,11 +183,9 @@ async fn sts_finding(
     match (&environment.mta_sts, domain) {
         (Some(source), MailboxDomain::Domain(domain)) => {
             let known = &source.known;
-            let looking_up = known.policy(&environment.resolver, &source.fetcher, domain);
-            let finding = timeout(patience / 3, looking_up).await;
-            Some(finding.unwrap_or_else(|_elapsed| {
-                known.without_answer(domain, "there was no time left to wait for it")
-            }))
+            let mut looking_up = pin!(known.policy(&environment.resolver, &source.fetcher, domain));
+            let finding = timeout(patience / 3, looking_up.as_mut()).await;
+            Some(finding.unwrap_or_else(|_elapsed| known.without_patience(domain)))
         }
         _ => None,
     }

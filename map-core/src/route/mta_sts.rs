@@ -38,9 +38,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 /// How long the TXT record may take.
@@ -58,9 +59,11 @@ const FETCH_TIME: Duration = Duration::from_secs(15);
 /// fewer of them than this wherever descriptors are counted.
 const MAX_FLIGHTS: usize = 1024;
 
-/// A look-up without an answer makes room for another after this time, if there is no room for both. Hosts that are there
-/// answer well within it, and what is broken off is as a policy host that is down.
+/// A look-up without an answer makes room for another after this time, if there is no room for both, and is made again when
+/// there is. Hosts that are there answer well within it.
 const GIVES_WAY: Duration = Duration::from_secs(2);
+
+const TOO_MANY: &str = "too many others are looked up at the same time";
 
 /// What MTA-STS says of a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,14 +199,16 @@ pub struct MtaSts {
     places: FlightPlaces,
 }
 
-/// How many look-ups may be under way at the same time. One that began holds a place until it ends, whether somebody
-/// still waits for it or not.
+/// How many look-ups may be under way at the same time. One that nobody waits for any more goes on until another one wants
+/// its place.
 #[derive(Clone, Debug)]
 pub(crate) struct FlightPlaces {
     /// For those in their first [`GIVES_WAY`].
     beginning: Arc<Semaphore>,
     /// For those that take longer.
     slow: Arc<Semaphore>,
+    /// How many wait for a place for slow ones.
+    wanted: Arc<watch::Sender<usize>>,
 }
 
 impl FlightPlaces {
@@ -213,7 +218,23 @@ impl FlightPlaces {
         Self {
             beginning: Arc::new(Semaphore::new(half)),
             slow: Arc::new(Semaphore::new(half)),
+            wanted: Arc::default(),
         }
+    }
+
+    /// Somebody waits for a place for slow ones, until this is dropped.
+    fn wish(&self) -> Wish<'_> {
+        self.wanted.send_modify(|wanted| *wanted += 1);
+        Wish(&self.wanted)
+    }
+}
+
+#[derive(Debug)]
+struct Wish<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Wish<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|wanted| *wanted -= 1);
     }
 }
 
@@ -223,8 +244,14 @@ impl Default for FlightPlaces {
     }
 }
 
-/// What a look-up comes to, once it has.
-type Flight = watch::Sender<Option<StsFinding>>;
+/// A look-up.
+#[derive(Debug, Default)]
+struct Flight {
+    /// What it comes to, once it has.
+    finding: watch::Sender<Option<StsFinding>>,
+    /// It waits for a place.
+    waits: AtomicBool,
+}
 
 /// What deliveries share with the look-ups that they began.
 #[derive(Debug, Default)]
@@ -258,7 +285,8 @@ impl MtaSts {
     /// It takes at most 15 seconds for the record and 15 for the policy. Deliveries that ask at the same time share one
     /// look-up and what it comes to. It is a task of its own: it goes on when this future is dropped, so that a caller
     /// without patience leaves the answer to the next, and the next does not begin to wait from the start. Where too many
-    /// are asked for at once, one that is silent for two seconds is broken off for another.
+    /// are asked for at once, one that is silent for two seconds makes room for another, and is made again when there is
+    /// room for it; or is broken off, if nobody waits for it any more.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -272,7 +300,7 @@ impl MtaSts {
             return StsFinding::NoPolicy { problem: None };
         };
         let Some(mut flight) = self.flight(resolver, fetcher, domain, names) else {
-            return self.without_answer(domain, "too many others are looked up at the same time");
+            return self.without_answer(domain, TOO_MANY);
         };
         let landed = flight.wait_for(Option::is_some).await;
         let finding = landed.ok().and_then(|finding| finding.clone());
@@ -282,6 +310,20 @@ impl MtaSts {
     /// What to go by for a domain that there is no time to ask, and why there is none: as [`StsFinding::problem`].
     pub(crate) fn without_answer(&self, domain: &Domain, problem: &str) -> StsFinding {
         lock(&self.shared.cache).instead(domain, problem, Instant::now())
+    }
+
+    /// The same for one that the caller does not wait for any longer, and still has the future of.
+    pub(crate) fn without_patience(&self, domain: &Domain) -> StsFinding {
+        let flights = lock(&self.shared.flights);
+        let waits = |flight: &Arc<Flight>| flight.waits.load(Ordering::Relaxed);
+        let waits = flights.get(domain).is_some_and(waits);
+        drop(flights);
+        let problem = if waits {
+            TOO_MANY
+        } else {
+            "there was no time left to wait for it"
+        };
+        self.without_answer(domain, problem)
     }
 
     /// A look-up is under way, whether somebody waits for it or not.
@@ -299,26 +341,26 @@ impl MtaSts {
     ) -> Option<watch::Receiver<Option<StsFinding>>> {
         let mut flights = lock(&self.shared.flights);
         if let Some(flight) = flights.get(domain) {
-            return Some(flight.subscribe());
+            return Some(flight.finding.subscribe());
         }
         if flights.len() >= MAX_FLIGHTS {
             return None;
         }
-        let flight = Arc::new(watch::Sender::new(None));
-        let finding = flight.subscribe();
+        let flight = Arc::<Flight>::default();
+        let finding = flight.finding.subscribe();
         flights.insert(domain.clone(), Arc::clone(&flight));
-        let mut landing = Landing {
+        let landing = Landing {
             shared: Arc::clone(&self.shared),
             domain: domain.clone(),
-            landed: false,
+            flight,
         };
         let places = self.places.clone();
         let (resolver, fetcher) = (Arc::clone(resolver), Arc::clone(fetcher));
         tokio::spawn(async move {
             let (resolver, fetcher) = (resolver.as_ref(), fetcher.as_ref());
-            let found = landing.fly(&flight, &places, resolver, fetcher, &names).await;
+            let found = landing.fly(&places, resolver, fetcher, &names).await;
             if found.is_some() {
-                flight.send_replace(found);
+                landing.flight.finding.send_replace(found);
             }
         });
         Some(finding)
@@ -340,47 +382,93 @@ impl Names {
 struct Landing {
     shared: Arc<Shared>,
     domain: Domain,
-    /// It is not under way any more, and another one may be.
-    landed: bool,
+    flight: Arc<Flight>,
 }
 
 impl Landing {
-    /// Looks up once there is a place; `None` if nobody waited for that, or if it was slow and had to make room.
+    /// Looks up once there is a place; `None` if nobody waits for that any more.
     async fn fly(
-        &mut self,
-        flight: &Flight,
+        &self,
         places: &FlightPlaces,
         resolver: &dyn Resolver,
         fetcher: &dyn FetchPolicy,
         names: &Names,
     ) -> Option<StsFinding> {
-        let place = Arc::clone(&places.beginning).acquire_owned();
+        let place = self.place(&places.beginning).await?;
+        {
+            let mut looking_up = pin!(self.look_up(resolver, fetcher, names));
+            if let Ok(found) = timeout(GIVES_WAY, looking_up.as_mut()).await {
+                return Some(found);
+            }
+            if let Ok(_slow) = Arc::clone(&places.slow).try_acquire_owned() {
+                drop(place);
+                return self.unless_unwanted(places, looking_up).await;
+            }
+            // Its sockets are closed before another one has the place.
+        }
+        drop(place);
+        let wish = places.wish();
+        let _slow = self.place(&places.slow).await?;
+        drop(wish);
+        self.unless_unwanted(places, self.look_up(resolver, fetcher, names))
+            .await
+    }
+
+    /// Waits for a place as long as somebody waits for this.
+    async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        self.flight.waits.store(true, Ordering::Relaxed);
         let place = tokio::select! {
             biased;
-            place = place => place.ok()?,
-            () = self.deserted(flight) => return None,
+            place = Arc::clone(places).acquire_owned() => place.ok()?,
+            () = self.deserted() => return None,
         };
-        let mut looking_up = pin!(self.look_up(resolver, fetcher, names));
-        if let Ok(found) = timeout(GIVES_WAY, looking_up.as_mut()).await {
-            return Some(found);
+        self.flight.waits.store(false, Ordering::Relaxed);
+        Some(place)
+    }
+
+    /// Goes on until nobody waits for this any more, and another one waits for the place.
+    async fn unless_unwanted(
+        &self,
+        places: &FlightPlaces,
+        looking_up: impl Future<Output = StsFinding>,
+    ) -> Option<StsFinding> {
+        let unwanted = async {
+            let mut wanted = places.wanted.subscribe();
+            loop {
+                self.flight.finding.closed().await;
+                // The sender lives in `places`.
+                let _ = wanted.wait_for(|&wanted| wanted > 0).await;
+                if self.end_if_deserted() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            found = looking_up => Some(found),
+            () = unwanted => None,
         }
-        let _slow = Arc::clone(&places.slow).try_acquire_owned().ok()?;
-        drop(place);
-        Some(looking_up.await)
     }
 
     /// Completes when nobody waits any more, and ends it.
-    async fn deserted(&mut self, flight: &Flight) {
+    async fn deserted(&self) {
         loop {
-            flight.closed().await;
-            let mut flights = lock(&self.shared.flights);
-            // Who joins it does so after this lock.
-            if flight.receiver_count() == 0 {
-                flights.remove(&self.domain);
-                self.landed = true;
+            self.flight.finding.closed().await;
+            if self.end_if_deserted() {
                 return;
             }
         }
+    }
+
+    /// Whoever asks from then on begins another look-up.
+    fn end_if_deserted(&self) -> bool {
+        let mut flights = lock(&self.shared.flights);
+        // Who joins it does so after this lock.
+        let deserted = self.flight.finding.receiver_count() == 0;
+        if deserted {
+            flights.remove(&self.domain);
+        }
+        deserted
     }
 
     async fn look_up(&self, resolver: &dyn Resolver, fetcher: &dyn FetchPolicy, names: &Names) -> StsFinding {
@@ -406,8 +494,11 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        if !self.landed {
-            lock(&self.shared.flights).remove(&self.domain);
+        let mut flights = lock(&self.shared.flights);
+        let current = flights.get(&self.domain);
+        // After it was deserted there may be another one.
+        if current.is_some_and(|current| Arc::ptr_eq(current, &self.flight)) {
+            flights.remove(&self.domain);
         }
     }
 }

@@ -546,22 +546,62 @@ async fn silent_domains_make_room_for_others() {
     assert_eq!(took, 10 * GIVES_WAY + SECOND);
 }
 
+/// A policy host that needs three seconds, beside silent ones that have the places for slow look-ups.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_slow_policy_has_it_when_there_is_a_place() {
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let (known, places) = Known::with_two_places();
+    let answers = Answers::new()
+        .after(3 * SECOND, Ok(policy.clone()))
+        .after(3 * SECOND, Ok(policy.clone()));
+    let started = Instant::now();
+    let resolver = says("1");
+    let ((), (finding, took)) = tokio::join!(flood(&known, 1, 60 * SECOND), async {
+        tokio::task::yield_now().await;
+        let finding = known.ask(&resolver, &answers).await;
+        (finding, started.elapsed())
+    });
+    assert_eq!(finding, StsFinding::Policy(parsed(&policy)));
+    assert_eq!(took, RECORD_TIME + 3 * SECOND);
+    assert_eq!(*places.wanted.borrow(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_nobody_waits_for_gives_its_place_up_first() {
+    let policy = text("enforce", "mx.example.com", HOUR);
+    let (known, _) = Known::with_two_places();
+    flood(&known, 1, SECOND).await;
+    tokio::time::sleep(GIVES_WAY).await;
+    let answers = Answers::new()
+        .after(3 * SECOND, Ok(policy.clone()))
+        .after(3 * SECOND, Ok(policy.clone()));
+    let started = Instant::now();
+    let finding = known.ask(&says("1"), &answers).await;
+    assert_eq!(finding, StsFinding::Policy(parsed(&policy)));
+    assert_eq!(started.elapsed(), GIVES_WAY + 3 * SECOND);
+    assert!(!known.0.is_looking_up());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_flood_takes_no_policy_away_that_is_remembered() {
     let policy = text("enforce", "mx.example.com", HOUR);
     let (known, _) = Known::with_two_places();
+    let newer = text("enforce", "mx2.example.com", HOUR);
     let answers = Answers::new()
         .then(Ok(policy.clone()))
-        .after(10 * SECOND, Ok(text("none", "mx.example.com", HOUR)));
+        .after(10 * SECOND, Ok(newer.clone()));
     known.ask(&says("1"), &answers).await;
-    // There is no room for a slow one beside the one that is silent.
-    flood(&known, 1, SECOND).await;
-    tokio::time::sleep(GIVES_WAY).await;
-    let finding = known.ask(&says("2"), &answers).await;
-    assert_eq!(finding, kept(&policy, "its look-up was broken off"));
+    let ((), ()) = tokio::join!(flood(&known, 1, 60 * SECOND), async {
+        tokio::task::yield_now().await;
+        let resolver = says("2");
+        let mut asking = pin!(known.ask(&resolver, &answers));
+        let patience = timeout(2 * GIVES_WAY + SECOND, asking.as_mut()).await;
+        assert!(patience.is_err(), "there is no place for it");
+        let problem = "too many others are looked up at the same time";
+        let finding = known.0.without_patience(&domain(DOMAIN));
+        assert_eq!(finding, kept(&policy, problem));
+    });
     // That was no failure of the policy host's: it is asked again at once.
-    tokio::time::sleep(RECORD_TIME).await;
-    let newer = text("enforce", "mx2.example.com", HOUR);
     let answers = Answers::new().then(Ok(newer.clone()));
     assert_eq!(
         known.ask(&says("2"), &answers).await,
