@@ -19,7 +19,8 @@ use super::warnings::Warnings;
 use super::{Environment, rejected};
 use crate::address::MailboxDomain;
 use crate::message::Message;
-use crate::net::{Limits, PlacesOfSend, Port25Evidence};
+use crate::net::{GivenUp, Limits, PlacesOfSend, Port25Evidence};
+use futures_util::future::try_join;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -161,11 +162,9 @@ async fn find_path(
         .and_then(|&place| message.recipients().get(place));
     let path = match first {
         Some(first) if environment.relay.is_none() => {
-            let find = |patience| host_security::domain_route(environment, patience, first.domain());
-            match places.look_up(&mut limits, find).await {
-                Err(why) => Path::Unroutable(why.into()),
-                Ok(Err(error)) => Path::Unroutable(Cause::Route(error)),
-                Ok(Ok(mut domain_route)) => {
+            match find_way(environment, &mut limits, places, first.domain()).await {
+                Err(cause) => Path::Unroutable(cause),
+                Ok(mut domain_route) => {
                     if message.envelope_parameters().require_tls {
                         domain_route.require_tls_on_the_whole_way();
                     }
@@ -180,6 +179,35 @@ async fn find_path(
         path,
         time_left: limits.content_start.saturating_duration_since(Instant::now()),
     }
+}
+
+/// Finds the hosts of a domain, and beside that its policy: a look-up that has a place of its own, and must not wait for
+/// that with the place of another.
+async fn find_way(
+    environment: &Environment,
+    limits: &mut Limits,
+    places: &PlacesOfSend,
+    domain: &MailboxDomain,
+) -> Result<DomainRoute, Cause> {
+    let of_policy = limits.clone();
+    let find_hosts = async {
+        let find = |_| host_security::find_hosts(environment, domain);
+        let found = places.look_up(limits, find).await.map_err(Cause::from)?;
+        found.map_err(Cause::Route)
+    };
+    let find_policy = async {
+        let finding = host_security::sts_finding(environment, of_policy.left(), domain);
+        let finding = of_policy.bound(finding).await;
+        finding.map_err(|why| Cause::from(GivenUp::Reached(why)))
+    };
+    // A domain without hosts needs no policy for them.
+    let (found, finding) = try_join(find_hosts, find_policy).await?;
+    Ok(host_security::domain_route(
+        environment,
+        domain,
+        found,
+        finding.as_ref(),
+    ))
 }
 
 /// Groups that wait for their turn, by what a domain must have in common with one to join it.

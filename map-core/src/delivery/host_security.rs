@@ -25,7 +25,6 @@ use crate::route::{
     self, Dane, HostName, MxHost, NotValidating, Proof, Route, RouteError, Target, Validation,
 };
 use crate::smtp::TlsUse;
-use futures_util::future::try_join;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::pin::pin;
@@ -106,35 +105,50 @@ impl Hash for Patterns {
     }
 }
 
-/// Finds the hosts of a domain and what holds for all of them, by look-ups that are made at the same time.
+/// The hosts of a domain, and whether what DANE says of them can be validated.
+pub(super) struct FoundHosts {
+    route: Route,
+    validation: Option<Validation>,
+}
+
+/// Finds the hosts of a domain.
 ///
 /// With DANE the MX set is validated. A forged one would lead to hosts of the forger's, which can prove all that
 /// DANE asks of them; so a mail waits for the signatures of the MX set, and for no others than its host's.
 ///
-/// `patience` is the time until the content must start.
-///
 /// # Errors
 /// As [`route::find`].
-pub(super) async fn domain_route(
+pub(super) async fn find_hosts(
     environment: &Environment,
-    patience: Duration,
     domain: &MailboxDomain,
-) -> Result<DomainRoute, RouteError> {
+) -> Result<FoundHosts, RouteError> {
     let resolver = environment.resolver.as_ref();
-    let find = async {
-        if environment.dane {
-            route::find_validated(resolver, domain, &environment.policy).await
-        } else {
-            route::find(resolver, domain, &environment.policy).await
-        }
+    if !environment.dane {
+        let route = route::find(resolver, domain, &environment.policy).await?;
+        let validation = None;
+        return Ok(FoundHosts { route, validation });
+    }
+    let route = route::find_validated(resolver, domain, &environment.policy).await?;
+    let validation = match domain {
+        MailboxDomain::Domain(_) => Some(resolver.validation().await),
+        MailboxDomain::Literal(_) => None,
     };
-    // A domain without hosts needs no policy for them.
-    let (mut route, finding) = try_join(find, async {
-        Ok(sts_finding(environment, patience, domain).await)
-    })
-    .await?;
+    Ok(FoundHosts { route, validation })
+}
+
+/// What holds for all of the hosts of a domain, after what was found of them and of its policy.
+pub(super) fn domain_route(
+    environment: &Environment,
+    domain: &MailboxDomain,
+    found: FoundHosts,
+    finding: Option<&StsFinding>,
+) -> DomainRoute {
+    let FoundHosts {
+        mut route,
+        validation,
+    } = found;
     let mut warnings = Warnings::default();
-    if let Some(said) = finding.as_ref().and_then(|finding| sts_warning(finding, domain)) {
+    if let Some(said) = finding.and_then(|finding| sts_warning(finding, domain)) {
         warnings.add(&said);
     }
     let mut names = Vec::new();
@@ -143,15 +157,14 @@ pub(super) async fn domain_route(
         names.extend(route.canonical_name.clone());
     }
     let mut dane = None;
-    if environment.dane && !names.is_empty() {
-        match resolver.validation().await {
-            Validation::On => dane = Some(environment.smtp_port),
-            Validation::Off(why) => {
-                if let Some(said) = dane_warning(&why, environment) {
-                    warnings.add(&said);
-                }
+    match validation {
+        Some(Validation::On) => dane = Some(environment.smtp_port),
+        Some(Validation::Off(why)) => {
+            if let Some(said) = dane_warning(&why, environment) {
+                warnings.add(&said);
             }
         }
+        None => {}
     }
     // A message waits for its turn with as many of these as it has domains.
     warnings.leave_out(&route.dropped, "", &format!("mail exchangers of {domain}"));
@@ -166,16 +179,18 @@ pub(super) async fn domain_route(
         require_tls: environment.require_tls,
         whole_way: false,
     };
-    Ok(DomainRoute {
+    DomainRoute {
         route,
         requirements,
         warnings,
-    })
+    }
 }
 
+/// The MTA-STS policy of a domain; `patience` is the time until the content must start.
+///
 /// A domain whose policy host is silent must stay deliverable, however short the caller's deadline is: the look-up has a
 /// third of the time, and the rest is for the mail. It goes on for the mails that follow.
-async fn sts_finding(
+pub(super) async fn sts_finding(
     environment: &Environment,
     patience: Duration,
     domain: &MailboxDomain,

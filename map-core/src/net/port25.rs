@@ -471,7 +471,8 @@ impl Port25 {
     }
 
     /// Finds out why these addresses could not be connected to. Takes [`OWN_REFUSAL_WAIT`], [`LOOKUP_WAIT`] and
-    /// [`ANSWER_WAIT`] at most, once it has a place; who waited for others that asked takes their answer, whatever it is.
+    /// [`ANSWER_WAIT`] at most, once it has the one place of the process; the wait for that, and for others of the agent that
+    /// ask, is the caller's to bound. Who waited for others that asked takes their answer, whatever it is.
     pub(crate) async fn ask(
         &self,
         failed: &[FailedAddress],

@@ -386,6 +386,32 @@ async fn a_silent_policy_host_leaves_a_mail_most_of_its_time() {
     }
 }
 
+/// The look-up of a policy has a place of its own.
+#[tokio::test(start_paused = true)]
+async fn a_policy_is_waited_for_without_a_place_that_others_want() {
+    let places = Places::with(1, 1, 1);
+    let mut world = World::of(host("good")).with_policy(Ok(ENFORCE));
+    world.policy_host = Some(PolicyHost(Ok(ENFORCE), Duration::from_secs(600)));
+    world.places = places.clone();
+    let mut sending = std::pin::pin!(world.send());
+    let second = tokio::time::timeout(Duration::from_secs(1), sending.as_mut()).await;
+    assert!(second.is_err(), "it waits for the policy");
+    let other = places.of_a_send();
+    let mut limits = Limits {
+        cancel: CancelSignal::default(),
+        total: None,
+        content_start: Instant::now() + Duration::from_secs(300),
+    };
+    let started = Instant::now();
+    let looking_up = other.look_up(&mut limits, |_| std::future::ready(7));
+    tokio::select! {
+        biased;
+        _ = sending => panic!("it waits for the policy"),
+        found = looking_up => assert_eq!(found, Ok(7)),
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_remembered_policy_stands_where_there_is_no_time_for_the_current_one() {
     let known = Arc::new(MtaSts::new());
