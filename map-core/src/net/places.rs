@@ -1,7 +1,7 @@
 //! How much the process may have open at the same time, and who has how much of it.
 //!
 //! ```text
-//! a session:   the send's own share ──> one of those to its address ──> one of the process's sessions
+//! a session:   the send's own share ──> one of those to its address, and one of the process's sessions with it
 //! a look-up:   the send's own share ──> one of the process's that begin ──after GIVES_WAY──> one of those that are slow
 //! ```
 //!
@@ -9,8 +9,8 @@
 //! mail hosts and zones of a few mails that say nothing take every place and keep it. So a send has a part of the places
 //! only, and a look-up that has no answer after a while makes room for one that may have it at once.
 //!
-//! Places are always taken in the order above, and nobody who has one waits for one that stands before it. What waits for
-//! a place holds none of the process's.
+//! The send's own share is always taken first. What waits for a place holds none that others may want: of two that are
+//! needed, the one at hand is given back while the other has to be waited for.
 
 use super::Limits;
 use crate::local::LocalError;
@@ -19,12 +19,13 @@ use crate::route::mta_sts::FlightPlaces;
 use crate::smtp::Abort;
 use arc_swap::ArcSwapOption;
 use std::collections::HashMap;
+use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 
 /// The library has this part of the descriptors that the process may open; the rest is the program's.
 const SHARE: u64 = 4;
@@ -49,6 +50,9 @@ const BEGINNINGS_OF_A_SEND: usize = 4;
 /// after another; a server that is not is asked again by then.
 pub(crate) const GIVES_WAY: Duration = Duration::from_secs(2);
 
+/// And a slow one after this time, if another one waits for that; it is made again when its turn comes.
+const STAYS: Duration = Duration::from_secs(20);
+
 /// What all agents of a process share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
@@ -58,6 +62,8 @@ pub(crate) struct Places {
     beginning: Pool,
     /// For those that take longer.
     slow: Pool,
+    /// How many wait for a place for slow ones.
+    slow_wanted: Arc<watch::Sender<usize>>,
     /// For the look-ups of MTA-STS policies, which are no mail's own.
     pub(crate) policies: FlightPlaces,
     /// For the question whether port 25 is blocked: one at a time.
@@ -122,6 +128,7 @@ impl Places {
             hosts: Arc::default(),
             beginning: Pool::new(beginning, BEGINNINGS_OF_A_SEND),
             slow: Pool::new(slow, SHARE_OF_A_SEND),
+            slow_wanted: Arc::default(),
             policies: FlightPlaces::new(slow),
             port25: Arc::new(Semaphore::new(1)),
         }
@@ -134,6 +141,7 @@ impl Places {
             hosts: Arc::clone(&self.hosts),
             beginning: self.beginning.of_a_send(),
             slow: self.slow.of_a_send(),
+            slow_wanted: Arc::clone(&self.slow_wanted),
         }
     }
 }
@@ -162,6 +170,7 @@ pub(crate) struct PlacesOfSend {
     hosts: Arc<Hosts>,
     beginning: Portion,
     slow: Portion,
+    slow_wanted: Arc<watch::Sender<usize>>,
 }
 
 /// Where a session goes.
@@ -197,8 +206,19 @@ impl PlacesOfSend {
         let own = taken(limits, &self.sessions.own, LocalError::TooManyAtOnce).await?;
         let mut at_host = Hosts::at(&self.hosts, peer);
         let with_host = Arc::clone(&at_host.sessions);
-        at_host.permit = Some(taken(limits, &with_host, LocalError::TooManyToOneHost).await?);
-        let all = taken(limits, &self.sessions.all, LocalError::TooManyAtOnce).await?;
+        let all = loop {
+            let permit = taken(limits, &with_host, LocalError::TooManyToOneHost).await?;
+            if let Ok(all) = Arc::clone(&self.sessions.all).try_acquire_owned() {
+                at_host.permit = Some(permit);
+                break all;
+            }
+            drop(permit);
+            let all = taken(limits, &self.sessions.all, LocalError::TooManyAtOnce).await?;
+            if let Ok(permit) = Arc::clone(&with_host).try_acquire_owned() {
+                at_host.permit = Some(permit);
+                break all;
+            }
+        };
         Ok(SessionPlace {
             _place: Place { _all: all, _own: own },
             _at_host: at_host,
@@ -215,8 +235,8 @@ impl PlacesOfSend {
         limits: &mut Limits,
         work: impl Fn(Duration) -> F,
     ) -> Result<F::Output, GivenUp> {
-        let place = self.beginning.place(limits).await?;
         {
+            let place = self.beginning.place(limits).await?;
             let mut working = pin!(work(limits.left()));
             let beginning = limits.bound(timeout(GIVES_WAY, working.as_mut()));
             if let Ok(found) = beginning.await.map_err(GivenUp::Reached)? {
@@ -224,14 +244,81 @@ impl PlacesOfSend {
             }
             if let Some(_slow) = self.slow.free_place() {
                 drop(place);
-                return limits.bound(working).await.map_err(GivenUp::Reached);
+                if let Some(found) = self.unless_unwanted(limits, working).await? {
+                    return Ok(found);
+                }
             }
-            // Its sockets are closed before another one has the place.
         }
-        drop(place);
-        let _slow = self.slow.place(limits).await?;
-        let working = work(limits.left());
-        limits.bound(working).await.map_err(GivenUp::Reached)
+        loop {
+            let wish = Wish::new(&self.slow_wanted);
+            let [mut of_slow, mut of_turn] = [limits.clone(), limits.clone()];
+            let _slow = tokio::select! {
+                biased;
+                slow = self.slow.place(&mut of_slow) => slow?,
+                found = self.another_turn(&mut of_turn, &work) => {
+                    *limits = of_turn;
+                    return found;
+                }
+            };
+            *limits = of_slow;
+            drop(wish);
+            let working = work(limits.left());
+            if let Some(found) = self.unless_unwanted(limits, working).await? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// What began may be in a cache by now. Never completes if it takes as long again.
+    async fn another_turn<F: Future>(
+        &self,
+        limits: &mut Limits,
+        work: &impl Fn(Duration) -> F,
+    ) -> Result<F::Output, GivenUp> {
+        {
+            let _place = self.beginning.place(limits).await?;
+            let working = timeout(GIVES_WAY, work(limits.left()));
+            if let Ok(found) = limits.bound(working).await.map_err(GivenUp::Reached)? {
+                return Ok(found);
+            }
+        }
+        pending().await
+    }
+
+    /// Goes on with a slow one; `None` if it had its time, and another one waits for its place.
+    async fn unless_unwanted<T>(
+        &self,
+        limits: &Limits,
+        working: impl Future<Output = T>,
+    ) -> Result<Option<T>, GivenUp> {
+        let mut wanted = self.slow_wanted.subscribe();
+        let unwanted = async {
+            sleep(STAYS).await;
+            // The sender lives in `self`.
+            let _ = wanted.wait_for(|&wanted| wanted > 0).await;
+        };
+        tokio::select! {
+            biased;
+            found = limits.bound(working) => found.map(Some).map_err(GivenUp::Reached),
+            () = unwanted => Ok(None),
+        }
+    }
+}
+
+/// Somebody waits, until this is dropped.
+#[derive(Debug)]
+struct Wish<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Wish<'a> {
+    fn new(wanted: &'a watch::Sender<usize>) -> Self {
+        wanted.send_modify(|wanted| *wanted += 1);
+        Self(wanted)
+    }
+}
+
+impl Drop for Wish<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|wanted| *wanted -= 1);
     }
 }
 

@@ -142,6 +142,70 @@ async fn one_address_has_five_sessions_whoever_wants_them() {
     assert!(other.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_others_keeps_nobody_from_its_host() {
+    let places = Places::with(1, 1, 1);
+    let held = session(&places.of_a_send(), 2).await;
+    let sends: Vec<_> = (0..MAX_SESSIONS_WITH_ONE).map(|_| places.of_a_send()).collect();
+    let waiting = sends.iter().map(|send| session(send, 1));
+    let mut waiting = Box::pin(futures_util::future::join_all(waiting));
+    assert!(poll!(waiting.as_mut()).is_pending());
+    // None of them has a session with the host.
+    let mut short = limits(Some(Duration::from_secs(1)));
+    let sixth = places.of_a_send().session(&mut short, peer(1)).await;
+    assert_eq!(sixth.map(drop), too_many());
+    drop(held);
+    let first = tokio::time::timeout(Duration::from_secs(1), waiting).await;
+    assert!(first.is_err(), "one has the place, and the others wait for it");
+    drop(session(&places.of_a_send(), 1).await);
+}
+
+/// A zone that takes three seconds, beside silent ones that nobody ends.
+#[tokio::test(start_paused = true)]
+async fn a_slow_look_up_has_its_turn_beside_silent_ones() {
+    let places = Places::with(1, 2, 1);
+    let sends: Vec<_> = (0..8).map(|_| places.of_a_send()).collect();
+    let silent = sends.iter().map(async |send| {
+        let _ = send.look_up(&mut limits(None), |_| pending::<()>()).await;
+    });
+    let mut silent = pin!(futures_util::future::join_all(silent));
+    assert!(poll!(silent.as_mut()).is_pending());
+    let since = Instant::now();
+    let honest = places.of_a_send();
+    let mut of_honest = limits(None);
+    let looking_up = honest.look_up(&mut of_honest, |_| sleep(Duration::from_secs(3)));
+    tokio::select! {
+        biased;
+        _ = silent => panic!("they are silent"),
+        found = looking_up => assert_eq!(found, Ok(())),
+    }
+    assert!(since.elapsed() < 9 * STAYS, "{:?}", since.elapsed());
+}
+
+/// A zone whose second answer is in a cache needs no place for slow ones.
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_waits_has_another_turn() {
+    let places = Places::with(1, 1, 1);
+    let silent = places.of_a_send();
+    let mut of_silent = limits(None);
+    let mut silent = pin!(silent.look_up(&mut of_silent, |_| pending::<()>()));
+    assert!(poll!(silent.as_mut()).is_pending());
+    let honest = places.of_a_send();
+    let mut of_honest = limits(None);
+    let made = std::cell::Cell::new(0);
+    let since = Instant::now();
+    let looking_up = honest.look_up(&mut of_honest, |_| {
+        made.set(made.get() + 1);
+        sleep(Duration::from_secs(if made.get() == 1 { 3 } else { 0 }))
+    });
+    tokio::select! {
+        biased;
+        _ = silent => panic!("it is silent"),
+        found = looking_up => assert_eq!(found, Ok(())),
+    }
+    assert_eq!((made.get(), since.elapsed()), (2, 2 * GIVES_WAY));
+}
+
 /// Whatever way a wait or a session ends.
 #[tokio::test(start_paused = true)]
 async fn every_place_is_given_back() {
@@ -217,8 +281,8 @@ async fn a_slow_look_up_is_made_again_where_it_had_to_make_room() {
     });
     let (one, other) = tokio::join!(first.look_up(&mut limits_first, |_| slow()), second);
     assert_eq!((one, other), (Ok(()), Ok(())));
-    // It began at 2 s, gave way at 4, had its place at 5, and then its five seconds.
-    assert_eq!((made.get(), since.elapsed()), (2, Duration::from_secs(10)));
+    // It began at 2 s, gave way at 4 and took another turn, had its place at 5, and then its five seconds.
+    assert_eq!((made.get(), since.elapsed()), (3, Duration::from_secs(10)));
     // A second that it waited for its place, as before it began, is not its own.
     assert_eq!(
         limits_second.content_start,
