@@ -53,7 +53,7 @@ pub(crate) unsafe fn array<'a, T>(array: *const T, count: usize) -> Option<&'a [
     Some(unsafe { std::slice::from_raw_parts(array, count) })
 }
 
-/// The object after a handle; `None` for NULL.
+/// The object behind a handle; `None` for NULL.
 ///
 /// # Safety
 /// `handle` is NULL or was made by [`give`], has not been freed and is changed by nobody while `'a` lasts.
@@ -62,7 +62,7 @@ pub(crate) unsafe fn shared<'a, T>(handle: *const T) -> Option<&'a T> {
     unsafe { handle.as_ref() }
 }
 
-/// The object after a handle, to change it; `None` for NULL.
+/// The object behind a handle, to change it; `None` for NULL.
 ///
 /// # Safety
 /// `handle` is NULL or was made by [`give`], has not been freed and is used by nobody else while `'a` lasts.

@@ -116,7 +116,7 @@ pub extern "C" fn map_queue_new() -> *mut map_queue {
 pub unsafe extern "C" fn map_queue_free(queue: *mut map_queue) {
     guarded((), || {
         // SAFETY: the caller passes NULL or a handle that it has not freed and no other thread uses. A dispatch that is under
-        // way in this thread has a reference of its own to what is after the handle.
+        // way in this thread has a reference of its own to what is behind the handle.
         if let Some(queue) = unsafe { pointer::take(queue) } {
             queue.queue.close();
         }
@@ -382,7 +382,7 @@ pub unsafe extern "C" fn map_job_free(job: *mut map_job) {
     });
 }
 
-/// The queue after a handle, by a reference of its own: the handle may be freed inside a callback.
+/// The queue behind a handle, by a reference of its own: the handle may be freed inside a callback.
 ///
 /// # Safety
 /// `queue` is NULL or a handle that has not been freed.

@@ -225,7 +225,7 @@ impl<'d> Answer<'d> {
         let mut seen = Vec::new();
         loop {
             let found = directory.find(&key);
-            // The fault of a target shows in the answer for its alias, as it does after a resolver.
+            // The fault of a target shows in the answer for its alias, as it does behind a resolver.
             match directory.fault(&key, record_type) {
                 Some(DnsFailure::Code(ResponseCode::NXDomain)) => {
                     self.code = ResponseCode::NXDomain;

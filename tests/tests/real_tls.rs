@@ -44,7 +44,7 @@ fn told(report: &Report) -> String {
     )
 }
 
-/// A server for `example.test` after a zone that nobody signed.
+/// A server for `example.test` below a zone that nobody signed.
 struct Post {
     server: MailServer,
     zone: Sandbox,

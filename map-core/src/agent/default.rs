@@ -36,7 +36,7 @@ pub fn configure_default(config: Config) {
 }
 
 /// Ends the default agent, and its thread if nothing is under way: for the end of a program that wants to leave nothing
-/// after. The next use makes a new one, with the defaults.
+/// behind. The next use makes a new one, with the defaults.
 pub fn close_default() {
     drop(DEFAULT.swap(None));
 }

@@ -255,7 +255,7 @@ impl DomainRoute {
     }
 
     /// Nothing about the hosts depends on the domain that led to them: not the names that a certificate may carry, as with
-    /// DANE after a signed MX set; and no host is left out for lack of room.
+    /// DANE with a signed MX set; and no host is left out for lack of room.
     fn is_transferable(&self) -> bool {
         let is_proved = self.route.hosts.iter().any(|host| host.proof == Proof::Secure);
         let is_cut_short = self

@@ -366,7 +366,7 @@ impl From<RawError> for Answer {
     }
 }
 
-/// The message after a handle, put together.
+/// The message behind a handle, put together.
 ///
 /// # Safety
 /// `message` is NULL or a handle that is used by this thread alone while `'a` lasts.

@@ -426,7 +426,7 @@ impl Refusing for map_part {
     }
 }
 
-/// The part after a handle, unless something of it was refused.
+/// The part behind a handle, unless something of it was refused.
 ///
 /// # Safety
 /// `part` is NULL or a handle that nobody changes meanwhile.

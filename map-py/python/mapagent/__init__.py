@@ -16,7 +16,7 @@ A mail with more to it is a `Message`, which `send_message` and `Agent.send_mess
     >>> message.recipients
     ('bob@example.net', 'carol@example.org')
 
-`send` answers with one reply of the Mail Agent Protocol; `send_report` and `Agent.send` with everything after it.
+`send` answers with one reply of the Mail Agent Protocol; `send_report` and `Agent.send` with a report of all that is known.
 """
 
 from collections.abc import Callable as _Callable

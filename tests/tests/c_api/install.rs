@@ -1,4 +1,4 @@
-//! What `make install` leaves after: names, links, what links with it, and what it exports.
+//! What `make install` leaves behind: names, links, what links with it, and what it exports.
 
 use crate::{TestResult, library};
 use map_tests::c_library::{InstalledLibrary, folder, project, run};

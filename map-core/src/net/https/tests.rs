@@ -380,7 +380,7 @@ async fn a_server_without_tls_is_not_believed() {
 #[derive(Default)]
 struct Net {
     ways: HashMap<IpAddr, Way>,
-    /// The way to all names, where they are looked up after it.
+    /// The way to all names, where they are looked up behind it.
     by_name: Option<Way>,
     asked: Mutex<Vec<String>>,
 }
