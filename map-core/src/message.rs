@@ -172,7 +172,7 @@ pub use multipart::Multipart;
 pub(crate) use needs::SMTPUTF8;
 pub use needs::{LineTrouble, Reason, Unmet, Warning};
 pub use origin::SourceError;
-pub use part::{Disposition, MAX_NESTING, Part};
+pub use part::{Disposition, Part};
 pub use raw::{BlindCopies, Raw, RawError};
 pub use reference::{ContentId, ReferenceId, ReferenceIdError};
 pub use resent::Resent;

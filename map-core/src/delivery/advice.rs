@@ -5,8 +5,7 @@
 
 mod secure;
 
-use super::attempts::MAX_SESSIONS;
-use super::outcome::{Cause, ConnectFailure, Delivered, HostExcluded, Stage, TlsPolicy};
+use super::outcome::{Cause, ConnectFailure, Delivered, HostExcluded, MAX_SESSIONS, Stage, TlsPolicy};
 use super::refusal::meaning;
 use super::verdict::{Verdict, verdict};
 use crate::local::LocalError;

@@ -39,10 +39,6 @@ const MORE_FOR_A_RECIPIENT: Duration = Duration::from_secs(1);
 /// Hosts that came past EHLO, whatever they then took.
 const MAX_HOSTS_PAST_HELLO: usize = 2;
 
-/// Sessions with one host for one message. A host that takes one recipient at a time is served so far, and one that wants
-/// thousands of sessions for a message, with a refusal for everybody in each, gets no more.
-pub(super) const MAX_SESSIONS: usize = 100;
-
 /// Recipients that are looked at in one go: other deliveries wait for their turn meanwhile.
 const RECIPIENTS_OF_A_TURN: usize = 64;
 

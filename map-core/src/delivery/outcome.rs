@@ -13,6 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Sessions with one host for one message. A host that takes one recipient at a time is served so far, and one that wants
+/// thousands of sessions for a message, with a refusal for everybody in each, gets no more.
+pub(super) const MAX_SESSIONS: usize = 100;
+
 /// How far a delivery came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

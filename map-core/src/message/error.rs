@@ -1,8 +1,11 @@
 //! Why a message cannot be built.
 
 use super::encode::Unfit;
-use super::part::MAX_NESTING;
 use crate::text::named;
+
+/// How deep parts and messages may be nested: further than any program nests them, and not so far that reading or dropping
+/// them takes a stack.
+pub const MAX_NESTING: usize = 50;
 
 /// Why what a [`Builder`](super::Builder) was given is no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

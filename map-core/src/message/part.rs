@@ -2,7 +2,7 @@
 
 use super::charset::Charset;
 use super::encode::{DataBody, TextBody, TransferEncoding};
-use super::error::BuildError;
+use super::error::{BuildError, MAX_NESTING};
 use super::multipart::{Multipart, compose_multipart};
 use super::needs::{Demands, Reason};
 use super::origin::{Open, Origin};
@@ -441,10 +441,6 @@ impl Part {
         out
     }
 }
-
-/// How deep parts and messages may be nested: further than any program nests them, and not so far that reading or dropping
-/// them takes a stack.
-pub const MAX_NESTING: usize = 50;
 
 /// For what kind of host a part is composed.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
 //! The addresses of one host, and how each is opened: with TLS, in the clear, with HELO.
 
-use super::{AttemptHeader, Delivery, Environment, Host, MAX_SESSIONS, TryState};
+use super::{AttemptHeader, Delivery, Environment, Host, TryState};
 use crate::delivery::host_security::TlsRequirements;
-use crate::delivery::outcome::{Cause, ConnectFailure, Stage};
+use crate::delivery::outcome::{Cause, ConnectFailure, MAX_SESSIONS, Stage};
 use crate::delivery::verdict::{is_refusal_of_our_address, settles, verdict};
 use crate::local::LocalError;
 use crate::net::{ConnectByName, ConnectError, Peer, ProxyError, Transport};

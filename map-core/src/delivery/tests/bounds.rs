@@ -2,7 +2,7 @@
 
 use super::recipients::message_to;
 use super::*;
-use crate::delivery::attempts::MAX_SESSIONS;
+use crate::delivery::outcome::MAX_SESSIONS;
 
 fn names(count: usize) -> String {
     let names: Vec<String> = (1..=count)
