@@ -27,7 +27,7 @@ mod path;
 mod tests;
 
 pub use domain::{Domain, MailboxDomain};
-pub use error::{MailboxError, Part};
+pub use error::{AddressPart, MailboxError};
 pub use literal::AddressLiteral;
 pub use local_part::LocalPart;
 pub use mailbox::Mailbox;

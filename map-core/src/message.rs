@@ -162,7 +162,7 @@ pub use builder::Builder;
 pub use date::{DateError, OriginationDate};
 pub use encode::{BodyKind, TransferEncoding, Unfit, seven_bit};
 pub use envelope::RecipientsError;
-pub use error::BuildError;
+pub use error::{BuildError, MAX_NESTING};
 pub use field::{Field, FieldError};
 pub use file_name::FileName;
 pub use header_writer::{HeaderWriter, HeaderWriterError};

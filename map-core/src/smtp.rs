@@ -217,7 +217,7 @@ pub enum Chunking {
 
 /// What a connection is told once.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct SessionConfig {
     /// The name in EHLO or HELO.
     pub hello_name: MailboxDomain,
     /// EHLO first, or HELO only (a new connection after the peer closed on EHLO).

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use map_core::Mailbox;
 use map_core::envelope::{Envelope, EnvelopeParameters};
 use map_core::smtp::{
-    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, ConnectionFailure,
-    Deadlines, Event, ExchangeStage, Hello, Outcome, SecretKind, SubmissionId, TlsSession, TlsUse,
+    Abort, Authentication, BodyInfo, CHUNK_OCTETS, Chunking, Connection, ConnectionFailure, Deadlines, Event,
+    ExchangeStage, Hello, Outcome, SecretKind, SessionConfig, SubmissionId, TlsSession, TlsUse,
 };
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ fn envelope(recipients: usize) -> Envelope {
     }
 }
 
-fn config() -> Config {
-    Config {
+fn config() -> SessionConfig {
+    SessionConfig {
         hello_name: "[192.0.2.1]".parse().unwrap(),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),
@@ -41,7 +41,7 @@ fn connect(now: Instant) -> Connection {
 /// 220 to STARTTLS, and what is handed over with it.
 fn go_ahead(with: &[u8], now: Instant) -> Connection {
     let tls = TlsUse::Opportunistic;
-    let mut connection = Connection::new(Config { tls, ..config() }, now);
+    let mut connection = Connection::new(SessionConfig { tls, ..config() }, now);
     connection.submit(TX, envelope(1), BodyInfo::default(), now);
     connection.handle_bytes(b"220 mx\r\n", now);
     write_all(&mut connection, now);
@@ -359,7 +359,7 @@ fn no_debug_prints_a_secret_in_the_queue_or_in_the_configuration() {
         kind: SecretKind::Password,
         nonce: "nonce".to_owned(),
     };
-    let config = Config {
+    let config = SessionConfig {
         tls: TlsUse::Implicit,
         auth: Some(auth),
         ..config()

@@ -3,7 +3,7 @@
 use map_core::Mailbox;
 use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::smtp::{
-    BodyInfo, CONTENT_RATE, Chunking, Config, Connection, Deadlines, Hello, SubmissionId, TlsUse,
+    BodyInfo, CONTENT_RATE, Chunking, Connection, Deadlines, Hello, SessionConfig, SubmissionId, TlsUse,
 };
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn send(connection: &mut Connection, now: Instant) {
 fn the_replies_to_chunks_count_as_far_as_they_are_slow() {
     let chunk = usize::try_from(CONTENT_RATE).unwrap();
     let mut now = Instant::now();
-    let config = Config {
+    let config = SessionConfig {
         hello_name: "client.example".parse().unwrap(),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),

@@ -11,7 +11,7 @@ mod plan;
 mod support;
 
 use bytes::Bytes;
-use map_core::smtp::{Abort, Authentication, Chunking, Config, Hello, SecretKind, TlsSession, TlsUse};
+use map_core::smtp::{Abort, Authentication, Chunking, Hello, SecretKind, SessionConfig, TlsSession, TlsUse};
 use oracle::Seen;
 use plan::{Auth, Dialogue, Flight, Plan, Session, Side, Turn, in_chunks, in_rounds, plans, secured};
 use support::{Harness, Mail, Pieces, config, describe};
@@ -184,7 +184,7 @@ fn begin(plan: &Plan, pieces: Pieces) -> Harness {
         kind: SecretKind::Password,
         nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
     };
-    let config = Config {
+    let config = SessionConfig {
         tls,
         auth: (auth != Auth::None).then_some(login),
         chunk_octets: 3,

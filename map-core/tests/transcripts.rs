@@ -45,7 +45,7 @@ use map_core::address::ReversePath;
 use map_core::envelope::{BodyForm, EnvelopeParameters, Notify, OriginalRecipient};
 use map_core::message::{BodyType, Needs};
 use map_core::smtp::{
-    Abort, Authentication, CHUNK_OCTETS, Chunking, Config, Hello, SecretKind, TlsSession, TlsUse,
+    Abort, Authentication, CHUNK_OCTETS, Chunking, Hello, SecretKind, SessionConfig, TlsSession, TlsUse,
 };
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -308,7 +308,7 @@ impl Transcript {
             kind,
             nonce: self.nonce.clone(),
         });
-        let config = Config {
+        let config = SessionConfig {
             tls: self.tls,
             auth,
             chunk_octets: self.chunk_octets,

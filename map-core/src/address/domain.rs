@@ -1,6 +1,6 @@
 //! What stands right of the `@`.
 
-use super::error::{MailboxError, Part};
+use super::error::{AddressPart, MailboxError};
 use super::idna2008;
 use super::literal::{self, AddressLiteral, excerpt};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
@@ -178,7 +178,7 @@ impl Domain {
                 return Err(MailboxError::Character {
                     character,
                     position,
-                    part: Part::Domain,
+                    part: AddressPart::Domain,
                 });
             }
         }
@@ -298,7 +298,7 @@ fn labels(text: &str, before: usize, allowed: fn(u8) -> bool) -> Result<(), Mail
                 return Err(MailboxError::Character {
                     character,
                     position,
-                    part: Part::Domain,
+                    part: AddressPart::Domain,
                 });
             }
             position += 1;

@@ -35,7 +35,7 @@ pub enum MailboxError {
         /// Where: characters from 1.
         position: usize,
         /// In what.
-        part: Part,
+        part: AddressPart,
     },
     /// A display name or angle brackets around the address. Give the address alone.
     #[error("the address is in angle brackets; give it alone, without them and without a name")]
@@ -125,7 +125,7 @@ pub enum MailboxError {
 /// What a character stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Part {
+pub enum AddressPart {
     /// Right of the `@`.
     Domain,
     /// Left of the `@`, not quoted.
@@ -134,7 +134,7 @@ pub enum Part {
     QuotedString,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for AddressPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Domain => "a domain",

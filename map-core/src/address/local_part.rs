@@ -1,6 +1,6 @@
 //! What stands left of the `@`.
 
-use super::error::{MailboxError, Part};
+use super::error::{AddressPart, MailboxError};
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl LocalPart {
                 Some(character) => Err(MailboxError::Character {
                     character,
                     position: before + text.chars().count() - rest.chars().count() + 1,
-                    part: Part::LocalPart,
+                    part: AddressPart::LocalPart,
                 }),
             };
         }
@@ -89,7 +89,7 @@ impl FromStr for LocalPart {
             (_, rest) => Err(MailboxError::Character {
                 character: '@',
                 position: text.chars().count() - rest.chars().count() + 1,
-                part: Part::LocalPart,
+                part: AddressPart::LocalPart,
             }),
         }
     }
@@ -127,7 +127,7 @@ fn dot_string(text: &str, before: usize) -> Result<(), MailboxError> {
                 return Err(MailboxError::Character {
                     character,
                     position,
-                    part: Part::LocalPart,
+                    part: AddressPart::LocalPart,
                 });
             }
         }
@@ -168,7 +168,7 @@ fn quoted_string(text: &str, before: usize) -> Result<(String, &str), MailboxErr
                 return Err(MailboxError::Character {
                     character,
                     position,
-                    part: Part::QuotedString,
+                    part: AddressPart::QuotedString,
                 });
             }
         }

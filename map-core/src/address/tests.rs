@@ -1,6 +1,6 @@
 //! Tables of (text, expected), and what must hold for any text.
 
-use super::{AddressLiteral, Domain, LocalPart, Mailbox, MailboxDomain, MailboxError, Part};
+use super::{AddressLiteral, AddressPart, Domain, LocalPart, Mailbox, MailboxDomain, MailboxError};
 use super::{ForwardPath, ReversePath};
 use proptest::prelude::*;
 use std::hash::{BuildHasher, RandomState};
@@ -203,43 +203,64 @@ fn texts_that_are_no_mailbox() {
         ("a@.", E::EmptyLabel(3)),
         ("a@example。", E::TrailingDot),
         // Characters.
-        ("a b@example.com", character(' ', 2, Part::LocalPart)),
-        ("a\u{7f}@example.com", character('\u{7f}', 2, Part::LocalPart)),
+        ("a b@example.com", character(' ', 2, AddressPart::LocalPart)),
+        (
+            "a\u{7f}@example.com",
+            character('\u{7f}', 2, AddressPart::LocalPart),
+        ),
         (
             "a\r\nRCPT TO:<x>@example.com",
-            character('\r', 2, Part::LocalPart),
+            character('\r', 2, AddressPart::LocalPart),
         ),
-        ("a\0@example.com", character('\0', 2, Part::LocalPart)),
-        ("(comment)a@example.com", character('(', 1, Part::LocalPart)),
-        ("a@(comment)example.com", character('(', 3, Part::Domain)),
-        ("a@example.com(comment)", character('(', 14, Part::Domain)),
-        ("a@example.com\n", character('\n', 14, Part::Domain)),
-        ("\na@example.com", character('\n', 1, Part::LocalPart)),
-        ("a@exa mple.com", character(' ', 6, Part::Domain)),
-        ("a @example.com", character(' ', 2, Part::LocalPart)),
-        ("a@ example.com", character(' ', 3, Part::Domain)),
-        ("a@b@example.com", character('@', 4, Part::Domain)),
-        ("a@example.com,b@example.com", character(',', 14, Part::Domain)),
-        ("a@exam_ple.com", character('_', 7, Part::Domain)),
-        ("a@bü_cher.example", character('_', 5, Part::Domain)),
-        ("a:b@example.com", character(':', 2, Part::LocalPart)),
-        ("a\\@b@example.com", character('\\', 2, Part::LocalPart)),
-        ("a\"b\"@example.com", character('"', 2, Part::LocalPart)),
-        ("a@\"example\".com", character('"', 3, Part::Domain)),
-        ("mailto:a@example.com", character(':', 7, Part::LocalPart)),
+        ("a\0@example.com", character('\0', 2, AddressPart::LocalPart)),
+        (
+            "(comment)a@example.com",
+            character('(', 1, AddressPart::LocalPart),
+        ),
+        ("a@(comment)example.com", character('(', 3, AddressPart::Domain)),
+        ("a@example.com(comment)", character('(', 14, AddressPart::Domain)),
+        ("a@example.com\n", character('\n', 14, AddressPart::Domain)),
+        ("\na@example.com", character('\n', 1, AddressPart::LocalPart)),
+        ("a@exa mple.com", character(' ', 6, AddressPart::Domain)),
+        ("a @example.com", character(' ', 2, AddressPart::LocalPart)),
+        ("a@ example.com", character(' ', 3, AddressPart::Domain)),
+        ("a@b@example.com", character('@', 4, AddressPart::Domain)),
+        (
+            "a@example.com,b@example.com",
+            character(',', 14, AddressPart::Domain),
+        ),
+        ("a@exam_ple.com", character('_', 7, AddressPart::Domain)),
+        ("a@bü_cher.example", character('_', 5, AddressPart::Domain)),
+        ("a:b@example.com", character(':', 2, AddressPart::LocalPart)),
+        ("a\\@b@example.com", character('\\', 2, AddressPart::LocalPart)),
+        ("a\"b\"@example.com", character('"', 2, AddressPart::LocalPart)),
+        ("a@\"example\".com", character('"', 3, AddressPart::Domain)),
+        ("mailto:a@example.com", character(':', 7, AddressPart::LocalPart)),
         // Quoted strings.
         ("\"a@example.com", E::QuoteNotClosed(1)),
         (" \"a\\\"@example.com", E::QuoteNotClosed(2)),
         ("\"", E::QuoteNotClosed(1)),
         ("\"\\", E::QuoteNotClosed(1)),
         ("\"a\"", E::NoAt),
-        ("\"a\"b@example.com", character('b', 4, Part::LocalPart)),
-        ("\"a\".b@example.com", character('.', 4, Part::LocalPart)),
-        ("\"a\" @example.com", character(' ', 4, Part::LocalPart)),
-        ("\"a\tb\"@example.com", character('\t', 3, Part::QuotedString)),
-        ("\"a\\\nb\"@example.com", character('\n', 4, Part::QuotedString)),
-        ("\"a\r\n b\"@example.com", character('\r', 3, Part::QuotedString)),
-        ("\"\0\"@example.com", character('\0', 2, Part::QuotedString)),
+        ("\"a\"b@example.com", character('b', 4, AddressPart::LocalPart)),
+        ("\"a\".b@example.com", character('.', 4, AddressPart::LocalPart)),
+        ("\"a\" @example.com", character(' ', 4, AddressPart::LocalPart)),
+        (
+            "\"a\tb\"@example.com",
+            character('\t', 3, AddressPart::QuotedString),
+        ),
+        (
+            "\"a\\\nb\"@example.com",
+            character('\n', 4, AddressPart::QuotedString),
+        ),
+        (
+            "\"a\r\n b\"@example.com",
+            character('\r', 3, AddressPart::QuotedString),
+        ),
+        (
+            "\"\0\"@example.com",
+            character('\0', 2, AddressPart::QuotedString),
+        ),
         // Beyond ASCII.
         ("a\u{85}@example.com", invisible('\u{85}', 2)),
         ("\u{feff}a@example.com", invisible('\u{feff}', 1)),
@@ -255,7 +276,7 @@ fn texts_that_are_no_mailbox() {
         ("\"a \u{9f}\"@example.com", invisible('\u{9f}', 4)),
         ("\"a\\\u{2029}\"@example.com", invisible('\u{2029}', 4)),
         ("ü..b@example.com", E::LocalPartDot(3)),
-        ("ü b@example.com", character(' ', 2, Part::LocalPart)),
+        ("ü b@example.com", character(' ', 2, AddressPart::LocalPart)),
         (
             &format!("{}a@example.com", "ü".repeat(126)),
             E::LocalPartTooLong(253),
@@ -515,7 +536,7 @@ fn local_parts_alone() {
     assert_eq!("\"a b\"".parse::<LocalPart>().unwrap().as_str(), "a b");
     // The positions of an @ after a quoted string.
     for text in ["\"a\"@", "\"a\"@b"] {
-        let part = Part::LocalPart;
+        let part = AddressPart::LocalPart;
         let expected = MailboxError::Character {
             character: '@',
             position: 4,

@@ -10,8 +10,8 @@ use super::session_end::SessionEnd;
 use super::submission::Submission;
 use super::transmit::{ExpectedReply, Outbox};
 use super::{
-    Abort, BodyInfo, Config, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyParser, Severity,
-    SubmissionId, TlsSession, TlsUse,
+    Abort, BodyInfo, ConnectionFailure, Event, ExchangeStage, Outcome, Reply, ReplyParser, SessionConfig,
+    Severity, SubmissionId, TlsSession, TlsUse,
 };
 use crate::envelope::Envelope;
 use bytes::Bytes;
@@ -104,7 +104,7 @@ pub struct Connection {
 /// What all phases share.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) config: Config,
+    pub(super) config: SessionConfig,
     pub(super) events: VecDeque<Event>,
     pub(super) outbox: Outbox,
     /// Submitted and not begun.
@@ -151,7 +151,7 @@ const MAX_UNASKED: usize = 16;
 
 impl Connection {
     /// A connection that has just been made. It awaits its greeting, or with [`TlsUse::Implicit`] its handshake.
-    pub fn new(config: Config, now: Instant) -> Self {
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
         let mut core = Core {
             config,
             events: VecDeque::new(),

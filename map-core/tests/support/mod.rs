@@ -12,8 +12,8 @@ use map_core::address::MailboxDomain;
 use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use map_core::message::BodyType;
 use map_core::smtp::{
-    BodyInfo, CHUNK_OCTETS, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello,
-    NoTls, Outcome, Reply, Severity, SubmissionId, TlsSession, TlsUse, Unsupported,
+    BodyInfo, CHUNK_OCTETS, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello, NoTls,
+    Outcome, Reply, SessionConfig, Severity, SubmissionId, TlsSession, TlsUse, Unsupported,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -163,8 +163,8 @@ static RECIPIENTS: LazyLock<Vec<Mailbox>> = LazyLock::new(|| {
         .collect()
 });
 
-pub(crate) fn config(hello: Hello) -> Config {
-    Config {
+pub(crate) fn config(hello: Hello) -> SessionConfig {
+    SessionConfig {
         hello_name: HELLO_NAME.clone(),
         hello,
         deadlines: Deadlines::default(),
@@ -183,7 +183,7 @@ impl Harness {
         Self::with(config(hello), pieces)
     }
 
-    pub(crate) fn with(config: Config, pieces: Pieces) -> Self {
+    pub(crate) fn with(config: SessionConfig, pieces: Pieces) -> Self {
         let now = Instant::now();
         let tls = config.tls;
         Self {

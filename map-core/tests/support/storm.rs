@@ -4,8 +4,8 @@
 use super::{Handshake, Harness, Mail, Pieces, config};
 use bytes::Bytes;
 use map_core::smtp::{
-    Abort, Authentication, Chunking, Config, Hello, Outcome, Reply, ReplyCode, ReplyError, ReplyParser,
-    SecretKind, SubmissionId, TlsSession, TlsUse,
+    Abort, Authentication, Chunking, Hello, Outcome, Reply, ReplyCode, ReplyError, ReplyParser, SecretKind,
+    SessionConfig, SubmissionId, TlsSession, TlsUse,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -232,8 +232,8 @@ impl Kind {
         })
     }
 
-    fn config(&self) -> Config {
-        Config {
+    fn config(&self) -> SessionConfig {
+        SessionConfig {
             tls: self.tls(),
             auth: self.auth(),
             chunk_octets: CHUNK_OCTETS,

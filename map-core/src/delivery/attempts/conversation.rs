@@ -55,7 +55,7 @@ impl Delivery<'_> {
         let chosen = environment.hello_name.choose(transport.local_addr());
         self.warn(chosen.warning);
         let relay = environment.relay.as_ref();
-        let config = smtp::Config {
+        let config = smtp::SessionConfig {
             hello_name: chosen.name,
             hello: profile.hello,
             deadlines: smtp::Deadlines {

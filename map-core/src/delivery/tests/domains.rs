@@ -2,7 +2,7 @@
 
 use super::recipients::{message_to, rcpts};
 use super::*;
-use crate::delivery::attempts::MAX_SESSIONS;
+use crate::delivery::outcome::MAX_SESSIONS;
 
 const OTHER_DOMAIN: &str = "451 4.3.0 Multiple destination domains per transaction is unsupported";
 

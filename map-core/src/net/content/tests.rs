@@ -3,8 +3,8 @@
 use crate::envelope::{Envelope, EnvelopeParameters};
 use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{
-    Abort, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello, Outcome,
-    SubmissionId, TlsUse,
+    Abort, BodyInfo, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello, Outcome,
+    SessionConfig, SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};
@@ -65,7 +65,7 @@ async fn serve(mut stream: DuplexStream) -> Vec<u8> {
 async fn send(open: Open, cancel: CancelSignal) -> (Outcome, Vec<u8>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let server = tokio::spawn(serve(theirs));
-    let config = Config {
+    let config = SessionConfig {
         hello_name: "client.example.com".parse().expect("a name"),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),

@@ -5,7 +5,7 @@ mod tls;
 
 use crate::net::Transport;
 use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
-use crate::smtp::{Config, Connection, Deadlines, Event, Hello, SubmissionId, TlsUse};
+use crate::smtp::{Connection, Deadlines, Event, Hello, SessionConfig, SubmissionId, TlsUse};
 use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
@@ -204,7 +204,7 @@ async fn converse_with(transport: Box<dyn Transport>) -> Vec<Event> {
     };
     let mut listener = Listener(Vec::new());
     let now = Instant::now().into_std();
-    let config = Config {
+    let config = SessionConfig {
         hello_name: "client.example.com".parse().expect("a name"),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),

@@ -5,8 +5,8 @@ use crate::envelope::{BodyForm, Envelope, EnvelopeParameters};
 use crate::message::{BodyType, Needs};
 use crate::net::{CancelSignal, ContentSource, Limits, Observer, converse};
 use crate::smtp::{
-    BodyInfo, CHUNK_OCTETS, Chunking, Config, Connection, Deadlines, Event, ExchangeStage, Hello, Outcome,
-    SubmissionId, TlsUse,
+    BodyInfo, CHUNK_OCTETS, Chunking, Connection, Deadlines, Event, ExchangeStage, Hello, Outcome,
+    SessionConfig, SubmissionId, TlsUse,
 };
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -164,7 +164,7 @@ async fn send(host: Host, content: Vec<u8>, body: BodyInfo, recipients: usize) -
             .collect(),
         parameters: EnvelopeParameters::default(),
     };
-    let config = Config {
+    let config = SessionConfig {
         hello_name: "client.example.com".parse().expect("a name"),
         hello: Hello::Ehlo,
         deadlines: Deadlines::default(),

@@ -8,8 +8,8 @@ use crate::net::tls::testing::{HOST, Server};
 use crate::net::tls::{TlsError, TlsFacts, TlsPeer, Verification, Verified};
 use crate::net::{CancelSignal, ContentSource, Limits, Observer, Transport, converse};
 use crate::smtp::{
-    Abort, Authentication, BodyInfo, Config, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage,
-    Hello, Outcome, SubmissionId, TlsUse,
+    Abort, Authentication, BodyInfo, Connection, ConnectionFailure, Deadlines, Event, ExchangeStage, Hello,
+    Outcome, SessionConfig, SubmissionId, TlsUse,
 };
 use std::future::Future;
 use std::io;
@@ -119,7 +119,7 @@ impl<'a> Client<'a> {
 
     async fn sends(self, transport: impl Transport + 'static) -> Told {
         let now = Instant::now().into_std();
-        let config = Config {
+        let config = SessionConfig {
             hello_name: "client.example.com".parse().expect("a name"),
             hello: Hello::Ehlo,
             deadlines: Deadlines::default(),
