@@ -37,7 +37,7 @@ impl Place {
             Self::Client => "client",
             Self::Router => "router",
             Self::MailHost => "mailhost",
-            Self::ProbeHosts => "probe hosts",
+            Self::ProbeHosts => "probes",
         }
     }
 }
@@ -55,12 +55,12 @@ pub struct Internet {
 /// that the system gives up after three seconds.
 const BUILD: &str = r#"
 set -e
-for place in client router mailhost probe hosts; do
+for place in client router mailhost probes; do
     ip netns add "$1-$place"
     ip -n "$1-$place" link set lo up
 done
 number=1
-for place in client mailhost probe hosts; do
+for place in client mailhost probes; do
     ip -n "$1-router" link add "to$number" type veth peer name eth0 netns "$1-$place"
     ip -n "$1-router" addr add "10.53.$number.1/24" dev "to$number"
     ip -n "$1-router" addr add "fd53:$number::1/64" dev "to$number" nodad

@@ -19,9 +19,17 @@ impl View {
         }
     }
 
-    /// With the escapes of each syntax undone, wherever there are any.
+    /// With the escapes of each syntax undone, wherever there are any, and with those of all: a server may write what it
+    /// quotes in two of them.
     pub(super) fn unescaped(&self) -> Vec<Self> {
-        let syntaxes = [of_urls, of_forms, of_quoted_printable, of_programs, of_html];
+        let syntaxes = [
+            of_urls,
+            of_forms,
+            of_quoted_printable,
+            of_programs,
+            of_html,
+            of_any,
+        ];
         syntaxes
             .into_iter()
             .filter_map(|read| self.rewritten(read))
@@ -126,6 +134,12 @@ fn of_forms(octets: &[u8]) -> Option<(u8, usize)> {
         [b'+', ..] => Some((b' ', 1)),
         _ => of_urls(octets),
     }
+}
+
+/// Any of them, but a `+` that may be one.
+fn of_any(octets: &[u8]) -> Option<(u8, usize)> {
+    let syntaxes = [of_urls, of_quoted_printable, of_programs, of_html];
+    syntaxes.into_iter().find_map(|read| read(octets))
 }
 
 /// `=73`

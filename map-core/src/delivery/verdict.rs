@@ -499,6 +499,8 @@ fn rank(cause: &Cause, verdict: &Verdict) -> (u8, Stage, bool) {
         Cause::Exchange(Outcome::Uncertain(_)) => 5,
         Cause::Exchange(Outcome::Accepted(_)) | Cause::Relayed(_) => 4,
         Cause::Exchange(Outcome::Refused { .. }) if !verdict.transient => 3,
+        // What was seen of the hosts until then says more than that no turn came for the next one.
+        Cause::Local(_, LocalError::TooManyAtOnce | LocalError::TooManyToOneHost) => 1,
         // What ended it here is what somebody can do something about.
         _ if matches!(verdict.reply, MapReply::Cancelled | MapReply::Local(_)) => 2,
         _ if verdict.transient => 1,
@@ -522,6 +524,31 @@ impl From<ExchangeStage> for Stage {
             ExchangeStage::Rcpt => Self::Rcpt,
             ExchangeStage::Data => Self::Data,
             ExchangeStage::Chunk | ExchangeStage::Content | ExchangeStage::Quit => Self::Content,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_did_not_come_hides_no_word_of_a_host() {
+        let greylisted = Arc::new(Reply::new(ReplyCode::LOCAL_ERROR, vec![b"4.7.1 later".to_vec()]));
+        let seen = [
+            Cause::Exchange(Outcome::Refused {
+                stage: ExchangeStage::Rcpt,
+                reply: greylisted,
+            }),
+            Cause::Connect(super::super::outcome::ConnectFailure::TimedOut),
+        ];
+        for seen in seen {
+            for lack in [LocalError::TooManyAtOnce, LocalError::TooManyToOneHost] {
+                let causes = [seen.clone(), Cause::Local(Stage::Route, lack)];
+                assert_eq!(deciding(&causes, "example.org"), Some(0), "{causes:?}");
+            }
+            let shortage = [seen, Cause::Local(Stage::Connect, LocalError::Descriptors)];
+            assert_eq!(deciding(&shortage, "example.org"), Some(1), "{shortage:?}");
         }
     }
 }

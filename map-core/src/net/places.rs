@@ -17,12 +17,12 @@ use crate::local::LocalError;
 use crate::route::HostName;
 use crate::route::mta_sts::FlightPlaces;
 use crate::smtp::Abort;
-use arc_swap::ArcSwapOption;
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -84,29 +84,42 @@ struct OfProcess {
     places: Places,
 }
 
-// Never locked, so that a forked child can use it whatever the parent's threads did at the time.
-static OF_THE_PROCESS: ArcSwapOption<OfProcess> = ArcSwapOption::const_empty();
+// Tried only, never waited for: in a forked child it stays locked if a thread of the parent had it at the time.
+static OF_THE_PROCESS: Mutex<Option<OfProcess>> = Mutex::new(None);
+
+/// How often the lock is tried. It is held for as long as it takes to make the places, once.
+const TRIES: usize = 1000;
 
 impl Places {
     /// The same for every agent; made anew in a forked child, to which nobody would give back what the parent's threads
     /// had taken, and for agents that come after the limit was changed.
     pub(crate) fn of_this_process() -> Self {
         let (process, descriptors) = (std::process::id(), descriptors());
-        let current = OF_THE_PROCESS.load_full();
-        if let Some(known) = &current
-            && known.process == process
-            && known.descriptors == descriptors
-        {
-            return known.places.clone();
+        for _ in 0..TRIES {
+            let mut of_the_process = match OF_THE_PROCESS.try_lock() {
+                Ok(kept) => kept,
+                Err(TryLockError::Poisoned(kept)) => kept.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    thread::yield_now();
+                    continue;
+                }
+            };
+            if let Some(known) = of_the_process
+                .as_ref()
+                .filter(|known| known.process == process && known.descriptors == descriptors)
+            {
+                return known.places.clone();
+            }
+            let places = Self::among(descriptors);
+            *of_the_process = Some(OfProcess {
+                process,
+                descriptors,
+                places: places.clone(),
+            });
+            return places;
         }
-        let made = Arc::new(OfProcess {
-            process,
-            descriptors,
-            places: Self::among(descriptors),
-        });
-        OF_THE_PROCESS.compare_and_swap(&current, Some(made));
-        // Mine, or those of another thread that was faster.
-        Self::of_this_process()
+        // Such a child's agents share nothing.
+        Self::among(descriptors)
     }
 
     /// Half of the share for connections, and half for look-ups; one of each kind at least.

@@ -201,7 +201,7 @@ def _agent(options: argparse.Namespace) -> Agent:
             deadline=options.deadline,
             timeouts=dict(options.timeout),
             port25_check=options.port25_check,
-            port25_probe_hosts=probe hosts if any(probe_hosts.values()) else None,
+            port25_probe_hosts=probe_hosts if any(probe_hosts.values()) else None,
         )
     except ValueError as error:
         parser: _Parser = options.parser

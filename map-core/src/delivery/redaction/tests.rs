@@ -83,6 +83,24 @@ const STAGES: [ExchangeStage; 6] = [
 ];
 
 #[test]
+fn two_kinds_of_escape_at_once() {
+    for spelled in [
+        "p%40ss&#39;wd",
+        "p=40ss\\'wd",
+        "p\\u0040ss%27wd",
+        "p&commat;ss\\x27wd",
+    ] {
+        let said = seen(
+            "p@ss'wd",
+            ExchangeStage::Mail,
+            550,
+            &format!("no: {spelled} here"),
+        );
+        assert_eq!(said, "no: *** here", "{spelled}");
+    }
+}
+
+#[test]
 fn a_server_that_repeats_a_secret_is_not_repeated() {
     let plain = BASE64_STANDARD.encode("\0alice\0s3cret");
     let rows = [

@@ -56,17 +56,21 @@ fn all_agents_of_a_process_share_them() {
     assert!(Arc::ptr_eq(&one.sessions.places, &other.sessions.places));
     assert!(Arc::ptr_eq(&one.hosts, &other.hosts));
     // As a child finds them that was forked while its parent had them all.
-    OF_THE_PROCESS.store(Some(Arc::new(OfProcess {
+    *OF_THE_PROCESS.lock().expect("nobody panics with it") = Some(OfProcess {
         process: std::process::id() + 1,
         descriptors: descriptors(),
         places: one.clone(),
-    })));
+    });
     let of_child = Places::of_this_process();
     assert!(!Arc::ptr_eq(&of_child.sessions.places, &one.sessions.places));
     assert!(Arc::ptr_eq(
         &of_child.sessions.places,
         &Places::of_this_process().sessions.places
     ));
+    // As a child finds them that was forked while a thread of its parent looked at them.
+    let _held = OF_THE_PROCESS.lock().expect("nobody panics with it");
+    let alone = Places::of_this_process();
+    assert!(!Arc::ptr_eq(&alone.sessions.places, &of_child.sessions.places));
 }
 
 #[tokio::test(start_paused = true)]
