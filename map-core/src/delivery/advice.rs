@@ -636,7 +636,7 @@ fn loss_detail(why: &ConnectionFailure) -> String {
         ConnectionFailure::Reset(io::ErrorKind::InvalidData) => "broke the TLS session".to_owned(),
         ConnectionFailure::Reset(kind) => format!("was lost ({kind})"),
         ConnectionFailure::OutOfTime => {
-            "took longer in all than one mail may take, to answer and to read the content".to_owned()
+            "had not finished when the time that one mail may take was over".to_owned()
         }
         ConnectionFailure::TimedOut => "did not answer in time".to_owned(),
         ConnectionFailure::Injected => "said something in the clear before the TLS handshake".to_owned(),
