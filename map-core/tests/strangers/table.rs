@@ -333,6 +333,17 @@ pub(super) const TABLE: &[Row] = &[
         for_each_recipient: 0,
     },
     Row {
+        means: "octets of a policy that come one by one, as do those of the host's session",
+        amounts: [1, 100, 10_000],
+        recipients: ONE,
+        world: |amount| World {
+            way: Way::OneByOne,
+            ..with_policy(&format!("mx: mx.example.org\nx: {}\n", "y".repeat(amount)))
+        },
+        bound: 2 * MIB,
+        for_each_recipient: 0,
+    },
+    Row {
         means: "domains whose hosts cannot be connected to",
         amounts: [1, 100, 10_000],
         recipients: AS_MANY,

@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, Join, ReadHalf, SimplexStream,
+    WriteHalf, join, simplex,
+};
 use tokio::runtime::{Handle, Runtime};
 use tokio_rustls::TlsAcceptor;
 
@@ -278,7 +281,10 @@ impl Connector for Hosts {
                 return Box::pin(std::future::ready(Err(ConnectError::Later(refused))));
             }
         };
-        let (ours, theirs) = tokio::io::duplex(room);
+        // What the agent says has room, as it has in a socket: TLS stands still where each waits for the other to read.
+        let (from_host, to_agent) = simplex(room);
+        let (from_agent, to_host) = simplex(16 * KIB);
+        let (ours, theirs) = (join(from_host, to_host), join(from_agent, to_agent));
         // It ends as it likes.
         drop(self.handle.spawn(async move {
             match address.port() {
@@ -290,7 +296,7 @@ impl Connector for Hosts {
     }
 }
 
-async fn serve_policy(stream: DuplexStream, world: &World) -> io::Result<()> {
+async fn serve_policy(stream: Connection, world: &World) -> io::Result<()> {
     let Some(tls) = &world.tls else {
         return Ok(());
     };
@@ -307,11 +313,13 @@ async fn serve_policy(stream: DuplexStream, world: &World) -> io::Result<()> {
     stream.shutdown().await
 }
 
+type Connection = Join<ReadHalf<SimplexStream>, WriteHalf<SimplexStream>>;
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// One session, until it is over.
-async fn serve(stream: DuplexStream, world: &World) -> io::Result<()> {
+async fn serve(stream: Connection, world: &World) -> io::Result<()> {
     if world.way == Way::Silent {
         let _held = stream;
         return pending().await;
@@ -366,6 +374,7 @@ async fn serve(stream: DuplexStream, world: &World) -> io::Result<()> {
             Some("DATA") if accepted == 0 => stream.write_all(b"554 nobody\r\n").await?,
             Some("DATA") => {
                 stream.write_all(b"354 go\r\n").await?;
+                stream.flush().await?;
                 while command != ".\r\n" {
                     command.clear();
                     if stream.read_line(&mut command).await? == 0 {
@@ -384,7 +393,7 @@ async fn serve(stream: DuplexStream, world: &World) -> io::Result<()> {
 
 /// One end of a connection.
 #[derive(Debug)]
-struct Pipe(DuplexStream);
+struct Pipe(Connection);
 
 impl Transport for Pipe {
     fn local_addr(&self) -> Option<SocketAddr> {
