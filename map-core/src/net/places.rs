@@ -420,6 +420,10 @@ impl Drop for AtHost {
             host.users -= 1;
             if host.users == 0 {
                 all.remove(&self.peer);
+                // What many hosts at once made of the table is not kept.
+                if all.is_empty() {
+                    all.shrink_to_fit();
+                }
             }
         }
     }
