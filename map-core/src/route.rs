@@ -316,8 +316,8 @@ impl RouteError {
     /// use map_core::route::{LookupError, RouteError};
     ///
     /// let errors = [RouteError::NoAddress, RouteError::Lookup(LookupError::NoAnswer)];
-    /// assert!(RouteError::join(&errors).unwrap().is_transient());
-    /// assert_eq!(RouteError::join(&errors[..1]), Some(RouteError::NoAddress));
+    /// assert!(RouteError::most_relevant(&errors).unwrap().is_transient());
+    /// assert_eq!(RouteError::most_relevant(&errors[..1]), Some(RouteError::NoAddress));
     /// ```
     pub fn most_relevant<'a>(errors: impl IntoIterator<Item = &'a RouteError>) -> Option<RouteError> {
         let weight = |error: &RouteError| match error {

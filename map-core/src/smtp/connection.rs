@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 /// # Example
 /// ```
 /// use map_core::envelope::{BodyForm, Envelope, EnvelopeParameters};
-/// use map_core::smtp::{CHUNK_OCTETS, Config, Connection, Deadlines, Event, Hello, Outcome, TlsUse, SubmissionId};
+/// use map_core::smtp::{CHUNK_OCTETS, SessionConfig, Connection, Deadlines, Event, Hello, Outcome, TlsUse, SubmissionId};
 /// use std::time::Instant;
 ///
 /// /// Takes what the machine wants to write, as a socket would.
@@ -57,7 +57,7 @@ use std::time::{Duration, Instant};
 /// }
 ///
 /// let now = Instant::now();
-/// let config = Config {
+/// let config = SessionConfig {
 ///     hello_name: "client.example".parse().unwrap(),
 ///     hello: Hello::Ehlo,
 ///     deadlines: Deadlines::default(),
