@@ -20,6 +20,7 @@ pub mod text;
 mod content;
 mod local;
 mod signals;
+mod wanted;
 
 pub use address::Mailbox;
 pub use agent::{Agent, Config, Job, send};

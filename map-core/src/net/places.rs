@@ -17,6 +17,7 @@ use crate::local::LocalError;
 use crate::route::HostName;
 use crate::route::mta_sts::FlightPlaces;
 use crate::smtp::Abort;
+use crate::wanted::Wanted;
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 /// The library has this part of the descriptors that the process may open; the rest is the program's.
@@ -63,7 +64,7 @@ pub(crate) struct Places {
     /// For those that take longer.
     slow: Pool,
     /// How many wait for a place for slow ones.
-    slow_wanted: Arc<watch::Sender<usize>>,
+    slow_wanted: Wanted,
     /// For the look-ups of MTA-STS policies, which are no mail's own.
     pub(crate) policies: FlightPlaces,
     /// For the question whether port 25 is blocked: one at a time.
@@ -141,7 +142,7 @@ impl Places {
             hosts: Arc::default(),
             beginning: Pool::new(beginning, BEGINNINGS_OF_A_SEND),
             slow: Pool::new(slow, SHARE_OF_A_SEND),
-            slow_wanted: Arc::default(),
+            slow_wanted: Wanted::default(),
             policies: FlightPlaces::new(slow),
             port25: Arc::new(Semaphore::new(1)),
         }
@@ -154,7 +155,7 @@ impl Places {
             hosts: Arc::clone(&self.hosts),
             beginning: self.beginning.of_a_send(),
             slow: self.slow.of_a_send(),
-            slow_wanted: Arc::clone(&self.slow_wanted),
+            slow_wanted: self.slow_wanted.clone(),
         }
     }
 }
@@ -183,7 +184,7 @@ pub(crate) struct PlacesOfSend {
     hosts: Arc<Hosts>,
     beginning: Portion,
     slow: Portion,
-    slow_wanted: Arc<watch::Sender<usize>>,
+    slow_wanted: Wanted,
 }
 
 /// Where a session goes.
@@ -263,7 +264,7 @@ impl PlacesOfSend {
             }
         }
         loop {
-            let wish = Wish::new(&self.slow_wanted);
+            let wish = self.slow_wanted.wish();
             let [mut of_slow, mut of_turn] = [limits.clone(), limits.clone()];
             let _slow = tokio::select! {
                 biased;
@@ -304,34 +305,15 @@ impl PlacesOfSend {
         limits: &Limits,
         working: impl Future<Output = T>,
     ) -> Result<Option<T>, GivenUp> {
-        let mut wanted = self.slow_wanted.subscribe();
         let unwanted = async {
             sleep(STAYS).await;
-            // The sender lives in `self`.
-            let _ = wanted.wait_for(|&wanted| wanted > 0).await;
+            self.slow_wanted.is_wanted().await;
         };
         tokio::select! {
             biased;
             found = limits.bound(working) => found.map(Some).map_err(GivenUp::Reached),
             () = unwanted => Ok(None),
         }
-    }
-}
-
-/// Somebody waits, until this is dropped.
-#[derive(Debug)]
-struct Wish<'a>(&'a watch::Sender<usize>);
-
-impl<'a> Wish<'a> {
-    fn new(wanted: &'a watch::Sender<usize>) -> Self {
-        wanted.send_modify(|wanted| *wanted += 1);
-        Self(wanted)
-    }
-}
-
-impl Drop for Wish<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|wanted| *wanted -= 1);
     }
 }
 

@@ -32,6 +32,7 @@ pub use policy::{MxPattern, StsMode, StsPolicy, StsPolicyError};
 
 use super::{HostName, LookupError, Resolver};
 use crate::address::Domain;
+use crate::wanted::Wanted;
 use bytes::Bytes;
 use cache::{Cache, Failure};
 use std::collections::HashMap;
@@ -208,7 +209,7 @@ pub(crate) struct FlightPlaces {
     /// For those that take longer.
     slow: Arc<Semaphore>,
     /// How many wait for a place for slow ones.
-    wanted: Arc<watch::Sender<usize>>,
+    wanted: Wanted,
 }
 
 impl FlightPlaces {
@@ -218,23 +219,8 @@ impl FlightPlaces {
         Self {
             beginning: Arc::new(Semaphore::new(half)),
             slow: Arc::new(Semaphore::new(half)),
-            wanted: Arc::default(),
+            wanted: Wanted::default(),
         }
-    }
-
-    /// Somebody waits for a place for slow ones, until this is dropped.
-    fn wish(&self) -> Wish<'_> {
-        self.wanted.send_modify(|wanted| *wanted += 1);
-        Wish(&self.wanted)
-    }
-}
-
-#[derive(Debug)]
-struct Wish<'a>(&'a watch::Sender<usize>);
-
-impl Drop for Wish<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|wanted| *wanted -= 1);
     }
 }
 
@@ -407,7 +393,7 @@ impl Landing {
             // Its sockets are closed before another one has the place.
         }
         drop(place);
-        let wish = places.wish();
+        let wish = places.wanted.wish();
         let _slow = self.place(&places.slow).await?;
         drop(wish);
         self.unless_unwanted(places, self.look_up(resolver, fetcher, names))
@@ -433,11 +419,9 @@ impl Landing {
         looking_up: impl Future<Output = StsFinding>,
     ) -> Option<StsFinding> {
         let unwanted = async {
-            let mut wanted = places.wanted.subscribe();
             loop {
                 self.flight.finding.closed().await;
-                // The sender lives in `places`.
-                let _ = wanted.wait_for(|&wanted| wanted > 0).await;
+                places.wanted.is_wanted().await;
                 if self.end_if_deserted() {
                     return;
                 }
