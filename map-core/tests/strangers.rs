@@ -12,10 +12,7 @@
 //!
 //! Adding a means is adding a row.
 
-#![expect(
-    unsafe_code,
-    reason = "an allocator that counts and a clock of one thread, for this test alone"
-)]
+#![expect(unsafe_code, reason = "an allocator that counts, for this test alone")]
 
 #[path = "strangers/table.rs"]
 mod table;
@@ -25,6 +22,7 @@ mod world;
 use map_core::address::Mailbox;
 use map_core::message::{Message, Raw};
 use map_core::{Agent, Config, MapReplyCode};
+use nix::time::{ClockId, clock_gettime};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -60,14 +58,8 @@ static ALLOCATOR: Counting = Counting;
 
 /// The processor's time that this thread has used, in nanoseconds. However busy the machine is otherwise, it does not count.
 fn thread_time() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a value of ours.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(result, 0);
-    u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("there is such a clock");
+    u64::try_from(Duration::from(time).as_nanos()).expect("it is no century")
 }
 
 const KIB: usize = 1024;
@@ -192,7 +184,7 @@ fn costs(world: &Arc<World>, recipients: usize) -> Costs {
     let hosts = hosts();
     let agent = agent(world, &pulse, &hosts);
     let message = message(recipients, "example.org");
-    let behind = self::message(1, HONEST);
+    let honest = self::message(1, HONEST);
     let other = agent.submit_message(self::message(1, PULSE));
     while pulse.longest.load(Ordering::Relaxed) == 0 {
         std::thread::yield_now();
@@ -203,7 +195,7 @@ fn costs(world: &Arc<World>, recipients: usize) -> Costs {
     pulse.longest.store(0, Ordering::Relaxed);
     let began = pulse.now.load(Ordering::Relaxed);
     let hostile = agent.submit_message(message);
-    let behind = agent.submit_message(behind).wait();
+    let honest = agent.submit_message(honest).wait();
     let turns = pulse.now.load(Ordering::Relaxed) - began;
     if world.way == Way::Silent {
         hostile.cancel();
@@ -212,7 +204,7 @@ fn costs(world: &Arc<World>, recipients: usize) -> Costs {
     let held = MOST.load(Ordering::Relaxed) - before;
     pulse.stop.store(true, Ordering::Relaxed);
     drop(other.wait());
-    assert!(is_sent(&behind));
+    assert!(is_sent(&honest));
     assert_eq!(report.recipients().len(), recipients);
     Costs {
         held,
