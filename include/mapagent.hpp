@@ -20,6 +20,7 @@
  * RE_SUCCESS into an exception where that is wanted; without exceptions (-fno-exceptions) there is no require(), and
  * nothing else changes. Handles can be moved, not copied; a handle that was moved from can only be assigned to or destroyed.
  * What threads may do with a handle, and what a child may do after fork(), is said in mapagent.h.
+ * It is one file, however long, so that a program includes and ships one.
  */
 #ifndef MAPAGENT_HPP
 #define MAPAGENT_HPP
