@@ -162,7 +162,7 @@ async fn find_path(
         .and_then(|&place| message.recipients().get(place));
     let path = match first {
         Some(first) if environment.relay.is_none() => {
-            match find_way(environment, &mut limits, places, first.domain()).await {
+            match find_domain_route(environment, &mut limits, places, first.domain()).await {
                 Err(cause) => Path::Unroutable(cause),
                 Ok(mut domain_route) => {
                     if message.envelope_parameters().require_tls {
@@ -183,7 +183,7 @@ async fn find_path(
 
 /// Finds the hosts of a domain, and beside that its policy: a look-up that has a place of its own, and must not wait for
 /// that with the place of another.
-async fn find_way(
+async fn find_domain_route(
     environment: &Environment,
     limits: &mut Limits,
     places: &PlacesOfSend,

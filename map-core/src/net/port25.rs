@@ -2,7 +2,7 @@
 //!
 //! Providers block port 25 more often than mail hosts fail, and nearly nothing of that is told by the error of one
 //! connection: a blocked port mostly looks like a host that is down. So when no address of the recipient could be
-//! connected to, probe hosts are heard:
+//! connected to, probe hosts are asked:
 //!
 //! ```text
 //! connect() itself says EACCES or EPERM, and not so for port 443 there    blocked by this machine
@@ -384,7 +384,7 @@ impl Port25Evidence {
             if family_probe.finding == finding {
                 joined.families.push(family_probe.family);
             }
-            joined.age = joined.age.max(family_probe.heard.elapsed());
+            joined.age = joined.age.max(family_probe.probed.elapsed());
             joined.probes.extend(family_probe.probes);
         }
         joined
@@ -438,7 +438,7 @@ struct FamilyProbe {
     family: Family,
     finding: Port25Finding,
     probes: Vec<ProbeReport>,
-    heard: Instant,
+    probed: Instant,
 }
 
 impl Port25 {
@@ -512,27 +512,27 @@ impl Port25 {
                 family,
                 finding: Port25Finding::BlockedHere,
                 probes: vec![probe],
-                heard: Instant::now(),
+                probed: Instant::now(),
             });
         }
         failed.first()?;
         if let Some(kept) = self.kept(family, since) {
             return Some(kept);
         }
-        let family_probe = self.hear(family, way).await;
+        let family_probe = self.probe_family(family, way).await;
         self.keep(&family_probe);
         Some(family_probe)
     }
 
-    async fn hear(&self, family: Family, way: &WayOut) -> FamilyProbe {
+    async fn probe_family(&self, family: Family, way: &WayOut) -> FamilyProbe {
         let mail = self.probe_hosts.mail.iter().map(|probe_host| (probe_host, true));
         let web = self.probe_hosts.web.iter().map(|probe_host| (probe_host, false));
         let mut asked = JoinSet::new();
         for (index, (probe_host, is_mail)) in mail.chain(web).enumerate() {
             let (probe_host, way) = (probe_host.clone(), way.clone());
-            asked.spawn(async move { (index, testify(probe_host, is_mail, family, &way).await) });
+            asked.spawn(async move { (index, probe(probe_host, is_mail, family, &way).await) });
         }
-        let mut heard = Vec::new();
+        let mut answers = Vec::new();
         let mut fell_short = false;
         while let Some(answer) = asked.join_next().await {
             // A resolver or connector of the caller's may panic; its probe host has said nothing then.
@@ -542,13 +542,13 @@ impl Port25 {
                 continue;
             };
             let greeted = probe.is_greeting();
-            heard.push((index, probe));
+            answers.push((index, probe));
             if greeted {
                 break;
             }
         }
-        heard.sort_by_key(|(index, _)| *index);
-        let probes: Vec<_> = heard.into_iter().map(|(_, probe)| probe).collect();
+        answers.sort_by_key(|(index, _)| *index);
+        let probes: Vec<_> = answers.into_iter().map(|(_, probe)| probe).collect();
         let finding = match finding(&probes) {
             // Whoever could not be asked, because this machine lacked something, might have said something else.
             _ if fell_short && !probes.iter().any(ProbeReport::is_greeting) => {
@@ -560,7 +560,7 @@ impl Port25 {
             family,
             finding,
             probes,
-            heard: Instant::now(),
+            probed: Instant::now(),
         }
     }
 
@@ -574,8 +574,8 @@ impl Port25 {
                 Port25Finding::Open | Port25Finding::BlockedOnTheWay { .. }
             );
             family_probe.family == family
-                && (lasts && family_probe.heard.elapsed() < KEPT
-                    || since.is_some_and(|since| family_probe.heard >= since))
+                && (lasts && family_probe.probed.elapsed() < KEPT
+                    || since.is_some_and(|since| family_probe.probed >= since))
         };
         kept.iter().find(is_fresh).cloned()
     }
@@ -654,7 +654,7 @@ fn fell_short(error: &ConnectError, to: IpAddr) -> bool {
 /// This machine could not ask.
 struct NotAbleToAsk;
 
-async fn testify(
+async fn probe(
     probe_host: ProbeHost,
     is_mail: bool,
     family: Family,

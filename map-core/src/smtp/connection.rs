@@ -494,7 +494,7 @@ impl Phase {
     }
 
     /// The same, after a last line that is no command.
-    pub(super) fn take_leave_behind(last: Bytes, owed: ExpectedReply, core: &mut Core, now: Instant) -> Self {
+    pub(super) fn take_leave_after(last: Bytes, owed: ExpectedReply, core: &mut Core, now: Instant) -> Self {
         core.outbox.drop_unbegun();
         core.outbox.restart(now);
         core.outbox.send(last, owed, now);

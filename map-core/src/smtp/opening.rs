@@ -286,7 +286,7 @@ impl ExpectAuthReply {
         // RFC 4954 section 4, https://www.rfc-editor.org/rfc/rfc4954#section-4
         // > If the client wishes to cancel the authentication exchange, it issues a line with a single "*".
         core.end_waiting(&outcome);
-        Phase::take_leave_behind(Bytes::from_static(b"*\r\n"), ExpectedReply::Auth, core, now)
+        Phase::take_leave_after(Bytes::from_static(b"*\r\n"), ExpectedReply::Auth, core, now)
     }
 }
 

@@ -219,14 +219,14 @@ impl Standing {
             },
             Of::Rcpt(_, of) if self.past_mail => {
                 let says_too_many = matches!(code, 452 | 552);
-                let (is_behind_one, is_welcome) = (self.somebody, self.welcome);
+                let (is_after_one, is_welcome) = (self.somebody, self.welcome);
                 self.somebody |= code < 300;
                 self.welcome |= code < 300;
                 if of != index || code < 300 {
                     return;
                 }
                 self.in_turn = false;
-                match (is_behind_one, is_welcome) {
+                match (is_after_one, is_welcome) {
                     (true, _) if says_too_many => {
                         self.put_off = Some(code);
                         None

@@ -416,7 +416,7 @@ impl Plan {
             for (number, transaction) in mail.transactions.iter().enumerate() {
                 script.transaction = number;
                 if stale {
-                    let joined = script.is_behind_content();
+                    let joined = script.is_after_content();
                     script.push(Of::Rset(tx), "RSET\r\n", 250, joined);
                 }
                 if let (0, Some(data)) = (number, mail.parameters_refused) {
@@ -439,7 +439,7 @@ impl Plan {
                 served = true;
             }
         }
-        let joined = script.is_behind_content();
+        let joined = script.is_after_content();
         script.push(Of::Quit, "QUIT\r\n", 221, joined);
         script.dialogue()
     }
@@ -470,7 +470,7 @@ impl Script {
     }
 
     /// Something that is written after the content at once.
-    fn is_behind_content(&self) -> bool {
+    fn is_after_content(&self) -> bool {
         self.flight.has_pipelining() && matches!(self.last(), Of::Content(_))
     }
 
@@ -586,10 +586,10 @@ impl Script {
         tx: usize,
         transaction: &TransactionPlan,
         parameters: &str,
-        behind_rset: bool,
+        after_rset: bool,
     ) -> bool {
         let ahead = self.flight.has_pipelining();
-        let joined = ahead && (behind_rset || self.is_behind_content());
+        let joined = ahead && (after_rset || self.is_after_content());
         let command = format!("MAIL FROM:<sender@client.example>{parameters}\r\n");
         self.push(Of::Mail(tx), &command, transaction.mail, joined);
         let mail_accepted = transaction.mail < 300;

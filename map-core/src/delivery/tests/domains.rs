@@ -6,7 +6,7 @@ use crate::delivery::outcome::MAX_SESSIONS;
 
 const OTHER_DOMAIN: &str = "451 4.3.0 Multiple destination domains per transaction is unsupported";
 
-/// So many recipients, each in a domain of its own behind the host `mx1.example.org`, whose sessions are these.
+/// Recipients who each have a domain of their own, all with the mail host `mx1.example.org`; these are its sessions.
 fn world(recipients: usize, sessions: &[Peer]) -> (World, Message) {
     let sessions: Vec<(&str, Peer)> = sessions.iter().map(|peer| (A, peer.clone())).collect();
     let mut world = World::new(&[&sessions]);

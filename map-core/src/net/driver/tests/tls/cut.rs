@@ -23,7 +23,7 @@ enum AfterCut {
     Vanishes,
 }
 
-/// A connection that breaks after so many octets of ours.
+/// A connection that breaks after some of our octets.
 #[derive(Debug)]
 struct Cut {
     inner: DuplexStream,
@@ -86,9 +86,9 @@ impl Transport for Cut {
     }
 }
 
-/// A conversation from the first octet on in TLS, cut after so many octets of ours: what was told, whether the server
+/// A conversation from the first octet on in TLS, cut after some of our octets: what was told, whether the server
 /// had the whole content, and how many octets left.
-async fn cut_behind(
+async fn cut_after(
     server: &Server,
     left: usize,
     after: AfterCut,
@@ -134,12 +134,12 @@ fn assert_sound(told: &Told, had_all: bool, row: &str) {
 #[tokio::test(start_paused = true)]
 async fn wherever_it_is_cut_a_host_that_had_everything_is_never_passed_over() {
     let server = Server::good();
-    let (told, had_all, whole) = cut_behind(&server, usize::MAX, AfterCut::Reset, None).await;
+    let (told, had_all, whole) = cut_after(&server, usize::MAX, AfterCut::Reset, None).await;
     assert!(told.is_accepted() && had_all);
     for after in [AfterCut::Hears, AfterCut::Reset, AfterCut::Vanishes] {
         let mut seen = [0; 3];
         for left in 0..whole {
-            let (told, had_all, _) = cut_behind(&server, left, after, None).await;
+            let (told, had_all, _) = cut_after(&server, left, after, None).await;
             assert_sound(&told, had_all, &format!("{after:?} after {left} of {whole}"));
             seen[match told.outcome() {
                 Outcome::Accepted(_) => 0,
@@ -156,16 +156,16 @@ async fn wherever_it_is_cut_a_host_that_had_everything_is_never_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_between_the_end_mark_and_what_follows_it_is_behind_the_end_mark() {
+async fn a_cut_between_the_end_mark_and_what_follows_it_is_after_the_end_mark() {
     // A record holds 16,384 octets: the end mark is the last of one, and QUIT is in the next.
     let server = Server::good();
     let content = Some(16 * 1024 - 3);
-    let (told, had_all, whole) = cut_behind(&server, usize::MAX, AfterCut::Reset, content).await;
+    let (told, had_all, whole) = cut_after(&server, usize::MAX, AfterCut::Reset, content).await;
     assert!(told.is_accepted() && had_all);
     for after in [AfterCut::Hears, AfterCut::Reset, AfterCut::Vanishes] {
         let mut had = 0;
         for left in whole - 100..whole {
-            let (told, had_all, _) = cut_behind(&server, left, after, content).await;
+            let (told, had_all, _) = cut_after(&server, left, after, content).await;
             assert_sound(&told, had_all, &format!("{after:?} after {left} of {whole}"));
             had += usize::from(had_all);
         }
