@@ -4,7 +4,8 @@
 //! to the recipients' hosts, by no relay that signs, needs a signature for much of his mail to be let in.
 //!
 //! A [`DkimSigner`] signs with RSA or Ed25519 ([RFC 8463](https://www.rfc-editor.org/rfc/rfc8463)); both forms of
-//! canonicalisation are `relaxed`, and the body is signed to its end. A binary body is encoded first. A body is read once, in blocks, whatever its size.
+//! canonicalisation are `relaxed`, and the body is signed to its end. A binary body is encoded first. A body is read
+//! once, in blocks, whatever its size.
 //! [`Message::sign`](crate::message::Message::sign) signs one message; an agent signs what it sends for the domain of
 //! each signer it was given ([`Config::add_dkim_signer`](crate::Config::add_dkim_signer)).
 //!

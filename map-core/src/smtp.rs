@@ -66,14 +66,14 @@
 //! | | over | its RCPT is refused otherwise; or its transaction ends, and shares its fate |
 //! | to come | over | MAIL is refused, or the session ends before its turn: below |
 //!
-//! Every transaction decides somebody, or leaves something out for good: so transactions end. A final reply decides its own transaction
-//! and nobody else.
+//! Every transaction decides somebody, or leaves something out for good: so transactions end. A final reply decides its
+//! own transaction and nobody else.
 //!
 //! **Who had no turn.** If a transaction of the same submission was answered to its end, a session that is refused or closed
 //! says nothing about those who wait: [`Outcome::NotAttempted`], and the same host may serve them in another session. So it
 //! is with a MAIL that is refused where the same was accepted before, and when MAILMAX is reached. Who was put off as one
-//! too many is [`Outcome::TooManyRecipients`], unless the end was our own choice, or the first in a later transaction to be told so. Who
-//! was put off beside another domain is [`Outcome::Refused`] then.
+//! too many is [`Outcome::TooManyRecipients`], unless the end was our own choice, or the first in a later transaction to
+//! be told so. Who was put off beside another domain is [`Outcome::Refused`] then.
 //!
 //! **One domain at a time.** Some large receivers accept the recipients of the first domain and defer all others. Where a
 //! transaction ends so, the next ones have no more domains than it took, as if RCPTDOMAINMAX had said it. A host that defers
@@ -109,10 +109,11 @@
 //! **The clear ends at the 220** to STARTTLS. An octet that comes after it before the handshake is done, be it in the
 //! same read, was put there to be taken for the server's first words within TLS: the session is lost.
 //!
-//! **Time.** Each reply has a deadline of its own, and many replies make days: so a transaction has one from its MAIL (or from
-//! the last reply to the transaction before it) to its content, the content has a least rate while it waits to be written, and
-//! all replies of a session, with what was slow of its contents, have one together, which is looked at where no content has
-//! begun. None of them counts after the commit point, where the final reply has its time and nothing shortens it.
+//! **Time.** Each reply has a deadline of its own, and many replies make days: so a transaction has one from its MAIL (or
+//! from the last reply to the transaction before it) to its content, the content has a least rate while it waits to be
+//! written, and all replies of a session, with what was slow of its contents, have one together, which is looked at where
+//! no content has begun. None of them counts after the commit point, where the final reply has its time and nothing
+//! shortens it.
 //!
 //! **Leaving.** QUIT is said before the transport is closed, and two seconds are waited for the answer, except
 //! where the server would not take it for a command: before the greeting, around a handshake, within content, after a
@@ -295,7 +296,7 @@ pub struct Deadlines {
     pub final_reply: Duration,
     /// QUIT; also for all that is waited for once a session has failed.
     pub quit: Duration,
-    /// All replies of the session together, and what its contents took beyond [`CONTENT_RATE`]. Behind it no content begins
+    /// All replies of the session together, and what its contents took beyond [`CONTENT_RATE`]. After that no content begins
     /// any more; one that has begun goes on.
     pub replies: Duration,
 }
@@ -393,7 +394,7 @@ pub enum Outcome {
         /// How it ended.
         why: ConnectionFailure,
     },
-    /// Behind the commit point, and no final reply that can be believed (RFC 1047).
+    /// After the commit point, and no final reply that can be believed (RFC 1047).
     Uncertain(ConnectionFailure),
     /// The host offers BDAT and does not know it: it refused the first chunk so, and has none of the content. On another
     /// connection and with [`Chunking::Avoid`] the same host may take it.
@@ -514,9 +515,9 @@ pub enum Event {
     },
     /// Call [`Connection::handle_content`] once.
     NeedContent(SubmissionId),
-    /// The server refused a command for its parameters: from the next transaction on nothing is asked of DSN any more, although
-    /// it is offered and something is wished. Told once at most. A host that took one transaction only would be asked in vain
-    /// in every session: the next one had better not begin with it.
+    /// The server refused a command for its parameters: from the next transaction on nothing is asked of DSN any more,
+    /// although it is offered and something is wished. Told once at most. A host that took one transaction only would be
+    /// asked in vain in every session: the next one had better not begin with it.
     DsnDropped(SubmissionId),
     /// One recipient's outcome; exactly one for each before `Finished`.
     Recipient {

@@ -153,8 +153,9 @@
 //! same segment, and change nothing. A text ends at the first ` then ` behind which actions follow. 421 closes the
 //! connection.
 //!
-//! **Cuts** count the octets of a whole connection on the wire, with what TLS adds. After its last octet sent the host stops; the last octet
-//! received is still heard (a content may be complete with it, and taken), but nothing is said to it.
+//! **Cuts** count the octets of a whole connection on the wire, with what TLS adds. After its last octet sent the host
+//! stops; the last octet received is still heard (a content may be complete with it, and taken), but nothing is said to
+//! it.
 
 #![forbid(unsafe_code)]
 

@@ -218,7 +218,8 @@ impl Config {
     /// a reverse name or is listed for the domain. One of each family can be set, by two calls; a family without one
     /// keeps the system's choice. `None` takes both back.
     ///
-    /// It holds for connections to mail hosts, to the policy hosts of MTA-STS, to a proxy and to probe hosts, not for the DNS.
+    /// It holds for connections to mail hosts, to the policy hosts of MTA-STS, to a proxy and to probe hosts, not for the
+    /// DNS.
     ///
     /// # Errors
     /// An address that nothing can be sent from: unspecified, multicast, broadcast. Whether this machine has the address

@@ -6,8 +6,8 @@
 //!
 //! # Fork
 //!
-//! A queue belongs to the process that made it. In a child of that it accepts no job and gives none, and its descriptor, which
-//! parent and child share, is neither read nor written nor closed.
+//! A queue belongs to the process that made it. In a child of that it accepts no job and gives none, and its descriptor,
+//! which parent and child share, is neither read nor written nor closed.
 
 mod descriptor;
 

@@ -5,8 +5,9 @@
 //!
 //! Nobody knows in which form a server repeats something, so a line is read as each of them ([`View`]): as it is, with
 //! the escapes of each syntax undone (`%73`, `+` for a blank, `=73`, `\x73`, `\163`, `&#115;`, `&amp;`), as hexadecimal
-//! and as base64, wherever the digits begin, with padding or without. In each the secret is looked for, in any case of its letters, whole or as a piece of some length.
-//! What was found is replaced in the line itself. The cost is a constant number of passes over the line.
+//! and as base64, wherever the digits begin, with padding or without. In each the secret is looked for, in any case of
+//! its letters, whole or as a piece of some length. What was found is replaced in the line itself. The cost is a constant
+//! number of passes over the line.
 
 use super::redaction_views::{View, base64_decoded, hex_decoded, is_base64, runs, standard_alphabet};
 use crate::smtp::{Authentication, ExchangeStage, Reply, ReplyCode, ReplyLine};

@@ -262,7 +262,7 @@ impl Builder {
                 }
             }
         }
-        // Behind composing, which refuses what is nested too deeply.
+        // After composing, which refuses what is nested too deeply.
         let mut warnings = Vec::new();
         body.warnings(&mut warnings);
         Ok(Message {

@@ -6,7 +6,7 @@
 //! we: CONNECT          proxy: 0, or why not
 //! ```
 //!
-//! Behind that the octets are the mail host's. No more is read than an answer has, since the host speaks first.
+//! After that the octets are the mail host's. No more is read than an answer has, since the host speaks first.
 //!
 //! [RFC 1928]: https://www.rfc-editor.org/rfc/rfc1928
 //! [RFC 1929]: https://www.rfc-editor.org/rfc/rfc1929

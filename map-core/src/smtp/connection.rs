@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 ///    [`handle_timeout`](Self::handle_timeout). At `StartTls` make the handshake instead, and say with
 ///    [`handle_tls`](Self::handle_tls) how it ended. At `DeriveKey` compute the key meanwhile, and hand it over with
 ///    [`handle_key`](Self::handle_key).
-/// 3. `Closed` is the last event. Behind it every verb does nothing.
+/// 3. `Closed` is the last event. After it every verb does nothing.
 ///
 /// `transmitted` has to be called before anything that was read after the write is handed over, and all that
 /// can be read is handed over before more is written: only so is a reply that nobody asked for told from one

@@ -193,10 +193,10 @@ impl MailTransaction {
 
     /// The command to send next, if one may be sent without another reply.
     pub(super) fn next_command(&self, submission: &Submission) -> Option<(Bytes, ExpectedReply)> {
-        let TransactionPhase::Envelope(progress) = &self.phase else {
+        let TransactionPhase::Envelope(envelope) = &self.phase else {
             return None;
         };
-        match progress.next {
+        match envelope.next {
             NextCommand::Mail => {
                 let command = Command::Mail(submission.reverse_path(), &self.parameters);
                 Some((command.to_octets(), ExpectedReply::Mail(self.tx)))
@@ -214,10 +214,10 @@ impl MailTransaction {
 
     /// The command of [`Self::next_command`] was queued.
     pub(super) fn advance(&mut self) {
-        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+        let TransactionPhase::Envelope(envelope) = &mut self.phase else {
             return;
         };
-        progress.next = match (progress.next, &self.transfer) {
+        envelope.next = match (envelope.next, &self.transfer) {
             (NextCommand::Mail, _) => NextCommand::Rcpt(0),
             (NextCommand::Rcpt(place), _) if place + 1 < self.recipients.len() => {
                 NextCommand::Rcpt(place + 1)
@@ -260,24 +260,24 @@ impl MailTransaction {
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Action {
-        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+        let TransactionPhase::Envelope(envelope) = &mut self.phase else {
             return Action::Unexpected;
         };
         let without = self.parameters.indispensable();
         match reply.severity() {
             Severity::PositiveCompletion => {
-                progress.mail = MailReply::Accepted;
+                envelope.mail = MailReply::Accepted;
                 self.refusal = None;
                 submission.begin_turns(&self.recipients);
             }
             Severity::PermanentNegative if without != self.parameters && names_a_parameter(reply.code) => {
-                progress.mail = MailReply::RefusedForParameters;
+                envelope.mail = MailReply::RefusedForParameters;
                 self.parameters = without;
                 submission.drop_optional_parameters(events);
                 self.refusal = Some(Arc::clone(reply));
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
-                progress.mail = MailReply::Refused;
+                envelope.mail = MailReply::Refused;
                 self.refusal = None;
                 submission.refuse_mail(reply, events);
             }
@@ -294,38 +294,38 @@ impl MailTransaction {
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Action {
-        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+        let TransactionPhase::Envelope(envelope) = &mut self.phase else {
             return Action::Unexpected;
         };
-        progress.answered += 1;
+        envelope.answered += 1;
         match reply.severity() {
             // RFC 5321 section 4.3.2 lists 250 and 251 for RCPT, and 252 has been seen: the first digit decides.
             Severity::PositiveCompletion => {
-                progress.accepted += 1;
-                if matches!(progress.mail, MailReply::Accepted) {
+                envelope.accepted += 1;
+                if matches!(envelope.mail, MailReply::Accepted) {
                     submission.mark_recipient_accepted();
-                    if submission.is_of_other_domain(index, &progress.domains.accepted) {
-                        progress.domains.accepted.push(index);
-                        progress.domains.mixed |= progress.domains.deferred;
+                    if submission.is_of_other_domain(index, &envelope.domains.accepted) {
+                        envelope.domains.accepted.push(index);
+                        envelope.domains.mixed |= envelope.domains.deferred;
                     }
                 }
             }
             Severity::TransientNegative | Severity::PermanentNegative => {
-                // Behind a refused MAIL it says nothing about the recipient.
-                if matches!(progress.mail, MailReply::Accepted) {
+                // After a refused MAIL it says nothing about the recipient.
+                if matches!(envelope.mail, MailReply::Accepted) {
                     let had_parameters = !submission.rcpt_parameters(index).is_empty();
                     let is_one_too_many = submission.is_welcome() && says_too_many_recipients(reply);
-                    if is_one_too_many && progress.accepted > 0 {
-                        progress.crowded = true;
+                    if is_one_too_many && envelope.accepted > 0 {
+                        envelope.crowded = true;
                         submission.put_off_as_one_too_many(index, reply);
                     } else if is_one_too_many {
                         // No transaction can be smaller: the host counts those of the session.
                         submission.decide(index, Outcome::TooManyRecipients(Arc::clone(reply)), events);
                     } else if had_parameters && names_a_parameter(reply.code) {
-                        progress.parameters_refused = true;
+                        envelope.parameters_refused = true;
                         submission.put_off_for_parameters(index, events);
-                    } else if progress.domains.may_be_why(index, reply, submission) {
-                        progress.domains.deferred = true;
+                    } else if envelope.domains.may_be_why(index, reply, submission) {
+                        envelope.domains.deferred = true;
                         submission.put_off_for_its_domain(index, reply);
                     } else {
                         let outcome = Outcome::Refused {
@@ -338,15 +338,15 @@ impl MailTransaction {
             }
             _ => return Action::Unexpected,
         }
-        if progress.crowded {
-            submission.limit_room(progress.accepted);
+        if envelope.crowded {
+            submission.limit_room(envelope.accepted);
         }
-        if progress.answered == self.recipients.len() {
+        if envelope.answered == self.recipients.len() {
             // Not before: the others were sent with theirs.
-            if progress.parameters_refused {
+            if envelope.parameters_refused {
                 submission.drop_optional_parameters(events);
             }
-            progress.domains.conclude(submission);
+            envelope.domains.conclude(submission);
         }
         Action::Continue
     }
@@ -358,13 +358,13 @@ impl MailTransaction {
         submission: &mut Submission,
         events: &mut VecDeque<Event>,
     ) -> Action {
-        let TransactionPhase::Envelope(progress) = &mut self.phase else {
+        let TransactionPhase::Envelope(envelope) = &mut self.phase else {
             return Action::Unexpected;
         };
-        let mail_accepted = matches!(progress.mail, MailReply::Accepted);
+        let mail_accepted = matches!(envelope.mail, MailReply::Accepted);
         match reply.severity() {
-            Severity::PositiveIntermediate if progress.accepted == 0 => {
-                let again = matches!(progress.mail, MailReply::RefusedForParameters);
+            Severity::PositiveIntermediate if envelope.accepted == 0 => {
+                let again = matches!(envelope.mail, MailReply::RefusedForParameters);
                 self.phase = TransactionPhase::LoneDot(if again {
                     AfterLoneDot::Again
                 } else {
@@ -401,18 +401,18 @@ impl MailTransaction {
     /// Nothing of this transaction is on its way and no reply to it is owed: where it leads, unless another command comes
     /// next.
     pub(super) fn at_rest(&mut self, submission: &mut Submission, chunk_octets: usize) -> Action {
-        let progress = match &self.phase {
-            TransactionPhase::Envelope(progress) => progress,
+        let envelope = match &self.phase {
+            TransactionPhase::Envelope(envelope) => envelope,
             TransactionPhase::ChunkRefused => {
                 self.phase = TransactionPhase::Over { stale: true };
                 return Action::Continue;
             }
             _ => return Action::Continue,
         };
-        let all_answered = progress.answered == self.recipients.len();
-        let nobody = all_answered && progress.accepted == 0;
-        let all_sent = matches!(progress.next, NextCommand::Nothing);
-        match (&progress.mail, &self.transfer) {
+        let all_answered = envelope.answered == self.recipients.len();
+        let nobody = all_answered && envelope.accepted == 0;
+        let all_sent = matches!(envelope.next, NextCommand::Nothing);
+        match (&envelope.mail, &self.transfer) {
             (MailReply::Refused, _) => self.phase = TransactionPhase::Over { stale: false },
             (MailReply::RefusedForParameters, _) => {
                 self.phase = TransactionPhase::Envelope(EnvelopeState::new());
@@ -581,7 +581,7 @@ impl MailTransaction {
     /// True when MAIL was accepted.
     pub(super) fn is_past_mail(&self) -> bool {
         match &self.phase {
-            TransactionPhase::Envelope(progress) => matches!(progress.mail, MailReply::Accepted),
+            TransactionPhase::Envelope(envelope) => matches!(envelope.mail, MailReply::Accepted),
             TransactionPhase::LoneDot(_) | TransactionPhase::LoneDotReply(_) => false,
             TransactionPhase::Content(_)
             | TransactionPhase::EndMark
@@ -612,9 +612,9 @@ impl MailTransaction {
     /// What is awaited, as far as the replies tell.
     pub(super) fn awaits(&self) -> ExchangeStage {
         match &self.phase {
-            TransactionPhase::Envelope(progress) => match progress.mail {
+            TransactionPhase::Envelope(envelope) => match envelope.mail {
                 MailReply::Owed | MailReply::Refused | MailReply::RefusedForParameters => ExchangeStage::Mail,
-                MailReply::Accepted if progress.answered < self.recipients.len() => ExchangeStage::Rcpt,
+                MailReply::Accepted if envelope.answered < self.recipients.len() => ExchangeStage::Rcpt,
                 MailReply::Accepted => ExchangeStage::Data,
             },
             // Nobody is left, or MAIL comes once more.

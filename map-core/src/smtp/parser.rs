@@ -144,7 +144,7 @@ impl ReplyParser {
     }
 
     fn take_of_text(&mut self, octets: &[u8]) -> Result<(), ReplyError> {
-        // Behind a bare code only its line end may stand.
+        // After a bare code only its line end may stand.
         if self.line.len() == PREFIX && self.line.last() == Some(&b'\r') && octets.first() != Some(&b'\n') {
             return Err(ReplyError::NoCode);
         }

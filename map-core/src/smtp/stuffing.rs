@@ -17,7 +17,7 @@ use bytes::Bytes;
 /// Where in the content the next block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
-    /// Behind a CR that is held back until the LF is seen.
+    /// After a CR that is held back until the LF is seen.
     AfterCr,
     /// At the very beginning, or after a CRLF.
     LineStart,

@@ -38,8 +38,8 @@ pub(super) struct Submission {
     turns: Vec<RecipientState>,
     /// How many of them have no outcome.
     open: usize,
-    /// All before this one have theirs: with thousands of recipients, and few in a transaction, nobody is to be looked at in every
-    /// transaction.
+    /// All before this one have theirs: with thousands of recipients, and few in a transaction, nobody is to be looked at
+    /// in every transaction.
     first_open: usize,
     /// Those whose turn it was when their transaction began.
     in_turn: Vec<usize>,
@@ -71,8 +71,8 @@ pub(super) struct Submission {
 /// How far one recipient is.
 #[derive(Clone, Debug)]
 enum RecipientState {
-    /// In a transaction to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was one too
-    /// many.
+    /// In a transaction to come, or in one whose MAIL is not accepted yet; with the refusal that put it off, if it was
+    /// one too many.
     ToCome(Option<PutOff>),
     /// In the transaction whose MAIL was accepted: it shares its fate, unless its RCPT is refused.
     Now,
@@ -474,8 +474,8 @@ impl Submission {
         }
     }
 
-    /// The session ends. `transaction` is what that means for those whose transaction it was; `past_mail`: its MAIL was accepted,
-    /// so that the others had no part in it.
+    /// The session ends. `transaction` is what that means for those whose transaction it was; `past_mail`: its MAIL was
+    /// accepted, so that the others had no part in it.
     pub(super) fn end_session(
         &mut self,
         end: &SessionEnd,

@@ -469,7 +469,7 @@ impl<'a> Storm<'a> {
         );
     }
 
-    /// Behind `Closed` every verb does nothing.
+    /// After `Closed` every verb does nothing.
     fn check_silence(&mut self) {
         self.harness.submit_nothing();
         let (connection, now) = (&mut self.harness.connection, self.harness.now);

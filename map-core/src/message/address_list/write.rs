@@ -103,7 +103,8 @@ fn is_atext(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
 }
 
-/// True when a quoted string says it, on one line: some readers keep the line end in one that is folded. Several blanks in a row are one to some readers.
+/// True when a quoted string says it, on one line: some readers keep the line end in one that is folded. Several blanks
+/// in a row are one to some readers.
 fn is_quotable(text: &str) -> bool {
     let printable = text
         .bytes()

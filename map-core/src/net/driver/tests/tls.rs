@@ -556,7 +556,7 @@ async fn what_was_said_in_the_clear_behind_the_220_is_not_believed() {
 async fn a_session_that_ends_without_close_notify_is_one_that_ends() {
     let server = Server::good();
     let peer = unverified(&server);
-    // Behind the final reply.
+    // After the final reply.
     let client = Client::of(TlsUse::Required, &peer);
     let (told, _) = meet(client, &server, ROOM, |mut tls| async move {
         tls.envelope().await?;
@@ -581,7 +581,7 @@ async fn a_session_that_ends_without_close_notify_is_one_that_ends() {
         ),
         "{why:?}"
     );
-    // Behind the content, before its reply.
+    // After the content, before its reply.
     let client = Client::of(TlsUse::Required, &peer);
     let (told, notes) = meet(client, &server, ROOM, |mut tls| async move {
         tls.envelope().await?;
